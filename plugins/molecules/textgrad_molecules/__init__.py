@@ -1,0 +1,1 @@
+"""Dock and improve molecules: AutoDock Vina and QED as a textual loss."""

@@ -1,0 +1,292 @@
+"""The plugin seam: what a field of science tells the suite about itself.
+
+A plugin is one `Domain` (what a value is, how it is measured, how the measurement reads as
+feedback) and one `Plugin` record that the entry point group ``textgrad_core.plugins`` names.
+`textgrad_core.testing.check_domain` is this contract as an executable test.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeVar
+
+from textgrad_core.jsondata import JSON
+from textgrad_core.outcome import Artefact, Evaluated, Outcome, Rejected, Unmeasured
+
+if TYPE_CHECKING:
+    from textgrad_core.search.result import Result, Trial
+
+V = TypeVar("V")
+Tier = Literal["screen", "report"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Objective:
+    """One number a domain measures, and which way is better.
+
+    Args:
+        name: Key in `Evaluated.scores`.
+        unit: Unit as printed, empty for a pure number.
+        direction: ``"min"`` if less is better.
+        weight: Its share in the default `Domain.scalar`.
+        target: Value that is good enough, if there is one.
+        decimals: Digits worth showing.
+    """
+
+    name: str
+    unit: str = ""
+    direction: Literal["min", "max"] = "min"
+    weight: float = 1.0
+    target: float | None = None
+    decimals: int = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Constraint(Generic[V]):
+    """A rule as words for the prompt and as a predicate, so that the two cannot drift apart.
+
+    Args:
+        words: The rule as a model or a person reads it.
+        holds: Whether a parsed value obeys it. Cheap: it runs before anything is paid for.
+    """
+
+    words: str
+    holds: Callable[[V], bool]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvaluationContext:
+    """Everything besides value and domain that shapes a measurement.
+
+    Args:
+        seed: Seed of the run, for instruments that need one.
+        tier: ``"screen"`` inside the loop (cheap), ``"report"`` for numbers shown or compared.
+        deadline_s: Seconds after which the instrument should give up as `Unmeasured`.
+    """
+
+    seed: int = 0
+    tier: Tier = "report"
+    deadline_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProposalRequest:
+    """What a proposer may look at. Same request, same proposals.
+
+    Args:
+        parents: Candidates to start from, best first.
+        history: Every trial so far, in order.
+        count: How many proposals are wanted; fewer is allowed.
+        seed: Seed for this request alone, derived from the run's.
+        avoid: Canonical forms that were tried already.
+    """
+
+    parents: tuple[Trial, ...]
+    history: tuple[Trial, ...]
+    count: int
+    seed: int
+    avoid: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proposal:
+    """A new candidate in the form `Domain.parse` reads, and why it was made.
+
+    Args:
+        answer: Text for `Domain.parse`.
+        rationale: One line for the record.
+        parent: Canonical form of the candidate it came from.
+    """
+
+    answer: str
+    rationale: str = ""
+    parent: str | None = None
+
+
+class Proposer(Protocol):
+    """A source of new candidates that needs no language model."""
+
+    name: str
+
+    def propose(self, request: ProposalRequest) -> Sequence[Proposal]:
+        """New candidates; a pure function of the request."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reference:
+    """A known answer that is evaluated beside the run for comparison.
+
+    Args:
+        name: As printed.
+        answer: Text for `Domain.parse`.
+        note: What it is and where that is known from.
+    """
+
+    name: str
+    answer: str
+    note: str = ""
+
+
+class Domain(Protocol[V]):
+    """What is optimised, and the instrument that measures it.
+
+    Subclass it to inherit the defaults. A domain is picklable configuration: it starts what it
+    needs lazily, where `evaluate` runs.
+
+    Attributes:
+        name: Short name, the plugin's.
+        role: What the value is, for prompts: "a drug-like molecule as a SMILES string".
+        objectives: What `evaluate` measures.
+        critique: Instruction for feedback written by a model; None if the numbers say it all.
+        proposer: Built-in search, used when no engine is given.
+        parallel: Evaluations that run well at the same time; None for one per core.
+        deterministic: Same value, context and fingerprint give the same outcome, so outcomes
+            may be shared between runs.
+        report_may_choose: Whether report-tier scores may choose among finalists.
+        scalar_name: Column name of `scalar`.
+    """
+
+    name: str
+    role: str
+    objectives: tuple[Objective, ...]
+    critique: str | None = None
+    proposer: Proposer | None = None
+    parallel: int | None = None
+    deterministic: bool = True
+    report_may_choose: bool = True
+    scalar_name: str = "score"
+
+    @property
+    def constraints(self) -> tuple[Constraint[V], ...]:
+        """Rules every candidate must obey, checked before it is evaluated."""
+        return ()
+
+    def parse(self, answer: str) -> V:
+        """Read a value.
+
+        Raises:
+            Invalid: With the reason and a hint, if the text is no legal value.
+        """
+        ...
+
+    def canonical(self, value: V) -> str:
+        """One text per value: the key for duplicates, cache and journal; `parse` reads it."""
+        return str(value)
+
+    def evaluate(self, value: V, context: EvaluationContext) -> Outcome:
+        """Measure a value. Blocking; runs on the executor of the run."""
+        ...
+
+    def explain(self, value: V, outcome: Outcome, previous: Outcome | None = None) -> str:
+        """Exact textual feedback: the measurement in words, no model needed."""
+        return explain_scores(self.objectives, outcome, previous)
+
+    def scalar(self, scores: Mapping[str, float]) -> float:
+        """The one number to minimise: by default the weighted sum of the objectives."""
+        return sum(
+            o.weight * (scores[o.name] if o.direction == "min" else -scores[o.name])
+            for o in self.objectives
+        )
+
+    def fingerprint(self) -> Mapping[str, JSON]:
+        """Everything that shapes a score: settings, data digests, library versions."""
+        return {}
+
+    def references(self) -> tuple[Reference, ...]:
+        """Known answers to compare with."""
+        return ()
+
+    def picture(self, value: V, outcome: Outcome) -> Artefact | None:
+        """What a person would rather look at than the value's text."""
+        return None
+
+    def write(self, result: Result, folder: Path) -> tuple[str, ...]:
+        """Write the field's own files beside the result; returns their names."""
+        return ()
+
+    def close(self) -> None:
+        """Stop whatever `evaluate` started in this process."""
+
+
+def explain_scores(
+    objectives: Sequence[Objective], outcome: Outcome, previous: Outcome | None = None
+) -> str:
+    """A plain reading of an outcome, for domains that have nothing better to say."""
+    match outcome:
+        case Rejected():
+            return f"Rejected before any measurement: {outcome.text}"
+        case Unmeasured():
+            return f"Not measured, the instrument failed: {outcome.cause}"
+        case Evaluated():
+            before = previous.scores if isinstance(previous, Evaluated) else {}
+            lines = [outcome.feedback] if outcome.feedback else []
+            for o in objectives:
+                now = outcome.scores[o.name]
+                line = f"{o.name} = {now:.{o.decimals}f}{' ' + o.unit if o.unit else ''}"
+                line += f" ({'lower' if o.direction == 'min' else 'higher'} is better"
+                line += f", target {o.target:g})" if o.target is not None else ")"
+                if o.name in before:
+                    line += f", {now - before[o.name]:+.{o.decimals}f} against the one before"
+                lines.append(line)
+            return "\n".join(lines)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """One line of ``textgrad doctor``.
+
+    Args:
+        name: What was looked at.
+        ok: Whether it works.
+        detail: What was found, or what is missing.
+        remedy: The command or step that mends it.
+    """
+
+    name: str
+    ok: bool
+    detail: str
+    remedy: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunDefaults:
+    """How long a run of this plugin is, unless the user says otherwise.
+
+    Args:
+        start: Value to start from; None if the user must give one.
+        steps: Rounds of proposals.
+        proposals: Proposals per round.
+        finalists: Best candidates evaluated again at the report tier.
+    """
+
+    start: str | None = None
+    steps: int = 10
+    proposals: int = 4
+    finalists: int = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plugin:
+    """What an entry point in the group ``textgrad_core.plugins`` names.
+
+    Args:
+        name: As typed after ``textgrad run``.
+        summary: One line for ``textgrad plugins``.
+        make: Builds the domain; its keyword parameters become command-line options, their
+            help comes from the ``Args:`` part of its docstring.
+        extra: The extra that brings what `make` needs.
+        requires: Modules that must be importable before `make` is called.
+        defaults: Length of a run.
+        doctor: Looks at what is installed; must not raise, must not need the extra.
+    """
+
+    name: str
+    summary: str
+    make: Callable[..., Domain[Any]]
+    extra: str = ""
+    requires: tuple[str, ...] = ()
+    defaults: RunDefaults = field(default_factory=RunDefaults)
+    doctor: Callable[[], Iterable[Check]] | None = None

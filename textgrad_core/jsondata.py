@@ -1,0 +1,26 @@
+"""JSON data and its digest: the only form in which results are stored, keyed or sent."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import TypeAlias
+
+JSON: TypeAlias = "None | bool | int | float | str | list[JSON] | dict[str, JSON]"
+
+
+def canonical_json(value: JSON) -> str:
+    """One text per value: sorted keys, no spaces, no NaN."""
+    return json.dumps(
+        value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+    )
+
+
+def digest(value: JSON) -> str:
+    """SHA-256 of the canonical text, in hexadecimal."""
+    return hashlib.sha256(canonical_json(value).encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def seed_from(*parts: JSON) -> int:
+    """A 63-bit seed that depends on nothing but its parts."""
+    return int(digest(list(parts))[:16], 16) >> 1
