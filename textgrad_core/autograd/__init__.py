@@ -1,0 +1,1 @@
+"""The graph: operations, and feedback flowing back through them."""

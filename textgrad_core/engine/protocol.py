@@ -26,8 +26,8 @@ class Request:
 
     Args:
         messages: The conversation so far.
-        purpose: What it is for (``forward``, ``feedback``, ``proposal``, ``repair`` ...); not sent.
-        params: Sampling parameters to send, only those somebody set: temperature, max_tokens, seed.
+        purpose: What it is for (``forward``, ``feedback``, ``proposal`` ...); not sent.
+        params: Sampling parameters to send, only those somebody set.
         sample: Number of this sample when the same request is made several times; not sent.
     """
 

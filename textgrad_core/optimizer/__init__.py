@@ -1,0 +1,1 @@
+"""Optimizers: feedback in, new values out."""

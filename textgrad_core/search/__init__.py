@@ -1,0 +1,1 @@
+"""The loop: propose, check, evaluate, accept, remember."""
