@@ -1,0 +1,108 @@
+#!/bin/sh
+# Make the environment in $VENV hold exactly what requirements.lock pins, and this suite.
+#
+#   VENV    folder of the environment
+#   PYTHON  interpreter to build it with; empty for the first fit one on PATH
+#
+# The file $VENV/.textgrad-state says how far we got. `building` means that an earlier call was
+# interrupted: what it left is thrown away. `ready` and `adopted` carry a digest of everything
+# the installation depends on, so a second call has nothing to do. `adopted` is an environment
+# somebody made by hand: packages are added to it, but it is never removed.
+set -eu
+
+here=$(cd "$(dirname "$0")/.." && pwd)
+cd "$here"
+venv=${VENV:-.venv}
+state="$venv/.textgrad-state"
+fit='import sys; sys.exit(sys.version_info < (3, 11))'
+version='import sys; print("%d.%d" % sys.version_info[:2])'
+
+fail() {
+    printf 'error: %s\n' "$1" >&2
+    exit 1
+}
+
+is_fit() {
+    command -v "$1" >/dev/null 2>&1 && "$1" -c "$fit" >/dev/null 2>&1
+}
+
+choose_python() {
+    if [ -n "${PYTHON:-}" ]; then
+        command -v "$PYTHON" >/dev/null 2>&1 || fail "PYTHON=$PYTHON was not found"
+        is_fit "$PYTHON" || fail "PYTHON=$PYTHON is $("$PYTHON" -c "$version"); \
+Python 3.11 or newer is needed"
+        python=$PYTHON
+        return
+    fi
+    for python in python3 python3.12 python3.11 python3.13 python3.14 python; do
+        if is_fit "$python"; then return; fi
+    done
+    python=
+}
+
+create() {
+    mkdir -p "$venv"
+    echo building >"$state"
+    if command -v uv >/dev/null 2>&1; then
+        # uv finds, or fetches, a fit Python by itself where PATH has none
+        uv venv --quiet --allow-existing --python "${python:->=3.11}" "$venv"
+        return
+    fi
+    [ -n "$python" ] || fail "Python 3.11 or newer was not found on PATH; \
+install it, or say where it is: make PYTHON=/path/to/python3"
+    "$python" -c 'import ensurepip, venv' 2>/dev/null || fail "$python has no venv module; \
+install it (Debian, Ubuntu: apt install python3-venv), or use another: make PYTHON=..."
+    "$python" -m venv "$venv"
+}
+
+# pip inside the environment, or uv where it is on PATH; both refuse a file without its hash
+install() {
+    if command -v uv >/dev/null 2>&1; then
+        uv pip install --quiet --python "$venv/bin/python" "$@"
+    else
+        "$venv/bin/python" -m pip install --quiet --disable-pip-version-check "$@"
+    fi
+}
+
+# the path is part of it because console scripts hold it
+wanted=$( (pwd; cat requirements.lock pyproject.toml tools/environment.sh) | cksum)
+found=$(cat "$state" 2>/dev/null || true)
+kind=${found%% *}
+
+if [ -n "${PYTHON:-}" ] && [ -x "$venv/bin/python" ]; then
+    choose_python
+    is=$("$venv/bin/python" -c "$version" 2>/dev/null || echo broken)
+    asked=$("$python" -c "$version")
+    if [ "$is" != "$asked" ]; then
+        case $kind in
+        ready | building) kind=building ;;
+        *) fail "$venv is Python $is, not $asked; remove it or choose another: make VENV=..." ;;
+        esac
+    fi
+fi
+
+if [ "${found#* }" = "$wanted" ] && [ "$kind" != building ] && "$venv/bin/python" -c ''; then
+    exit 0
+fi
+
+if [ "$kind" = building ] || { [ "$kind" = ready ] && ! "$venv/bin/python" -c '' 2>/dev/null; }; then
+    rm -rf "$venv"
+    kind=
+fi
+if [ -z "$kind" ] && [ -x "$venv/bin/python" ]; then
+    "$venv/bin/python" -c "$fit" || fail "$venv is older than Python 3.11; remove it"
+    kind=adopted
+elif [ -z "$kind" ]; then
+    [ ! -e "$venv" ] || [ -z "$(ls -A "$venv")" ] || fail "$venv exists and is no environment; \
+choose another: make VENV=..."
+    choose_python
+    echo "Creating $venv (once, about half a minute)"
+    create
+    kind=ready
+else
+    echo "Updating $venv"
+fi
+[ "$kind" = adopted ] || echo building >"$state"
+install --require-hashes -r requirements.lock
+install --no-deps --no-build-isolation -e .
+printf '%s %s\n' "$kind" "$wanted" >"$state"
