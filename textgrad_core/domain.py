@@ -143,6 +143,7 @@ class Domain(Protocol[V]):
         critique: Instruction for feedback written by a model; None if the numbers say it all.
         proposer: Built-in search, used when no engine is given.
         parallel: Evaluations that run well at the same time; None for one per core.
+        seeded: The measurement depends on `EvaluationContext.seed`.
         deterministic: Same value, context and fingerprint give the same outcome, so outcomes
             may be shared between runs.
         report_may_choose: Whether report-tier scores may choose among finalists.
@@ -155,6 +156,7 @@ class Domain(Protocol[V]):
     critique: str | None = None
     proposer: Proposer | None = None
     parallel: int | None = None
+    seeded: bool = False
     deterministic: bool = True
     report_may_choose: bool = True
     scalar_name: str = "score"

@@ -64,6 +64,34 @@ class Reply:
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
 
+    def to_json(self) -> dict[str, JSON]:
+        """Plain data for the journal."""
+        return {
+            "text": self.text,
+            "finish_reason": self.finish_reason,
+            "model": self.model,
+            "prompt_tokens": self.prompt_tokens,
+            "completion_tokens": self.completion_tokens,
+        }
+
+    @classmethod
+    def from_json(cls, record: JSON) -> Reply:
+        """The inverse of `to_json`."""
+        fields = record if isinstance(record, dict) else {}
+        finish = fields.get("finish_reason")
+        sent, received = fields.get("prompt_tokens"), fields.get("completion_tokens")
+        return cls(
+            text=str(fields.get("text", "")),
+            finish_reason="stop"
+            if finish == "stop"
+            else "length"
+            if finish == "length"
+            else "other",
+            model=str(fields.get("model", "")),
+            prompt_tokens=sent if isinstance(sent, int) else None,
+            completion_tokens=received if isinstance(received, int) else None,
+        )
+
 
 class Engine(Protocol):
     """A language model behind any wire.
