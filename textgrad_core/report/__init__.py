@@ -1,1 +1,13 @@
-"""A run folder as one self-contained page."""
+"""A result as one self-contained page, as a table and as JSON."""
+
+from textgrad_core.report.files import json_text, result_csv, result_json, write_atomically
+from textgrad_core.report.page import Section, render_report
+
+__all__ = [
+    "Section",
+    "json_text",
+    "render_report",
+    "result_csv",
+    "result_json",
+    "write_atomically",
+]
