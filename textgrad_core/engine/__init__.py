@@ -1,1 +1,94 @@
-"""Language models behind one protocol."""
+"""Language models behind one protocol. Importing this loads no client."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, cast
+
+from textgrad_core.engine.protocol import Engine, Message, Reply, Request
+from textgrad_core.errors import UsageError
+
+if TYPE_CHECKING:
+    from textgrad_core.engine.callable_engine import CallableEngine as CallableEngine
+    from textgrad_core.engine.openai import OpenAIEngine as OpenAIEngine
+    from textgrad_core.engine.scripted import ScriptedEngine as ScriptedEngine
+
+__all__ = ["Engine", "Message", "Reply", "Request", "get_engine", "is_engine"]
+
+KNOWN_PREFIXES = ("openai",)
+_OPENAI_OPTIONS = ("api_key", "max_concurrency", "deadline_s", "max_retries", "max_answer_bytes")
+_LAZY = {
+    "CallableEngine": "callable_engine",
+    "OpenAIEngine": "openai",
+    "ScriptedEngine": "scripted",
+}
+
+
+def get_engine(spec: object, base_url: str | None = None, **params: object) -> Engine:
+    """The engine a short description means.
+
+    Args:
+        spec: ``"openai:MODEL"`` or a model name alone; or a user's function or object (see
+            `CallableEngine`); or an engine, which is returned as it is.
+        base_url: Address of the server, for a model given by name.
+        **params: For a model given by name: options of `OpenAIEngine` (``api_key``,
+            ``max_concurrency``, ``deadline_s``, ``max_retries``, ``max_answer_bytes``,
+            ``params``); every other name is a sampling parameter that is sent as it is, such as
+            ``temperature=0``.
+
+    Raises:
+        UsageError: If the description means no engine.
+    """
+    if isinstance(spec, str):
+        return _named(spec, base_url, params)
+    if base_url is not None or params:
+        given = ["base_url"] * (base_url is not None) + list(params)
+        raise UsageError(
+            f"{', '.join(given)} only applies to a model given by name, not to a "
+            f"{type(spec).__name__}: set it there"
+        )
+    if is_engine(spec):
+        return cast(Engine, spec)
+    from textgrad_core.engine.callable_engine import CallableEngine
+
+    return CallableEngine(spec)
+
+
+def is_engine(candidate: object) -> bool:
+    """Whether an object has what the `Engine` protocol asks for."""
+    return (
+        not isinstance(candidate, type)
+        and callable(getattr(candidate, "ask", None))
+        and isinstance(getattr(candidate, "name", None), str)
+        and isinstance(getattr(candidate, "max_concurrency", None), int)
+    )
+
+
+def _named(spec: str, base_url: str | None, params: dict[str, object]) -> Engine:
+    prefix, colon, rest = spec.partition(":")
+    if colon and prefix not in KNOWN_PREFIXES:
+        known = ", ".join(f"{p}:MODEL" for p in KNOWN_PREFIXES)
+        raise UsageError(
+            f"engine {spec!r} starts with {prefix!r}; known are: {known}. If the model's own name "
+            f"holds a colon, write 'openai:{spec}' with the base_url of its server"
+        )
+    from textgrad_core.engine.openai import OpenAIEngine
+
+    options: dict[str, Any] = {name: params[name] for name in _OPENAI_OPTIONS if name in params}
+    sampling: dict[str, Any] = {
+        k: v for k, v in params.items() if k not in options and k != "params"
+    }
+    given: Any = params.get("params") or {}
+    return OpenAIEngine(
+        rest if colon else spec,
+        base_url,
+        params={**given, **sampling},
+        **options,
+    )
+
+
+def __getattr__(name: str) -> object:
+    if name in _LAZY:
+        found: object = getattr(import_module(f"textgrad_core.engine.{_LAZY[name]}"), name)
+        return found
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

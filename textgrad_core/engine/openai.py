@@ -1,0 +1,296 @@
+"""Any server that speaks OpenAI's chat completions, through the official client.
+
+The client is imported when the first request is made, not before.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+from weakref import WeakKeyDictionary
+
+from textgrad_core.engine.protocol import Reply, Request
+from textgrad_core.engine.replies import failure_from_status, normalise, storable
+from textgrad_core.errors import EngineError, MissingExtra, UsageError
+from textgrad_core.jsondata import JSON
+
+if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop
+
+    from openai import AsyncOpenAI
+
+    from textgrad_core.engine.transport import Trace
+
+DEFAULT_BASE_URL = "https://api.openai.com/v1"
+DUMMY_KEY = "no-key"
+CONNECT_TIMEOUT_S = 10.0
+SHORTEST_KEY_CHARS = 6  # a shorter one is no secret, and masking it would garble every message
+_OURS = ("model", "messages", "stream", "stream_options", "n")
+
+
+class _Secret:
+    """A key that no repr, log or traceback of locals shows."""
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def reveal(self) -> str:
+        return self._text
+
+    def __repr__(self) -> str:
+        return "<key>"
+
+
+class OpenAIEngine:
+    """A model behind a chat-completions server.
+
+    Args:
+        model: Model name as the server knows it.
+        base_url: Address of the server, usually ending in ``/v1``; else OPENAI_BASE_URL, else
+            OpenAI's own.
+        api_key: Key; else OPENAI_API_KEY. A server given by address may need none.
+        max_concurrency: Requests that may be under way at once; the caller keeps to it.
+        deadline_s: Seconds one ask may take in all, retries included.
+        max_retries: Times the client repeats a request after a passing failure.
+        params: Sampling parameters sent with every request; a request's own go before them.
+        max_answer_bytes: Largest answer that is read.
+
+    Raises:
+        UsageError: If an argument is out of bounds.
+    """
+
+    def __init__(
+        self,
+        model: str,
+        base_url: str | None = None,
+        api_key: str | None = None,
+        max_concurrency: int = 8,
+        deadline_s: float = 120.0,
+        max_retries: int = 2,
+        params: Mapping[str, JSON] | None = None,
+        *,
+        max_answer_bytes: int = 16 << 20,
+    ) -> None:
+        if not model.strip():
+            raise UsageError("model is empty: name one, such as 'gpt-5' or 'llama3:8b'")
+        for what, number, low in (
+            ("max_concurrency", max_concurrency, 1),
+            ("max_retries", max_retries, 0),
+            ("max_answer_bytes", max_answer_bytes, 1),
+        ):
+            if number < low:
+                raise UsageError(f"{what} is {number}: it must be {low} or more")
+        if not (math.isfinite(deadline_s) and deadline_s > 0):
+            raise UsageError(f"deadline_s is {deadline_s}: it must be a number above 0")
+        mistake = _mistaken_params(params or {})
+        if mistake:
+            raise UsageError(mistake)
+        address = base_url or os.environ.get("OPENAI_BASE_URL") or ""
+        self.model = model
+        self.host = _host(address)
+        self.name = f"openai:{model}@{self.host}"
+        self.max_concurrency = max_concurrency
+        self.deadline_s = float(deadline_s)
+        self.max_retries = max_retries
+        self.max_answer_bytes = max_answer_bytes
+        self.params: Mapping[str, JSON] = dict(params or {})
+        self._address = address
+        self._given_key = _Secret(api_key) if api_key else None
+        self._clients: WeakKeyDictionary[AbstractEventLoop, AsyncOpenAI] = WeakKeyDictionary()
+
+    def __repr__(self) -> str:
+        return f"OpenAIEngine({self.name!r})"
+
+    async def ask(self, request: Request) -> Reply:
+        """Answer one request within the deadline.
+
+        Raises:
+            EngineError: With its kind; the text never holds the key.
+            MissingExtra: If the client is not installed.
+        """
+        import asyncio
+
+        key = self._key()
+        client = self._client(key)
+        from textgrad_core.engine.transport import TRACE, Trace
+
+        trace = Trace()
+        token = TRACE.set(trace)
+        failure: EngineError
+        try:
+            async with asyncio.timeout(self.deadline_s):
+                raw = await client.chat.completions.with_raw_response.create(**self._call(request))
+            return normalise(raw.http_response.content)
+        except TimeoutError:
+            failure = self._overdue(trace)
+        except EngineError as error:
+            failure = error
+        except Exception as error:  # noqa: BLE001 - border with the client and what it lets through
+            failure = _understood(error, self.host)
+        finally:
+            TRACE.reset(token)
+        # Raised outside the handler: the client's own errors carry the request with its key.
+        raise _told(failure, key, trace)
+
+    async def aclose(self) -> None:
+        """Close the connections that belong to the running event loop."""
+        import asyncio
+
+        client = self._clients.pop(asyncio.get_running_loop(), None)
+        if client is not None:
+            await client.close()
+
+    def _key(self) -> _Secret:
+        given = self._given_key.reveal() if self._given_key else os.environ.get("OPENAI_API_KEY")
+        text = (given or "").strip()
+        if text and not (text.isascii() and text.isprintable()):
+            raise EngineError(
+                "the key holds a character that no HTTP header may hold: copy it again",
+                kind="auth",
+                attempts=0,
+            )
+        if text:
+            return _Secret(text)
+        if self._address:
+            return _Secret(DUMMY_KEY)
+        raise EngineError(
+            f"no key for {self.model!r}: set OPENAI_API_KEY, pass api_key, or pass base_url for "
+            "a server that needs none; nothing was sent",
+            kind="auth",
+            attempts=0,
+        )
+
+    def _client(self, key: _Secret) -> AsyncOpenAI:
+        """The client of the running loop: its connections cannot move to another."""
+        import asyncio
+
+        loop = asyncio.get_running_loop()
+        client = self._clients.get(loop)
+        if client is None:
+            client = self._clients[loop] = self._new_client(key)
+        return client
+
+    def _new_client(self, key: _Secret) -> AsyncOpenAI:
+        try:
+            import httpx2
+            from openai import AsyncOpenAI
+        except ImportError as error:
+            raise MissingExtra("the openai engine", ("openai",), "openai") from error
+        from textgrad_core.engine.transport import GuardedTransport, direct_or_proxied
+
+        address = self._address or DEFAULT_BASE_URL
+        origin = httpx2.URL(address)
+        transport = GuardedTransport(
+            origin=origin,
+            limit_bytes=self.max_answer_bytes,
+            inner=direct_or_proxied(origin, self.max_concurrency),
+        )
+        timeout = httpx2.Timeout(self.deadline_s, connect=min(CONNECT_TIMEOUT_S, self.deadline_s))
+        return AsyncOpenAI(
+            api_key=key.reveal(),
+            base_url=address,
+            max_retries=self.max_retries,
+            timeout=timeout,
+            http_client=httpx2.AsyncClient(
+                transport=transport, timeout=timeout, follow_redirects=True
+            ),
+        )
+
+    def _call(self, request: Request) -> dict[str, Any]:
+        """Arguments of the client; parameters go into the body as they are, known or not."""
+        mistake = _mistaken_params(request.params)
+        if mistake:
+            raise EngineError(mistake, kind="request", attempts=0)
+        return {
+            "model": self.model,
+            "messages": [
+                {"role": m.role, "content": storable(m.content)} for m in request.messages
+            ],
+            "extra_body": {**self.params, **request.params},
+        }
+
+    def _overdue(self, trace: Trace) -> EngineError:
+        if trace.status == 429:
+            return EngineError(
+                f"{self.host} still limits the rate after {self.deadline_s:g} s: lower "
+                "max_concurrency or raise deadline_s",
+                kind="rate",
+                retryable=True,
+            )
+        seen = f" (its last status was {trace.status})" if trace.status else ""
+        return EngineError(
+            f"{self.host} gave no full answer within {self.deadline_s:g} s{seen}: raise "
+            "deadline_s if the model is slow",
+            kind="timeout",
+            retryable=True,
+        )
+
+
+def _understood(error: Exception, host: str) -> EngineError:
+    """The client's own errors, and those it lets through, as ours."""
+    import openai
+
+    match error:
+        case openai.APITimeoutError():
+            return EngineError(f"{host} did not answer in time", kind="timeout", retryable=True)
+        case openai.APIConnectionError():
+            cause = error.__cause__ or error
+            return EngineError(
+                f"no connection to {host}: {cause} ({type(cause).__name__}); check that the "
+                "server runs and the address is right",
+                kind="network",
+                retryable=True,
+            )
+        case openai.APIStatusError():
+            return failure_from_status(
+                error.status_code,
+                error.body if error.body is not None else error.response.text,
+                retry_after=error.response.headers.get("retry-after", ""),
+            )
+    return EngineError(
+        f"the request to {host} failed: {type(error).__name__}: {error}", kind="request"
+    )
+
+
+def _told(failure: EngineError, key: _Secret, trace: Trace) -> EngineError:
+    """The same failure without the key, and with what happened on the wire."""
+    message = str(failure).removeprefix(f"{failure.kind}: ")
+    if key.reveal() != DUMMY_KEY and len(key.reveal()) >= SHORTEST_KEY_CHARS:
+        message = message.replace(key.reveal(), "<key>")
+    return EngineError(
+        message,
+        kind=failure.kind,
+        retryable=failure.retryable,
+        attempts=trace.attempts,
+        request_id=trace.request_id,
+    )
+
+
+def _mistaken_params(params: Mapping[str, JSON]) -> str:
+    """Why these parameters cannot be sent; empty if they can."""
+    mistaken = [name for name in _OURS if name in params]
+    if not mistaken:
+        return ""
+    return (
+        f"parameter {mistaken[0]!r} is set by the engine itself: leave it out "
+        "(several samples are several requests)"
+    )
+
+
+def _host(address: str) -> str:
+    if not address:
+        return "default"
+    parts = urlsplit(address)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise UsageError(
+            f"base_url has scheme {parts.scheme!r} and host {parts.hostname!r}: write it like "
+            "'http://127.0.0.1:8080/v1'"
+        )
+    if parts.username is not None or parts.password is not None:
+        raise UsageError("base_url holds a user or password: pass the secret as api_key instead")
+    return parts.hostname
