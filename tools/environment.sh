@@ -60,6 +60,8 @@ install() {
     if command -v uv >/dev/null 2>&1; then
         uv pip install --quiet --python "$venv/bin/python" "$@"
     else
+        # an environment that uv made earlier has no pip
+        "$venv/bin/python" -c 'import pip' 2>/dev/null || "$venv/bin/python" -m ensurepip >/dev/null
         "$venv/bin/python" -m pip install --quiet --disable-pip-version-check "$@"
     fi
 }
