@@ -70,9 +70,9 @@ def test_file_names_no_machine_and_no_registry(file: Path) -> None:
     assert found is None, f"{found and found[0]!r}: a path of one machine"
 
 
-@pytest.mark.parametrize("text", ["/root/.pyenv/x", "see /home/ada/x", "'/Users/ada'"])
-def test_machine_paths_are_recognised(text: str) -> None:
-    assert MACHINE_PATH.search(text)
+@pytest.mark.parametrize("top", ["root", "home", "Users"])
+def test_machine_paths_are_recognised(top: str) -> None:
+    assert MACHINE_PATH.search(f"see '/{top}/ada/x'")
 
 
 @pytest.mark.parametrize("text", ["$HOME/x", "~/home/x", "docs/home/x.md", "/usr/bin/env"])
