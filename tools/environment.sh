@@ -6,8 +6,8 @@
 #
 # The file $VENV/.textgrad-state says how far we got. `building` means that an earlier call was
 # interrupted: what it left is thrown away. `ready` and `adopted` carry a digest of everything
-# the installation depends on, so a second call has nothing to do. `adopted` is an environment
-# somebody made by hand: packages are added to it, but it is never removed.
+# the installation depends on, so a second call has nothing to do, and the folder it was made in.
+# `adopted` is an environment somebody made by hand: packages are added, but it is never removed.
 set -eu
 
 here=$(cd "$(dirname "$0")/.." && pwd)
@@ -66,45 +66,57 @@ install() {
     fi
 }
 
-# the path is part of it because console scripts hold it
-wanted=$( (pwd; cat requirements.lock pyproject.toml tools/environment.sh) | cksum)
-found=$(cat "$state" 2>/dev/null || true)
-kind=${found%% *}
+wanted=$(cat requirements.lock pyproject.toml tools/environment.sh | cksum)
+kind= found= folder=
+if [ -f "$state" ]; then
+    { read -r kind found && read -r folder; } <"$state" || true
+fi
+works() { "$venv/bin/python" -c '' 2>/dev/null; }
 
-if [ -n "${PYTHON:-}" ] && [ -x "$venv/bin/python" ]; then
-    choose_python
-    is=$("$venv/bin/python" -c "$version" 2>/dev/null || echo broken)
-    asked=$("$python" -c "$version")
-    if [ "$is" != "$asked" ]; then
-        case $kind in
-        ready | building) kind=building ;;
-        *) fail "$venv is Python $is, not $asked; remove it or choose another: make VENV=..." ;;
-        esac
+# Scripts in an environment hold its path, so one that was moved is of no use, nor is one whose
+# interpreter went away, or one of another version than asked for.
+useless=
+if [ "$kind" = ready ] || [ "$kind" = adopted ]; then
+    if [ "$folder" != "$here" ]; then
+        useless="was made in $folder"
+    elif ! works; then
+        useless="has lost its interpreter"
     fi
 fi
-
-if [ "${found#* }" = "$wanted" ] && [ "$kind" != building ] && "$venv/bin/python" -c ''; then
-    exit 0
+if [ -z "$useless" ] && [ -n "${PYTHON:-}" ] && [ -x "$venv/bin/python" ] && works; then
+    choose_python
+    is=$("$venv/bin/python" -c "$version")
+    asked=$("$python" -c "$version")
+    [ "$is" = "$asked" ] || useless="is Python $is, not $asked"
+fi
+if [ -n "$useless" ]; then
+    [ "$kind" = ready ] || [ "$kind" = building ] ||
+        fail "$venv $useless; remove it, or choose another: make VENV=..."
+    kind=building
 fi
 
-if [ "$kind" = building ] || { [ "$kind" = ready ] && ! "$venv/bin/python" -c '' 2>/dev/null; }; then
+if [ "$kind" != building ] && [ "$found" = "$wanted" ]; then
+    exit 0
+fi
+if [ "$kind" = building ]; then
     rm -rf "$venv"
     kind=
 fi
-if [ -z "$kind" ] && [ -x "$venv/bin/python" ]; then
+if [ -n "$kind" ]; then
+    echo "Updating $venv"
+elif [ -x "$venv/bin/python" ]; then
     "$venv/bin/python" -c "$fit" || fail "$venv is older than Python 3.11; remove it"
+    echo "Installing into $venv"
     kind=adopted
-elif [ -z "$kind" ]; then
+else
     [ ! -e "$venv" ] || [ -z "$(ls -A "$venv")" ] || fail "$venv exists and is no environment; \
 choose another: make VENV=..."
     choose_python
     echo "Creating $venv (once, about half a minute)"
     create
     kind=ready
-else
-    echo "Updating $venv"
 fi
 [ "$kind" = adopted ] || echo building >"$state"
 install --require-hashes -r requirements.lock
 install --no-deps --no-build-isolation -e .
-printf '%s %s\n' "$kind" "$wanted" >"$state"
+printf '%s %s\n%s\n' "$kind" "$wanted" "$here" >"$state"
