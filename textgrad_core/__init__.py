@@ -1,6 +1,106 @@
 """Optimisation by textual feedback: variables, losses that measure, and a search around them.
 
-Importing this package does nothing but define names: each is loaded at first use.
+Importing this package only defines names; each is loaded at first use.
 """
 
 from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from textgrad_core.autograd.algebra import sum as sum
+    from textgrad_core.autograd.llm_calls import LLMCall as LLMCall
+    from textgrad_core.budget import Budget as Budget
+    from textgrad_core.config import set_backward_engine as set_backward_engine
+    from textgrad_core.config import using as using
+    from textgrad_core.domain import Check as Check
+    from textgrad_core.domain import Constraint as Constraint
+    from textgrad_core.domain import Domain as Domain
+    from textgrad_core.domain import EvaluationContext as EvaluationContext
+    from textgrad_core.domain import Objective as Objective
+    from textgrad_core.domain import Plugin as Plugin
+    from textgrad_core.domain import Proposal as Proposal
+    from textgrad_core.domain import ProposalRequest as ProposalRequest
+    from textgrad_core.domain import Proposer as Proposer
+    from textgrad_core.domain import Reference as Reference
+    from textgrad_core.domain import RunDefaults as RunDefaults
+    from textgrad_core.engine import get_engine as get_engine
+    from textgrad_core.errors import Invalid as Invalid
+    from textgrad_core.errors import TextgradError as TextgradError
+    from textgrad_core.errors import UsageError as UsageError
+    from textgrad_core.loss import EvaluatorLoss as EvaluatorLoss
+    from textgrad_core.loss import TextLoss as TextLoss
+    from textgrad_core.optimizer.tgd import TGD as TGD
+    from textgrad_core.optimizer.tgd import StepReport as StepReport
+    from textgrad_core.optimizer.tgd import TextualGradientDescent as TextualGradientDescent
+    from textgrad_core.outcome import Artefact as Artefact
+    from textgrad_core.outcome import Evaluated as Evaluated
+    from textgrad_core.outcome import Outcome as Outcome
+    from textgrad_core.outcome import Rejected as Rejected
+    from textgrad_core.outcome import Unmeasured as Unmeasured
+    from textgrad_core.registry import load_domain as load_domain
+    from textgrad_core.registry import load_plugin as load_plugin
+    from textgrad_core.registry import plugin_names as plugin_names
+    from textgrad_core.run import Run as Run
+    from textgrad_core.runtime import eager as eager
+    from textgrad_core.search.optimize import aoptimize as aoptimize
+    from textgrad_core.search.optimize import optimize as optimize
+    from textgrad_core.search.result import Result as Result
+    from textgrad_core.search.result import Trial as Trial
+    from textgrad_core.variable import NO_FEEDBACK as NO_FEEDBACK
+    from textgrad_core.variable import Gradient as Gradient
+    from textgrad_core.variable import Variable as Variable
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "autograd.algebra": ("sum",),
+    "autograd.llm_calls": ("LLMCall",),
+    "budget": ("Budget",),
+    "config": ("set_backward_engine", "using"),
+    "domain": (
+        "Check",
+        "Constraint",
+        "Domain",
+        "EvaluationContext",
+        "Objective",
+        "Plugin",
+        "Proposal",
+        "ProposalRequest",
+        "Proposer",
+        "Reference",
+        "RunDefaults",
+    ),
+    "engine": ("get_engine",),
+    "errors": ("Invalid", "TextgradError", "UsageError"),
+    "loss": ("EvaluatorLoss", "TextLoss"),
+    "optimizer.tgd": ("StepReport", "TGD", "TextualGradientDescent"),
+    "outcome": ("Artefact", "Evaluated", "Outcome", "Rejected", "Unmeasured"),
+    "registry": ("load_domain", "load_plugin", "plugin_names"),
+    "run": ("Run",),
+    "runtime": ("eager",),
+    "search.optimize": ("aoptimize", "optimize"),
+    "search.result": ("Result", "Trial"),
+    "variable": ("NO_FEEDBACK", "Gradient", "Variable"),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+_SUBMODULES = ("autograd", "engine", "errors", "loss", "optimizer", "report", "search", "testing")
+
+__all__ = [*sorted(_HOME_OF), "__version__"]
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name, or a submodule, at its first use."""
+    if name in _HOME_OF:
+        found = getattr(import_module(f"{__name__}.{_HOME_OF[name]}"), name)
+        globals()[name] = found
+        return found
+    if name in _SUBMODULES:
+        return import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """The public names."""
+    return sorted([*__all__, *_SUBMODULES])

@@ -8,7 +8,8 @@ rungs, tried in this order after thinking has been removed:
     tag     the last complete pair without it, in any case and with blanks, or with a wrong one
     json    the last JSON object that has the field, in a fence or not
     fence   the only fenced block, if the caller allows it
-    open    everything after the last opening tag, unless the answer was cut
+    open    everything after the last opening tag that starts a line or follows a colon,
+            unless the answer was cut
 
 Outer line breaks of a value are dropped and nothing else: indentation may carry meaning.
 """
@@ -38,6 +39,7 @@ Problem: TypeAlias = Literal["absent", "empty", "cut"]
 
 NONCE_CHARS = 8
 QUOTED_ANSWER_CHARS = 20_000
+_TAGS = ("open", "close")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +93,7 @@ def wrap(value: str, nonce: str, field: str = "value") -> str:
         UsageError: If the value holds the very tags; choose another nonce.
     """
     opening, closing = tags(nonce, field)
-    if nonce and _pattern(field, nonce).search(value):
+    if nonce and any(m.lastgroup in _TAGS for m in _pattern(field, nonce).finditer(value)):
         raise UsageError(f"the value holds the tag {opening} itself: use another nonce")
     return f"{opening}\n{value}\n{closing}"
 
@@ -215,7 +217,7 @@ def _from_open_tag(
     if finish_reason == "length":
         raise _cut()
     for _, pattern in patterns:
-        opened = [m for m in pattern.finditer(bare) if m.lastgroup == "open"]
+        opened = [m for m in pattern.finditer(bare) if _opens_an_answer(m)]
         if opened:
             return _parsed(bare[opened[-1].end() :], "open")
     if not text.strip():
@@ -223,6 +225,12 @@ def _from_open_tag(
     if not bare.strip():
         raise AnswerProblem("the answer holds thinking only, no value after it")
     raise AnswerProblem(f"the answer holds no {opening}, so no value was found in it")
+
+
+def _opens_an_answer(mark: re.Match[str]) -> bool:
+    """Whether a tag starts its line or follows a colon; elsewhere prose only mentions it."""
+    before = mark.string[: mark.start()].rpartition("\n")[2].rstrip()
+    return mark.lastgroup == "open" and (not before or before.endswith(":"))
 
 
 def _parsed(value: str, rung: Rung) -> Parsed:

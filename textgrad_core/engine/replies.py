@@ -61,14 +61,15 @@ def normalise(response: bytes) -> Reply:
     message = choice.get("message")
     if not isinstance(message, dict):
         _wrong_shape("the first choice holds no message")
-    reason = choice.get("finish_reason")
+    said = choice.get("finish_reason")
+    reason = said if isinstance(said, str) else ""
     text = _answer_text(message, reason)
     usage = body.get("usage")
     counts = usage if isinstance(usage, dict) else {}
     model = body.get("model")
     return Reply(
         text=text,
-        finish_reason=_FINISH.get(reason, "other") if isinstance(reason, str) else "other",
+        finish_reason=_FINISH.get(reason, "other"),
         model=storable(model) if isinstance(model, str) else "",
         prompt_tokens=_count(counts.get("prompt_tokens")),
         completion_tokens=_count(counts.get("completion_tokens")),
@@ -175,7 +176,7 @@ def _decoded(response: bytes) -> object:
         ) from None
 
 
-def _answer_text(message: Mapping[str, object], reason: object) -> str:
+def _answer_text(message: Mapping[str, object], reason: str) -> str:
     refusal = message.get("refusal")
     if isinstance(refusal, str) and refusal.strip():
         raise EngineError(f"the model refused: {_excerpt(refusal)}", kind="refused")
@@ -184,7 +185,7 @@ def _answer_text(message: Mapping[str, object], reason: object) -> str:
     text = storable(_joined(message.get("content")))
     if text.strip():
         return text
-    if reason in {"length", "max_tokens"}:
+    if _FINISH.get(reason) == "length":
         raise EngineError(
             "the token limit was reached before any answer was written: raise max_tokens or "
             "max_completion_tokens (thinking counts too)",

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Sequence
 from itertools import pairwise
 
-_LARGEST = 1.5e308
+_LARGEST = sys.float_info.max
 _PADDING = 0.06
 
 
@@ -23,8 +24,8 @@ def axis_range(values: Sequence[float]) -> tuple[float, float]:
     if half_span <= 1e-12 * max(abs(low), abs(high)) or half_span < 1e-300:
         air = max(abs(low) * 0.05, abs(high) * 0.05, 1.0 if high == 0.0 else 1e-290)
     else:
-        air = 2 * min(half_span, _LARGEST / 2) * _PADDING
-    return max(low - air, -_LARGEST * 1.1), min(high + air, _LARGEST * 1.1)
+        air = half_span * (2 * _PADDING)
+    return max(low - air, -_LARGEST), min(high + air, _LARGEST)
 
 
 def fraction(value: float, low: float, high: float) -> float:

@@ -13,14 +13,14 @@ from dataclasses import dataclass
 from importlib import import_module, resources
 from typing import Any
 
-from textgrad_core.domain import Reference
+from textgrad_core.domain import Objective, Reference
 from textgrad_core.errors import MissingExtra
 from textgrad_core.outcome import Artefact
 from textgrad_core.report.plot import beyond_axis, trajectory_svg
 from textgrad_core.report.settings import command_of, flat_settings, versions_of
 from textgrad_core.report.table import trial_table
 from textgrad_core.report.text import clipped, headline, visible
-from textgrad_core.report.trajectory import panels
+from textgrad_core.report.trajectory import axis_name, panels
 from textgrad_core.report.view import ONE_TEXT, cards, comparison, finding, lineage, scalar_text
 from textgrad_core.search.result import Result
 
@@ -81,10 +81,7 @@ def render_report(
         finding=finding(result),
         cards=cards(result),
         comparison=comparison(result, pictures or {}, references),
-        headings=tuple(
-            (o.name, o.unit, "lower" if o.direction == "min" else "higher")
-            for o in result.objectives
-        ),
+        headings=tuple(_Heading.of(o) for o in result.objectives),
         tiers=sorted({t.tier for t in (result.start, result.best)}),
         lineage=_lineage(result, pictures or {}),
         plots=_plots(result),
@@ -96,6 +93,23 @@ def render_report(
         licences=(*licences, *_LICENCES),
         files=files,
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Heading:
+    name: str
+    unit: str
+    better: str
+    label: str
+
+    @classmethod
+    def of(cls, objective: Objective) -> _Heading:
+        return cls(
+            name=objective.name,
+            unit=objective.unit,
+            better="lower" if objective.direction == "min" else "higher",
+            label=axis_name(objective),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,7 +138,7 @@ def _plots(result: Result) -> tuple[tuple[str, str], ...]:
     """Each panel as (SVG, note); the first is the wide one."""
     drawn = []
     for place, panel in enumerate(panels(result)):
-        width, height = (860.0, 340.0) if place == 0 else (520.0, 260.0)
+        width, height = (980.0, 340.0) if place == 0 else (520.0, 260.0)
         beyond = len(beyond_axis(panel))
         note = f"{beyond} far worse, shown as triangles at the rim of the axis" if beyond else ""
         drawn.append((trajectory_svg(panel, width=width, height=height), note))

@@ -13,7 +13,7 @@ from textgrad_core.search.result import Result, Trial
 
 ROWS = 2_000
 DETAIL_CHARACTERS = 1_000_000
-_SHORT_VALUE, _SHORT_RATIONALE = 140, 200
+_SHORT_VALUE, _SHORT_RATIONALE = 140, 120
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +24,7 @@ class TrialRow:
     value: str
     scores: tuple[str, ...]
     scalar: str
+    scored: bool
     status: str
     leads: bool
     origin: str
@@ -77,13 +78,13 @@ def _detail_length(trial: Trial) -> int:
 def _details(trial: Trial) -> tuple[tuple[str, str], ...]:
     parts = []
     if len(trial.canonical) > _SHORT_VALUE or "\n" in trial.canonical:
-        parts.append(("Value", trial.canonical))
+        parts.append(("Full value", trial.canonical))
     if len(trial.rationale) > _SHORT_RATIONALE or "\n" in trial.rationale:
-        parts.append(("Rationale", trial.rationale))
+        parts.append(("Full rationale", trial.rationale))
     if failure := failure_of(trial):
-        parts.append(("Why there is no score", failure))
+        parts.append(("Reason", failure))
     if trial.feedback:
-        parts.append(("Feedback to the proposer", trial.feedback))
+        parts.append(("Feedback", trial.feedback))
     return tuple(parts)
 
 
@@ -107,6 +108,7 @@ def _trial_row(
         value=headline(trial.canonical, _SHORT_VALUE),
         scores=scores_text(trial, objectives),
         scalar=scalar_text(scalar_of(trial)),
+        scored=scalar_of(trial) is not None,
         status=trial.status,
         leads=leads,
         origin=headline(trial.origin, 80),

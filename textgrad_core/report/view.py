@@ -76,7 +76,7 @@ def finding(result: Result) -> str:
         return f"The best {name} is {scalar_text(best)}. The start was not scored. {reason}"
     if result.best.canonical == result.start.canonical:
         return f"No candidate was better than the start ({name} {scalar_text(start)})."
-    text = f"The {name} fell from {scalar_text(start)} at the start to {scalar_text(best)}"
+    text = f"From start to best, {name} fell from {scalar_text(start)} to {scalar_text(best)}"
     if gain is None:
         return (
             f"{text}, but the two were measured at different tiers "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from textgrad_core.domain import Objective, Tier
@@ -42,6 +42,26 @@ class Trial:
     rationale: str = ""
     parent: str | None = None
     paid: bool = True
+
+    def to_json(self) -> dict[str, JSON]:
+        """Plain data, without artefacts."""
+        outcome = self.outcome
+        reason = outcome.text if isinstance(outcome, Rejected) else ""
+        if isinstance(outcome, Unmeasured):
+            reason = outcome.cause
+        return {
+            "step": self.step,
+            "index": self.index,
+            "tier": self.tier,
+            "origin": self.origin,
+            "value": self.canonical,
+            "status": self.status,
+            "scores": dict(outcome.scores) if isinstance(outcome, Evaluated) else {},
+            "score": self.scalar,
+            "reason": reason,
+            "parent": self.parent,
+            "rationale": self.rationale,
+        }
 
     @property
     def status(self) -> str:
@@ -111,3 +131,7 @@ class Result:
     settings: Mapping[str, JSON] = field(default_factory=dict)
     proposer: str = ""
     folder: Path | None = None
+
+    def with_settings(self, settings: Mapping[str, JSON], folder: Path | None) -> Result:
+        """The same result, saying how it was made and where it is kept."""
+        return replace(self, settings=settings, folder=folder)

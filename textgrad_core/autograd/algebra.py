@@ -1,0 +1,60 @@
+"""Operations without a model: their output's feedback is their inputs' feedback, unchanged."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import Any, ClassVar, final
+
+from textgrad_core.autograd.function import Function
+from textgrad_core.errors import UsageError
+from textgrad_core.run import Run
+from textgrad_core.variable import Variable
+
+
+@final
+class Join(Function):
+    """Join texts with a separator."""
+
+    name: ClassVar[str] = "join"
+    passes_through: ClassVar[bool] = True
+
+    def __init__(self, separator: str) -> None:
+        """Keep the separator."""
+        self._separator = separator
+
+    async def forward(
+        self,
+        run: Run,  # noqa: ARG002 - joining has no effect
+        site: str,  # noqa: ARG002
+        inputs: Sequence[Variable],
+        memo: dict[str, Any],
+    ) -> str:
+        """The joined text; the sum of the scores becomes the score."""
+        scores = [v.memo["score"] for v in inputs if v.memo.get("score") is not None]
+        if len(scores) == len(inputs):
+            memo["score"] = math.fsum(scores)
+        return self._separator.join(str(v.value) for v in inputs)
+
+
+def sum(variables: Iterable[Variable]) -> Variable:
+    """Join losses, one per line; each gets the feedback on the total as its own.
+
+    Raises:
+        UsageError: If there is nothing to join.
+    """
+    terms = list(variables)
+    if not terms:
+        raise UsageError("sum() of no variables: give at least one")
+    roles = ", ".join(dict.fromkeys(v.role_description for v in terms))
+    return Join("\n").apply(terms, f"a combination of the following: {roles}")
+
+
+def concatenate(left: Variable | str, right: Variable | str) -> Variable:
+    """Concatenate two texts; plain text takes part as a constant."""
+    terms = [
+        v if isinstance(v, Variable) else Variable(v, role_description="text", requires_grad=False)
+        for v in (left, right)
+    ]
+    roles = " and ".join(dict.fromkeys(v.role_description for v in terms))
+    return Join("").apply(terms, roles)

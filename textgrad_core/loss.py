@@ -1,0 +1,172 @@
+"""Losses: what is wrong with a value, said by a model or measured by an instrument."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar, Literal, final
+
+from textgrad_core.autograd.function import FeedbackRequest, Function
+from textgrad_core.autograd.llm_calls import LLMCall
+from textgrad_core.domain import Domain, EvaluationContext, Tier
+from textgrad_core.engine import get_engine
+from textgrad_core.engine.protocol import Engine, Message, Request
+from textgrad_core.errors import InstrumentError, Invalid, UsageError
+from textgrad_core.outcome import Evaluated, Outcome, Rejected, Unmeasured
+from textgrad_core.parsing import tag_for
+from textgrad_core.prompting import render
+from textgrad_core.run import Run
+from textgrad_core.variable import NO_FEEDBACK, Gradient, NoFeedback, Variable
+
+FeedbackMode = Literal["exact", "llm", "both"]
+
+
+@final
+class TextLoss:
+    """A model's judgement of one value.
+
+    Args:
+        eval_system_prompt: What to judge by: text, or a variable if it should improve too.
+        engine: The model; without one, the engine that is set when the loss is called.
+    """
+
+    def __init__(
+        self, eval_system_prompt: Variable | str, engine: Engine | str | None = None
+    ) -> None:
+        """Keep instruction and engine."""
+        self._call = LLMCall(engine, eval_system_prompt)
+
+    def __call__(self, instance: Variable) -> Variable:
+        """The judgement, deferred."""
+        return self._call(instance, "evaluation")
+
+
+@final
+class EvaluatorLoss(Function):
+    """A measurement of one value by its domain's instrument.
+
+    The loss variable carries `Variable.outcome` and `Variable.item`; its value is the
+    measurement in words. An instrument that fails raises `InstrumentError` where the value, the
+    item or the feedback is asked for.
+
+    Args:
+        domain: What is measured, and how.
+        feedback: ``"exact"`` computes the feedback from the measurement, ``"llm"`` lets a model
+            write it from the same numbers, ``"both"`` gives one after the other.
+        engine: Writes feedback; the engine of ``backward`` goes before it.
+        tier: How carefully to measure.
+        seed: For instruments that need one.
+
+    Raises:
+        UsageError: If a model should write feedback and the domain has no `Domain.critique`.
+    """
+
+    name: ClassVar[str] = "evaluate"
+
+    def __init__(
+        self,
+        domain: Domain[Any],
+        feedback: FeedbackMode = "exact",
+        engine: Engine | str | None = None,
+        tier: Tier = "report",
+        seed: int = 0,
+    ) -> None:
+        """Check that the domain can give the feedback that is asked for."""
+        if feedback not in ("exact", "llm", "both"):
+            raise UsageError(f"feedback={feedback!r}: choose 'exact', 'llm' or 'both'")
+        if feedback != "exact" and domain.critique is None:
+            raise UsageError(
+                f"feedback={feedback!r}, but the domain {domain.name!r} has no critique "
+                "instruction for a model: use 'exact'"
+            )
+        self._domain, self._mode = domain, feedback
+        self._engine = None if engine is None else get_engine(engine)
+        self._context = EvaluationContext(seed=seed, tier=tier)
+
+    def __call__(self, variable: Variable) -> Variable:
+        """Start the measurement; the loss is deferred."""
+        return self.apply([variable], f"measurement of {self._domain.role}")
+
+    async def forward(
+        self, run: Run, site: str, inputs: Sequence[Variable], memo: dict[str, Any]
+    ) -> str:
+        """The measurement in words."""
+        value, rejected = check(self._domain, str(inputs[0].value))
+        outcome = rejected or await run.evaluate(self._domain, value, self._context, site)
+        memo["outcome"] = outcome
+        match outcome:
+            case Unmeasured():
+                raise InstrumentError(f"{self._domain.name}: {outcome.cause}")
+            case Rejected():
+                return outcome.text
+            case Evaluated():
+                memo["score"] = self._domain.scalar(outcome.scores)
+                return self._domain.explain(value, outcome)
+
+    async def feedback(self, request: FeedbackRequest) -> Gradient | NoFeedback:
+        """The measurement as feedback on the value."""
+        outcome: Outcome = request.output.memo["outcome"]
+        if request.is_base and targets_met(self._domain, outcome):
+            return NO_FEEDBACK
+        facts = str(request.output.value)
+        words = [] if self._mode == "llm" else [facts]
+        if self._mode != "exact":
+            engine = request.engine or self._engine
+            if engine is None:
+                raise UsageError("no engine to write the critique: pass backward(engine=...)")
+            text = str(request.node.inputs[0].value)
+            run = request.node.run
+            site = run.site(f"{request.node.site} critique")
+            reply = await run.ask(engine, critique_request(self._domain, text, facts), site)
+            words.append(reply.text.strip())
+        words.extend(g.text for g in request.received)
+        data = dict(outcome.data) if isinstance(outcome, Evaluated) else None
+        return Gradient(
+            text="\n\n".join(words),
+            source=request.output.role_description,
+            score=request.output.memo.get("score"),
+            data=data,
+        )
+
+
+def check(domain: Domain[Any], answer: str) -> tuple[Any, Rejected | None]:
+    """Parse an answer and hold it against the domain's constraints, before anything is paid.
+
+    Returns:
+        The value, and the rejection if there is one; the value is None if it was not parsed.
+    """
+    try:
+        value = domain.parse(answer)
+    except Invalid as error:
+        return None, Rejected(reason=error.reason, hint=error.hint)
+    for constraint in domain.constraints:
+        if not constraint.holds(value):
+            return value, Rejected(reason=f"a constraint is broken: {constraint.words}")
+    return value, None
+
+
+def targets_met(domain: Domain[Any], outcome: Outcome) -> bool:
+    """Whether every objective has a target and has reached it."""
+    if not isinstance(outcome, Evaluated):
+        return False
+    for o in domain.objectives:
+        if o.target is None:
+            return False
+        score = outcome.scores[o.name]
+        if score > o.target if o.direction == "min" else score < o.target:
+            return False
+    return True
+
+
+def critique_request(domain: Domain[Any], text: str, facts: str) -> Request:
+    """What to ask a model about a measured candidate."""
+    mark = f"CANDIDATE-{tag_for(text + facts)}"
+    user = render(
+        "critique", role=domain.role, value=text, facts=facts, open=f"<{mark}>", close=f"</{mark}>"
+    )
+    return Request(
+        messages=(
+            Message(role="system", content=domain.critique or ""),
+            Message(role="user", content=user),
+        ),
+        purpose="critique",
+    )

@@ -1,0 +1,37 @@
+"""What a model that proposes is told about earlier tries."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from textgrad_core.domain import Objective
+from textgrad_core.outcome import Evaluated, Rejected
+from textgrad_core.search.result import Trial
+
+
+def record_lines(
+    trials: Sequence[Trial], objectives: Sequence[Objective], scalar_name: str, count: int = 5
+) -> tuple[str, ...]:
+    """The best, the latest and the latest rejected trials, one line each, no line twice."""
+    measured = [t for t in trials if t.scalar is not None]
+    best = sorted(measured, key=lambda t: (t.scalar, t.step, t.index))[:count]
+    refused = [(t, t.outcome) for t in trials if isinstance(t.outcome, Rejected)][-count:]
+    lines = [f"one of the best: {trial_line(t, objectives, scalar_name)}" for t in best]
+    lines += [
+        f"tried: {trial_line(t, objectives, scalar_name)}"
+        for t in measured[-count:]
+        if t not in best
+    ]
+    lines += [f"rejected: {t.canonical}: {outcome.reason}" for t, outcome in refused]
+    return tuple(dict.fromkeys(lines))
+
+
+def trial_line(trial: Trial, objectives: Sequence[Objective], scalar_name: str) -> str:
+    """A measured trial in one line."""
+    if not isinstance(trial.outcome, Evaluated) or trial.scalar is None:
+        return trial.canonical
+    parts = [f"{scalar_name} = {trial.scalar:.3f}"]
+    for o in objectives:
+        unit = f" {o.unit}" if o.unit else ""
+        parts.append(f"{o.name} = {trial.outcome.scores[o.name]:.{o.decimals}f}{unit}")
+    return f"{trial.canonical}: {', '.join(parts)}"

@@ -1,0 +1,192 @@
+"""Where new candidates come from: a model, or the domain's own search."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, final
+
+from textgrad_core.asking import ask_value
+from textgrad_core.domain import Domain, Proposal, ProposalRequest, Proposer
+from textgrad_core.engine.protocol import Engine
+from textgrad_core.errors import AnswerError, EngineError, Invalid
+from textgrad_core.jsondata import JSON, digest, seed_from
+from textgrad_core.loss import check, critique_request
+from textgrad_core.optimizer.assembly import UpdateTask, update_request
+from textgrad_core.run import Run
+from textgrad_core.search.memory import record_lines
+from textgrad_core.search.options import Options
+from textgrad_core.search.result import Trial
+from textgrad_core.variable import Gradient
+
+_ANSWER_FAULTS = {"refused", "cut", "empty"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Round:
+    """What a source is asked in one round.
+
+    Args:
+        step: Number of the round, from 1.
+        parents: Candidates to build upon, best first.
+        history: Every trial so far.
+        seen: Canonical forms that were tried or refused.
+        count: How many new candidates are wanted.
+    """
+
+    step: int
+    parents: tuple[Trial, ...]
+    history: tuple[Trial, ...]
+    seen: frozenset[str]
+    count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failed:
+    """A proposal that came to nothing, and why."""
+
+    reason: str
+
+
+Draft = Proposal | Failed
+
+
+class Source(Protocol):
+    """Gives new candidates, every round as many as it can up to the count.
+
+    Attributes:
+        name: Stable name, part of the run's settings.
+        label: As shown to people.
+    """
+
+    name: str
+    label: str
+
+    async def propose(self, run: Run, asked: Round) -> Sequence[Draft]:
+        """New candidates; the same round, the same candidates."""
+        ...
+
+
+@final
+class BuiltIn:
+    """The domain's own search; recorded, so that a resumed run does not depend on it."""
+
+    def __init__(self, proposer: Proposer, options: Options) -> None:
+        """Keep the proposer."""
+        self._proposer, self._options = proposer, options
+        self.name = proposer.name
+        self.label = f"{proposer.name} (built in); no language model was used"
+
+    async def propose(self, run: Run, asked: Round) -> Sequence[Draft]:
+        """Ask the proposer in a thread."""
+        request = ProposalRequest(
+            parents=asked.parents,
+            history=asked.history,
+            count=asked.count,
+            seed=seed_from(self._options.seed, self.name, asked.step),
+            avoid=asked.seen,
+        )
+
+        async def effect() -> JSON:
+            made = await asyncio.to_thread(self._proposer.propose, request)
+            return [
+                {"answer": p.answer, "rationale": p.rationale, "parent": p.parent} for p in made
+            ]
+
+        shaped: JSON = {
+            "proposer": self.name,
+            "parents": [p.canonical for p in asked.parents],
+            "count": asked.count,
+            "seed": request.seed,
+            "avoid": digest([*sorted(asked.seen)]),
+        }
+        made, _ = await run.journal.perform(
+            "proposal", f"step {asked.step}/proposals", shaped, effect
+        )
+        items = made if isinstance(made, list) else []
+        return [_proposal(item) for item in items if isinstance(item, dict)]
+
+
+@final
+class Model:
+    """A language model that reads the feedback and writes new candidates."""
+
+    def __init__(self, engine: Engine, domain: Domain[Any], options: Options) -> None:
+        """Keep engine and domain."""
+        self._engine, self._domain, self._options = engine, domain, options
+        self._critiques: dict[str, str] = {}
+        self.name = engine.name
+        self.label = f"the language model {engine.name}"
+
+    async def propose(self, run: Run, asked: Round) -> Sequence[Draft]:
+        """Ask for every candidate at the same time, each for its own parent."""
+        used = asked.parents[: asked.count]
+        if self._options.feedback != "exact":
+            await self._criticise(run, asked.step, used)
+        tasks = [self._ask(run, asked, i, used[i % len(used)]) for i in range(asked.count)]
+        drafts = await asyncio.gather(*tasks, return_exceptions=True)
+        for draft in drafts:
+            if isinstance(draft, BaseException):
+                raise draft
+        return [d for d in drafts if not isinstance(d, BaseException)]
+
+    async def _ask(self, run: Run, asked: Round, index: int, parent: Trial) -> Draft:
+        domain = self._domain
+        request = update_request(
+            UpdateTask(
+                role=domain.role,
+                current=parent.canonical,
+                feedback=(Gradient(text=self._feedback(parent)),),
+                rules=tuple(c.words for c in domain.constraints),
+                record=record_lines(asked.history, domain.objectives, domain.scalar_name),
+            ),
+            sample=index,
+            params=self._options.params,
+        )
+        site = f"step {asked.step}/proposal {index + 1}"
+        try:
+            answer = await ask_value(run, self._engine, request, site, self._accept)
+        except AnswerError as error:
+            return Failed(reason=str(error))
+        except EngineError as error:
+            if error.kind not in _ANSWER_FAULTS:
+                raise
+            return Failed(reason=f"the model gave no answer: {error}")
+        return Proposal(answer=answer, parent=parent.canonical)
+
+    def _accept(self, text: str) -> str:
+        value, rejected = check(self._domain, text)
+        if rejected is not None:
+            raise Invalid(rejected.reason, rejected.hint)
+        return self._domain.canonical(value)
+
+    def _feedback(self, trial: Trial) -> str:
+        written = self._critiques.get(trial.canonical)
+        if written is None:
+            return trial.feedback
+        return written if self._options.feedback == "llm" else f"{trial.feedback}\n\n{written}"
+
+    async def _criticise(self, run: Run, step: int, parents: Sequence[Trial]) -> None:
+        fresh = [p for p in parents if p.canonical not in self._critiques]
+        replies = await asyncio.gather(
+            *(
+                run.ask(
+                    self._engine,
+                    critique_request(self._domain, p.canonical, p.feedback),
+                    f"step {step}/critique {i + 1}",
+                )
+                for i, p in enumerate(fresh)
+            )
+        )
+        for parent, reply in zip(fresh, replies, strict=True):
+            self._critiques[parent.canonical] = reply.text.strip()
+
+
+def _proposal(item: dict[str, JSON]) -> Proposal:
+    parent = item.get("parent")
+    return Proposal(
+        answer=str(item["answer"]),
+        rationale=str(item.get("rationale", "")),
+        parent=parent if isinstance(parent, str) else None,
+    )
