@@ -36,25 +36,35 @@ def fraction(value: float, low: float, high: float) -> float:
 
 
 def ticks(low: float, high: float, about: int = 5) -> tuple[float, ...]:
-    """Round numbers (1, 2 or 5 times a power of ten) within two bounds.
+    """Round numbers (1, 2 or 5 times a power of ten) within two bounds, at least two of them.
 
     Args:
         low: Lower bound.
         high: Upper bound, above ``low``.
-        about: How many are wanted; between half and twice as many come.
+        about: How many are wanted at most, give or take one.
     """
-    step = (high / 2 - low / 2) / max(about, 1) * 2
+    for wanted in (about, 2 * about, 4 * about):
+        found = _round_numbers(low, high, max(wanted, 1))
+        if len(found) > 1:
+            return found
+    return (low, high)
+
+
+def _round_numbers(low: float, high: float, about: int) -> tuple[float, ...]:
+    step = (high / 2 - low / 2) / about * 2
     if not math.isfinite(step) or step <= 0.0:
-        return (low, high)
+        return ()
     exponent = math.floor(math.log10(step))
     digit = next((d for d in (1, 2, 5) if float(f"{d}e{exponent}") >= step * 0.999), 0)
     if not digit:
         digit, exponent = 1, exponent + 1
     unit = float(f"{digit}e{exponent}")
-    first, last = math.ceil(low / unit), math.floor(high / unit)
+    if not math.isfinite(unit) or unit < sys.float_info.min:
+        return ()
     # Parsed from decimal text, so that 3 * 0.1 prints as 0.3.
-    found = (float(f"{k * digit}e{exponent}") for k in range(first, last + 1))
-    return tuple(t for t in found if low <= t <= high) or (low, high)
+    numbers = range(math.ceil(low / unit), math.floor(high / unit) + 1)
+    found = (float(f"{n * digit}e{exponent}") for n in numbers)
+    return tuple(t for t in found if low <= t <= high)
 
 
 def tick_labels(at: Sequence[float]) -> tuple[str, ...]:

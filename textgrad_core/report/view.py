@@ -99,17 +99,16 @@ def cards(result: Result) -> tuple[Card, ...]:
     tokens = (usage.prompt_tokens, usage.completion_tokens)
     if usage.model_calls and None not in tokens:
         calls = f"{tokens[0]:,} tokens sent, {tokens[1]:,} received"
-    scalar = f"{result.scalar_name}, {{}} tier"
     return (
         Card(
             name="Start",
             shown=scalar_text(scalar_of(result.start)),
-            note=scalar.format(result.start.tier),
+            note=f"{result.scalar_name}, {result.start.tier} tier",
         ),
         Card(
             name="Best",
             shown=scalar_text(scalar_of(result.best)),
-            note=scalar.format(result.best.tier),
+            note=f"{result.scalar_name}, {result.best.tier} tier",
         ),
         Card(
             name="Improvement",
