@@ -125,7 +125,7 @@ def _lineage(result: Result, pictures: Mapping[str, str]) -> tuple[_Link, ...]:
     return tuple(
         _Link(
             number=f"{t.step}.{t.index}",
-            scalar=scalar_text(t.scalar),
+            scalar=scalar_text(t.scalar, result.objectives),
             value=headline(t.canonical, 90),
             why=headline(t.rationale or t.origin, 160),
             picture=pictures.get(t.canonical),

@@ -20,6 +20,7 @@ _MARGIN_LEFT, _MARGIN_TOP, _MARGIN_BOTTOM = 66.0, 26.0, 44.0
 _MARGIN_BARE, _MARGIN_LABELS = 18.0, 138.0
 _LANE = 26.0
 _LINE_HEIGHT = 15.0
+_CROWDED = 500  # more marks than this are drawn smaller
 _TITLED = 1000  # more marks than this carry no tooltip, to keep the page small
 _CLIP_FROM, _CLIP_RANGES = 8, 4.0
 
@@ -182,7 +183,9 @@ def _axes(panel: Panel, frame: _Frame, *, lane: float, height: float) -> Iterabl
         f'<text class="tp-name" x="4" y="14">{escape(visible(panel.name))} '
         f'<tspan font-weight="400">{arrow} {panel.better} is better</tspan></text>'
     )
-    at = ticks(frame.y_low, frame.y_high, max(2, round((frame.bottom - frame.top) / 48)))
+    scored = panel.best or panel.levels or any(m.y is not None for m in panel.marks)
+    wanted = max(2, round((frame.bottom - frame.top) / 48))
+    at = ticks(frame.y_low, frame.y_high, wanted) if scored else ()
     for value, label in zip(at, tick_labels(at), strict=True):
         y = frame.y(value)
         yield f'<line class="tp-grid" x1="{frame.left}" x2="{frame.right}" y1="{y}" y2="{y}"/>'
@@ -243,7 +246,10 @@ def _best_line(panel: Panel, frame: _Frame) -> Iterable[str]:
 def _marks(panel: Panel, frame: _Frame, beyond: frozenset[int], *, lane: float) -> Iterable[str]:
     rim = frame.top if panel.better == "lower" else frame.bottom
     titled = len(panel.marks) <= _TITLED
-    for place, mark in enumerate(panel.marks):
+    size = 1.0 if len(panel.marks) <= _CROWDED else 0.6
+    # Accepted ones last, so that no other covers them.
+    order = sorted(enumerate(panel.marks), key=lambda pair: pair[1].kind == "accepted")
+    for place, mark in order:
         if mark.y is None and not lane:
             continue
         x = frame.x(mark.x)
@@ -259,5 +265,5 @@ def _marks(panel: Panel, frame: _Frame, beyond: frozenset[int], *, lane: float) 
             d = f"M{x} {y - 4.5}l4.5 4.5l-4.5 4.5l-4.5 -4.5z"
             yield f'<path class="tp-unmeasured" d="{d}">{title}</path>'
         else:
-            radius = 4.2 if mark.kind == "accepted" else 3.2
+            radius = round(size * (4.2 if mark.kind == "accepted" else 3.2), 2)
             yield f'<circle class="tp-{mark.kind}" cx="{x}" cy="{y}" r="{radius}">{title}</circle>'

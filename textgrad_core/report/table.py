@@ -107,7 +107,7 @@ def _trial_row(
         number=f"{trial.step}.{trial.index}",
         value=headline(trial.canonical, _SHORT_VALUE),
         scores=scores_text(trial, objectives),
-        scalar=scalar_text(scalar_of(trial)),
+        scalar=scalar_text(scalar_of(trial), objectives),
         scored=scalar_of(trial) is not None,
         status=trial.status,
         leads=leads,

@@ -43,6 +43,12 @@ def leaders(trials: Sequence[Trial]) -> tuple[Trial | None, ...]:
     return tuple(found)
 
 
+def scalar_decimals(objectives: Sequence[Objective]) -> int:
+    """Digits of the minimised number: those of the most precise objective, two for a sum."""
+    floor = 0 if len(objectives) == 1 else 2
+    return max([floor, *(o.decimals for o in objectives)])
+
+
 def axis_name(objective: Objective) -> str:
     """Name and unit."""
     return f"{objective.name} ({objective.unit})" if objective.unit else objective.name
@@ -53,9 +59,10 @@ def panels(result: Result) -> tuple[Panel, ...]:
     only = _single_objective(result)
     if only is not None:
         return (_objective_panel(result, only, lane=True),)
+    measured = [_objective_panel(result, o, lane=False) for o in result.objectives]
     return (
         _scalar_panel(result),
-        *(_objective_panel(result, o, lane=False) for o in result.objectives),
+        *(p for p in measured if any(m.y is not None for m in p.marks)),
     )
 
 
@@ -77,7 +84,7 @@ def _scalar_panel(result: Result) -> Panel:
     return Panel(
         name=result.scalar_name,
         better="lower",
-        marks=_marks(result.trials, values, 3, ""),
+        marks=_marks(result.trials, values, scalar_decimals(result.objectives), ""),
         best=line,
         levels=levels,
     )

@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from textgrad_core.domain import Objective, Reference
 from textgrad_core.outcome import Evaluated, Rejected, Unmeasured
 from textgrad_core.report.text import clipped, duration, headline, number
-from textgrad_core.report.trajectory import scalar_of, score_of
+from textgrad_core.report.trajectory import scalar_decimals, scalar_of, score_of
 from textgrad_core.search.result import Result, Trial
 
-SCALAR_DECIMALS = 3
 ONE_TEXT = 8_000
 _ANCESTORS = 12
 
@@ -41,9 +40,11 @@ class ComparisonRow:
     best: bool = False
 
 
-def scalar_text(value: float | None, *, signed: bool = False) -> str:
+def scalar_text(
+    value: float | None, objectives: Sequence[Objective], *, signed: bool = False
+) -> str:
     """The minimised number as printed."""
-    return number(value, SCALAR_DECIMALS, signed=signed)
+    return number(value, scalar_decimals(objectives), signed=signed)
 
 
 def failure_of(trial: Trial) -> str:
@@ -69,14 +70,15 @@ def finding(result: Result) -> str:
     """The outcome of the run in one or two plain sentences."""
     start, best, gain = scalar_of(result.start), scalar_of(result.best), improvement(result)
     name = result.scalar_name
+    was, now = (scalar_text(v, result.objectives) for v in (start, best))
     if best is None:
         return "No candidate could be scored, so there is no best one to report."
     if start is None:
         reason = failure_of(result.start) or "It has no score."
-        return f"The best {name} is {scalar_text(best)}. The start was not scored. {reason}"
+        return f"The best {name} is {now}. The start was not scored. {reason}"
     if result.best.canonical == result.start.canonical:
-        return f"No candidate was better than the start ({name} {scalar_text(start)})."
-    text = f"From start to best, {name} fell from {scalar_text(start)} to {scalar_text(best)}"
+        return f"No candidate was better than the start ({name} {was})."
+    text = f"From start to best, {name} fell from {was} to {now}"
     if gain is None:
         return (
             f"{text}, but the two were measured at different tiers "
@@ -85,7 +87,7 @@ def finding(result: Result) -> str:
     if gain <= 0:
         return (
             f"Measured at the {result.best.tier} tier, the best candidate is no improvement: "
-            f"{name} {scalar_text(best)} against {scalar_text(start)} for the start."
+            f"{name} {now} against {was} for the start."
         )
     return f"{text}, both measured at the {result.best.tier} tier; lower is better."
 
@@ -102,17 +104,17 @@ def cards(result: Result) -> tuple[Card, ...]:
     return (
         Card(
             name="Start",
-            shown=scalar_text(scalar_of(result.start)),
+            shown=scalar_text(scalar_of(result.start), result.objectives),
             note=f"{result.scalar_name}, {result.start.tier} tier",
         ),
         Card(
             name="Best",
-            shown=scalar_text(scalar_of(result.best)),
+            shown=scalar_text(scalar_of(result.best), result.objectives),
             note=f"{result.scalar_name}, {result.best.tier} tier",
         ),
         Card(
             name="Improvement",
-            shown=scalar_text(gain),
+            shown=scalar_text(gain, result.objectives),
             note="start minus best" if gain is not None else "start and best do not compare",
         ),
         Card(name="Candidates", shown=f"{len(result.trials):,}", note=failed),
@@ -159,8 +161,10 @@ def _comparison_row(
         note=headline(note, 400),
         picture=picture,
         scores=scores_text(trial, result.objectives),
-        scalar=scalar_text(scalar),
-        change="" if trial is result.start else scalar_text(change, signed=True),
+        scalar=scalar_text(scalar, result.objectives),
+        change=""
+        if trial is result.start
+        else scalar_text(change, result.objectives, signed=True),
         tier=trial.tier,
         failure=headline(failure_of(trial), 300),
         best=trial is result.best,
