@@ -148,6 +148,9 @@ class Domain(Protocol[V]):
             may be shared between runs.
         report_may_choose: Whether report-tier scores may choose among finalists.
         scalar_name: Column name of `scalar`.
+        value_name: Column name of the value, such as ``SMILES``.
+        evaluation_name: What one evaluation is called, such as ``docking``.
+        licences: Licences of instruments and data, one sentence each, for the report.
     """
 
     name: str
@@ -160,6 +163,9 @@ class Domain(Protocol[V]):
     deterministic: bool = True
     report_may_choose: bool = True
     scalar_name: str = "score"
+    value_name: str = "value"
+    evaluation_name: str = "evaluation"
+    licences: tuple[str, ...] = ()
 
     @property
     def constraints(self) -> tuple[Constraint[V], ...]:

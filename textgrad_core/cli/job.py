@@ -1,0 +1,131 @@
+"""One run as the command line describes it, and as its folder remembers it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from textgrad_core.budget import Budget
+from textgrad_core.domain import Domain
+from textgrad_core.engine import get_engine
+from textgrad_core.engine.protocol import Engine
+from textgrad_core.errors import JournalError, UsageError
+from textgrad_core.jsondata import JSON, digest
+from textgrad_core.registry import load_domain
+from textgrad_core.report import write_atomically
+from textgrad_core.search.options import Options
+
+SETTINGS = "settings.json"
+FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """Everything needed to run again: the content of ``settings.json``.
+
+    Args:
+        plugin: Name of the plugin.
+        start: Value to start from, as typed.
+        make: Options of the plugin.
+        options: How the search runs.
+        engine: Model that proposes, as typed; None for the plugin's own search.
+        base_url: Address of the model's server.
+        cache: Whether outcomes are shared with other runs.
+        command: The command that does the same.
+    """
+
+    plugin: str
+    start: str
+    make: Mapping[str, Any]
+    options: Options
+    engine: str | None = None
+    base_url: str | None = None
+    cache: bool = True
+    command: str = ""
+
+    def __post_init__(self) -> None:
+        """Keep secrets out of the folder."""
+        if self.base_url is not None:
+            address = urlsplit(self.base_url)
+            if address.scheme not in ("http", "https") or not address.hostname:
+                raise UsageError(
+                    f"--base-url {self.base_url!r} is no address: give http://HOST[:PORT]/v1"
+                )
+            if address.username or address.password:
+                raise UsageError(
+                    "--base-url holds a user or a password, which would be written to the run "
+                    "folder: put the key into the environment variable OPENAI_API_KEY"
+                )
+        if self.base_url is not None and self.engine is None:
+            raise UsageError("--base-url needs --engine openai:MODEL")
+
+    def domain(self) -> Domain[Any]:
+        """The plugin's domain, built with the options."""
+        return load_domain(self.plugin, **self.make)
+
+    def model(self) -> Engine | None:
+        """The engine; nothing is sent yet."""
+        return None if self.engine is None else get_engine(self.engine, self.base_url)
+
+    def to_json(self) -> dict[str, JSON]:
+        """Plain data; holds no secret."""
+        return {
+            "format": FORMAT,
+            "plugin": self.plugin,
+            "start": self.start,
+            "make": dict(self.make),
+            "options": self.options.to_json(),
+            "engine": self.engine,
+            "base_url": self.base_url,
+            "cache": self.cache,
+            "command": self.command,
+        }
+
+    def default_folder(self) -> Path:
+        """``runs/PLUGIN-WORDS-DIGEST``: the same command, the same folder."""
+        shaped = {k: v for k, v in self.to_json().items() if k not in ("command", "cache")}
+        words = [str(v) for v in self.make.values() if isinstance(v, str)]
+        slug = re.sub(r"[^A-Za-z0-9]+", "-", "-".join([self.plugin, *words])).strip("-")
+        return Path("runs") / f"{slug[:60]}-{digest(shaped)[:8]}"
+
+
+def save_job(job: Job, folder: Path) -> None:
+    """Write ``settings.json``."""
+    folder.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(job.to_json(), indent=2, ensure_ascii=False) + "\n"
+    write_atomically(folder / SETTINGS, text)
+
+
+def load_job(folder: Path) -> Job:
+    """Read ``settings.json``.
+
+    Raises:
+        JournalError: If the folder is no run folder.
+    """
+    path = folder / SETTINGS
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+        options = dict(record["options"])
+        options["budget"] = Budget(**options["budget"])
+        return Job(
+            plugin=record["plugin"],
+            start=record["start"],
+            make=record["make"],
+            options=Options(**options),
+            engine=record["engine"],
+            base_url=record["base_url"],
+            cache=record["cache"],
+            command=record["command"],
+        )
+    except FileNotFoundError:
+        raise JournalError(
+            f"{folder} is no run folder (it holds no {SETTINGS}): give the folder that "
+            "'textgrad run' printed"
+        ) from None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise JournalError(f"{path} cannot be read: {type(error).__name__}: {error}") from error

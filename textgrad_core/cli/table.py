@@ -1,0 +1,189 @@
+"""The live table: a line per trial as its round ends, and on a terminal a line of progress."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, TextIO
+
+from textgrad_core.domain import Domain, Objective
+from textgrad_core.journal_lines import Entry
+from textgrad_core.jsondata import JSON
+from textgrad_core.search.options import Options
+from textgrad_core.search.result import Result, Trial
+
+WIDTH = 80
+_NUMBER = 8
+
+
+class LiveTable:
+    """Prints a run while it happens; a listener of its journal.
+
+    Args:
+        domain: Names and units of the columns.
+        options: How long the run is.
+        references: How many references will be measured.
+        out: Where to print.
+        live: Whether ``out`` is a terminal on which a line can be rewritten.
+        clock: Seconds from any origin.
+    """
+
+    def __init__(
+        self,
+        domain: Domain[Any],
+        options: Options,
+        references: int,
+        out: TextIO,
+        *,
+        live: bool,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Nothing is printed yet."""
+        self._domain, self._out, self._live, self._clock = domain, out, live, clock
+        planned = 2 + options.steps * options.proposals + options.finalists + references
+        limit = options.budget.evaluations
+        self._planned = planned if limit is None else min(limit, planned)
+        self._done = self._recalled = 0
+        self._began = clock()
+        self._best: float | None = None
+        fixed = 5 + _NUMBER * (len(domain.objectives) + 2) + 8 + 7
+        self._value_width = max(16, WIDTH - fixed - 1)
+        self._headed = False
+
+    def __call__(self, entry: Entry) -> None:
+        """Take one journal entry."""
+        if entry.kind == "evaluation":
+            self._done += 1
+            self._recalled += entry.recalled
+            self._status(f"{self._domain.evaluation_name} {self._done}/{self._planned}")
+        elif entry.kind == "trial":
+            self._row(entry.body)
+        elif entry.kind == "stop":
+            self._planned = max(self._done, self._planned)
+            self._line("")
+            self._line(f"Search ended: {entry.body['reason']}.")
+
+    def close(self) -> None:
+        """Clear the line of progress."""
+        self._clear()
+
+    @property
+    def recalled(self) -> int:
+        """Evaluations answered from the journal of an earlier process."""
+        return self._recalled
+
+    def _head(self) -> None:
+        names = [o.name for o in self._domain.objectives]
+        units = [o.unit for o in self._domain.objectives]
+        count = plural(self._domain.evaluation_name)
+        self._line(self._cells("step", self._domain.value_name, names, "best", count, "left"))
+        if any(units):
+            self._line(self._cells("", "", units, "", "", "").rstrip())
+        self._line("-" * WIDTH)
+        self._headed = True
+
+    def _cells(
+        self,
+        step: str,
+        value: str,
+        objectives: Sequence[str],
+        best: str,
+        count: str,
+        left: str,
+        scalar: str | None = None,
+    ) -> str:
+        shown = self._domain.scalar_name if scalar is None and step == "step" else scalar or ""
+        numbers = "".join(f"{c:>{_NUMBER}}" for c in [*objectives, shown, best])
+        return f"{step:>4} {shortened(value, self._value_width)}{numbers}{count:>9}{left:>7}"
+
+    def _row(self, body: Any) -> None:
+        if not self._headed:
+            self._head()
+        scores = body["scores"]
+        best = body["best"]
+        improved = best is not None and best != self._best
+        self._best = best
+        if scores:
+            numbers = [f"{scores[o.name]:.{o.decimals}f}" for o in self._domain.objectives]
+            line = self._cells(
+                str(body["step"]),
+                body["value"],
+                numbers,
+                f"{best:.2f}" + ("*" if improved else " "),
+                f"{self._done}/{self._planned}",
+                self._left(),
+                f"{body['score']:.2f}",
+            )
+        else:
+            reason = f"{body['status']}: {body['reason']}"
+            head = f"{body['step']:>4} {shortened(body['value'], self._value_width)}  "
+            line = head + shortened(reason, WIDTH - len(head), pad=False)
+        self._line(line)
+
+    def _left(self) -> str:
+        made = self._done - self._recalled
+        remaining = max(0, self._planned - self._done)
+        if made < 2 or not remaining:
+            return "" if made < 2 else "0:00"
+        seconds = round((self._clock() - self._began) / made * remaining)
+        return f"{seconds // 60}:{seconds % 60:02d}"
+
+    def _status(self, text: str) -> None:
+        if self._live:
+            left = self._left()
+            best = "" if self._best is None else f", best {self._best:.2f}"
+            self._out.write(f"\r\x1b[2K     {text}{best}{f', {left} left' if left else ''}")
+            self._out.flush()
+
+    def _line(self, text: str) -> None:
+        self._clear()
+        self._out.write(text + "\n")
+        self._out.flush()
+
+    def _clear(self) -> None:
+        if self._live:
+            self._out.write("\r\x1b[2K")
+            self._out.flush()
+
+
+def comparison(result: Result, value_name: str) -> str:
+    """Start, best and references side by side, measured the same way."""
+    rows = [("start", result.start), ("best", result.best)]
+    rows += [(t.origin, t) for t in result.references]
+    width = max(len(name) for name, _ in rows) + 1
+    heads = [*(_headed(o) for o in result.objectives), result.scalar_name]
+    lines = [f"{'':{width}}" + "".join(f"{h:>16}" for h in heads) + f"  {value_name}"]
+    for name, trial in rows:
+        cells = [_cell(trial, o) for o in result.objectives]
+        cells.append("-" if trial.scalar is None else f"{trial.scalar:.2f}")
+        line = f"{name:{width}}" + "".join(f"{c:>16}" for c in cells)
+        lines.append(f"{line}  {shortened(trial.canonical, WIDTH - len(line) - 2, pad=False)}")
+    return "\n".join(lines)
+
+
+def shortened(text: str, width: int, *, pad: bool = True) -> str:
+    """A text in one line of at most ``width`` characters, padded to it if asked."""
+    clean = "".join(c if c.isprintable() else " " for c in text)
+    if len(clean) > width:
+        clean = clean[: max(0, width - 2)] + ".."
+    return f"{clean:<{width}}" if pad else clean
+
+
+def plural(noun: str) -> str:
+    """More than one of a thing."""
+    return noun + "s"
+
+
+def counted(number: int, noun: str) -> str:
+    """A number and its noun."""
+    return f"{number} {noun if number == 1 else plural(noun)}"
+
+
+def _headed(objective: Objective) -> str:
+    return f"{objective.name} {objective.unit}".strip()
+
+
+def _cell(trial: Trial, objective: Objective) -> str:
+    scores: JSON = trial.to_json()["scores"]
+    found = scores.get(objective.name) if isinstance(scores, dict) else None
+    return f"{found:.{objective.decimals}f}" if isinstance(found, int | float) else "-"
