@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import subprocess
 import sys
 import zipfile
@@ -25,9 +27,12 @@ def test_every_package_folder_is_packaged() -> None:
 
 
 def test_every_plugin_folder_has_a_package_and_a_name() -> None:
-    for folder in (p for p in (ROOT / "plugins").iterdir() if p.is_dir()):
-        assert folder / f"textgrad_{folder.name}" in package_folders()
-        assert ENTRY_POINTS[folder.name] == f"textgrad_{folder.name}:plugin"
+    plugins = ROOT / "plugins"
+    names = {f.relative_to(plugins).parts[0] for f in tracked_files() if plugins in f.parents}
+    assert names == set(ENTRY_POINTS)
+    for name in names:
+        assert plugins / name / f"textgrad_{name}" in package_folders()
+        assert ENTRY_POINTS[name] == f"textgrad_{name}:plugin"
 
 
 def test_checkers_see_every_plugin() -> None:
@@ -67,15 +72,21 @@ def test_core_has_no_dependency() -> None:
     assert pyproject()["project"]["dependencies"] == []
 
 
-def test_wheel_holds_every_file_of_every_package(tmp_path: Path) -> None:
-    """An ignore rule or a forgotten pattern would lose prompts, templates or data silently."""
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("wheel")
     subprocess.run(
-        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)],
+        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)],
         cwd=ROOT,
         check=True,
         capture_output=True,
     )
-    (wheel,) = tmp_path.glob("*.whl")
+    (built,) = folder.glob("*.whl")
+    return built
+
+
+def test_wheel_holds_every_file_of_every_package(wheel: Path) -> None:
+    """An ignore rule or a forgotten pattern would lose prompts, templates or data silently."""
     packed = set(zipfile.ZipFile(wheel).namelist())
     expected = {
         file.relative_to(folder.parent).as_posix()
@@ -83,8 +94,33 @@ def test_wheel_holds_every_file_of_every_package(tmp_path: Path) -> None:
         for file in tracked_files()
         if folder in file.parents
     }
-    assert expected, "no file found"
+    assert {Path(name).suffix for name in expected} >= {".py", ".txt", ".typed"}
     assert expected <= packed
-    tops = {folder.name for folder in package_folders()}
-    strangers = {name for name in packed if name.split("/")[0] not in tops}
-    assert all(name.split("/")[0].endswith(".dist-info") for name in strangers)
+
+
+def test_wheel_holds_nothing_else(wheel: Path) -> None:
+    tops = {name.split("/")[0] for name in zipfile.ZipFile(wheel).namelist()}
+    packages = {folder.name for folder in package_folders()}
+    assert packages <= tops
+    assert all(top.endswith(".dist-info") for top in tops - packages)
+
+
+def test_wheel_works_without_the_clone(wheel: Path, tmp_path: Path) -> None:
+    zipfile.ZipFile(wheel).extractall(tmp_path)
+    code = (
+        "import json, sys, textgrad_core\n"
+        "from textgrad_core.cli import main\n"
+        "print(textgrad_core.__file__)\n"
+        "sys.exit(main(['plugins', '--json']))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    where, _, listed = done.stdout.partition("\n")
+    assert Path(where).is_relative_to(tmp_path)
+    assert {plugin["name"] for plugin in json.loads(listed)} >= set(ENTRY_POINTS)
