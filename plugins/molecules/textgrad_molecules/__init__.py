@@ -46,9 +46,9 @@ def make(
 
 def doctor() -> Iterable[Check]:
     """What is installed for docking; raises nothing and needs no extra."""
-    from textgrad_molecules.checks import checks
+    from textgrad_molecules.docking import backend_checks
 
-    return checks()
+    return backend_checks()
 
 
 plugin = Plugin(

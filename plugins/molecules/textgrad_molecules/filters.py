@@ -16,7 +16,7 @@ MAX_SPIRO_ATOMS = 1
 
 # Each pattern is struck wherever it occurs.
 STRUCK = {
-    "cumulene": "[#6]=[C;H0]=[#6,#7,#8,#16]",
+    "cumulene": "[#6,#7,#8,#16]=[C;H0]=[#6,#7,#8,#16]",
     "alkyne or allene in a ring": "[R]#[R]",
     "sulfur-sulfur bond": "[#16]~[#16]",
     "oxygen-oxygen bond": "[#8]~[#8]",
@@ -31,6 +31,7 @@ STRUCK = {
     "enol or enamine": "[CX3;!a;!$(C=[O,N,S])]=[CX3;!a]-[OX2,NX3;!$(NC=O)]",
     "acid halide": "[CX3](=O)[F,Cl,Br,I]",
     "anhydride": "[CX3](=O)[OX2][CX3](=O)",
+    "acyl azole": "[CX3;!R](=O)-[n;r5]",
     "phosphorus": "[#15]",
     "charged atom": "[+,-;!$([N+](=O)[O-]);!$([O-][N+]=O)]",
     "double bond at a bridgehead": "[R3;!a]=[R;!a]",
@@ -47,8 +48,8 @@ class ProposalFilter:
         max_sa: Highest synthetic accessibility score (1 easy, 10 hard).
     """
 
-    max_heavy_atoms: int = 32
-    max_rotors: int = 6
+    max_heavy_atoms: int = 28
+    max_rotors: int = 5
     max_sa: float = 4.0
 
     def fault(self, molecule: Chem.Mol) -> str | None:

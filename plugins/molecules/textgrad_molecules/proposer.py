@@ -17,7 +17,7 @@ from textgrad_core.domain import Proposal, ProposalRequest
 from textgrad_core.errors import Invalid
 from textgrad_molecules.druglikeness import druglikeness
 from textgrad_molecules.filters import ProposalFilter
-from textgrad_molecules.fragments import RINGS
+from textgrad_molecules.fragments import RINGS, attachable
 from textgrad_molecules.graph_edits import MUTATIONS, Edit, crossover, grow_ring
 from textgrad_molecules.smiles import SmilesLimits, parse_smiles
 
@@ -54,7 +54,7 @@ class GraphProposer:
     limits: SmilesLimits = field(default_factory=SmilesLimits)
     keep: ProposalFilter = field(default_factory=ProposalFilter)
     drafts_per_proposal: int = 20
-    full_size: int = 25
+    full_size: int = 24
     small_size: int = 13
 
     def propose(self, request: ProposalRequest) -> Sequence[Proposal]:
@@ -91,7 +91,8 @@ class GraphProposer:
         """Where to start from: the parents; failing them every trial; failing those, rings."""
         parents = self._readable([trial.canonical for trial in request.parents])
         others = self._readable([trial.canonical for trial in request.history])
-        return [pool for pool in (parents, others, list(RINGS)) if pool]
+        rings = [attachable("", ring) for ring in RINGS]
+        return [pool for pool in (parents, others, rings) if pool]
 
     def _readable(self, texts: Sequence[str]) -> list[str]:
         found = []

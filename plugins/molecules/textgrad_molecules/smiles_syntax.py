@@ -12,9 +12,16 @@ _TOKEN = re.compile(
     r"|(?P<ring>%\d\d|%\(\d{1,5}\)|\d)"
     r"|(?P<open>\()|(?P<close>\))|(?P<dot>\.)"
 )
+_ELEMENTS = (
+    "H He Li Be B C N O F Ne Na Mg Al Si P S Cl Ar K Ca Sc Ti V Cr Mn Fe Co Ni Cu Zn Ga Ge As Se "
+    "Br Kr Rb Sr Y Zr Nb Mo Tc Ru Rh Pd Ag Cd In Sn Sb Te I Xe Cs Ba La Ce Pr Nd Pm Sm Eu Gd Tb "
+    "Dy Ho Er Tm Yb Lu Hf Ta W Re Os Ir Pt Au Hg Tl Pb Bi Po At Rn Fr Ra Ac Th Pa U Np Pu Am Cm "
+    "Bk Cf Es Fm Md No Lr Rf Db Sg Bh Hs Mt Ds Rg Cn Nh Fl Mc Lv Ts Og b c n o p s se as te si"
+)
+_SYMBOL = "|".join(sorted(_ELEMENTS.split(), key=len, reverse=True))
 _BRACKET = re.compile(
-    r"\[\d*(?:[A-Z][a-z]?|[a-z][a-z]?|\*|#\d+)"
-    r"(?:@{1,2}(?:TH[12]|AL[12]|SP[123]|TB\d+|OH\d+)?)?(?:H\d*)?(?:[+-]\d+|\++|-+)?(?::\d+)?\]"
+    rf"\[\d*(?:{_SYMBOL}|\*|#\d+)"
+    r"(?:@{1,2}(?:TH[12]|AL[12]|SP[123]|TB\d*|OH\d*)?)?(?:H\d*)?(?:[+-]\d+|\++|-+)?(?::\d+)?\]"
 )
 _ATOMS = "B C N O P S F Cl Br I, aromatic b c n o p s, or an atom in brackets such as [nH]"
 
@@ -32,11 +39,13 @@ class _Scan:
     """What has been read so far."""
 
     rings: dict[str, tuple[int, int]] = field(default_factory=dict)
-    branches: list[int] = field(default_factory=list)
-    ring_bonds: set[tuple[int, int]] = field(default_factory=set)
+    branches: list[tuple[int, int]] = field(default_factory=list)
+    bonded: set[tuple[int, int]] = field(default_factory=set)
     atoms: int = 0
+    current: int = 0
     before: str = "start"
     before_at: int = 0
+    before_bond: str = ""
 
 
 def find_fault(text: str) -> Fault | None:
@@ -85,19 +94,24 @@ def _step(scan: _Scan, kind: str, token: str, at: int) -> Fault | None:
     if kind == "bracket" and not _BRACKET.fullmatch(token):
         return Fault(
             reason=f"bracket atom {token!r} at character {at} cannot be read",
-            hint="inside brackets: isotope, symbol, chirality, H count, charge; e.g. [C@@H], [N+]",
+            hint="inside brackets: isotope, element, chirality, H count, charge: [C@@H], [N+]",
         )
     fault = _order_fault(scan, kind, token, at)
     if fault is not None:
         return fault
     if kind in ("bracket", "atom"):
         scan.atoms += 1
+        if scan.before not in ("start", "dot"):
+            scan.bonded.add((scan.current, scan.atoms))
+        scan.current = scan.atoms
     elif kind == "ring":
         fault = _ring(scan, token, at)
     elif kind == "open":
-        scan.branches.append(at)
+        scan.branches.append((at, scan.current))
     elif kind == "close":
-        scan.branches.pop()
+        scan.current = scan.branches.pop()[1]
+    if kind == "bond":
+        scan.before_bond = scan.before
     scan.before, scan.before_at = kind, at
     return fault
 
@@ -119,10 +133,21 @@ def _order_fault(scan: _Scan, kind: str, token: str, at: int) -> Fault | None:
             reason=f"{token!r} at character {at} stands before any atom",
             hint="start with an atom; ring numbers and branches follow the atom they belong to",
         )
+    opens_branch = "open" in (scan.before, scan.before_bond if scan.before == "bond" else "")
+    if kind == "ring" and opens_branch:
+        return Fault(
+            reason=f"branch holds ring number {token!r} at character {at} before any atom",
+            hint="write an atom first, as in (-c2ccccc2); ring numbers follow their atom",
+        )
     if kind == "bond" and (starts_piece or scan.before == "bond"):
         return Fault(
             reason=f"bond {token!r} at character {at} does not follow an atom",
             hint="write one bond symbol between two atoms",
+        )
+    if kind in ("dot", "open") and scan.before == "open":
+        return Fault(
+            reason=f"branch opened at character {scan.before_at} starts with {token!r}",
+            hint="start a branch with an atom, or with a bond and an atom",
         )
     if kind in ("dot", "open") and scan.before == "bond":
         return Fault(
@@ -135,33 +160,34 @@ def _order_fault(scan: _Scan, kind: str, token: str, at: int) -> Fault | None:
 def _ring(scan: _Scan, token: str, at: int) -> Fault | None:
     number = token.strip("%()").lstrip("0") or "0"
     if number not in scan.rings:
-        scan.rings[number] = (scan.atoms, at)
+        scan.rings[number] = (scan.current, at)
         return None
     start, opened = scan.rings.pop(number)
-    if start == scan.atoms:
+    if start == scan.current:
         return Fault(
             reason=f"ring {number} opened at character {opened} closes on its own atom",
             hint="put the closing number behind another atom of the ring",
         )
-    pair = (start, scan.atoms)
-    if pair in scan.ring_bonds or (scan.atoms - start == 1 and not scan.branches):
+    pair = (min(start, scan.current), max(start, scan.current))
+    if pair in scan.bonded:
         return Fault(
             reason=f"ring {number} (characters {opened} and {at}) joins two atoms already bonded",
             hint="a ring needs three atoms or more",
         )
-    scan.ring_bonds.add(pair)
+    scan.bonded.add(pair)
     return None
 
 
 def _at_end(scan: _Scan) -> Fault | None:
-    if scan.before == "bond":
+    if scan.before in ("bond", "dot"):
         return Fault(
-            reason=f"bond at character {scan.before_at} leads nowhere",
+            reason=f"{scan.before} at character {scan.before_at} leads nowhere",
             hint="add the atom it leads to, or remove it",
         )
     if scan.branches:
+        opened = scan.branches[-1][0]
         return Fault(
-            reason=f"unbalanced parenthesis: ( at character {scan.branches[-1]} is never closed",
+            reason=f"unbalanced parenthesis: ( at character {opened} is never closed",
             hint="close the branch with )",
         )
     if scan.rings:
