@@ -10,10 +10,11 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from result_samples import VINA, sample_result, scored
+from result_samples import VINA, sample_result, scored, unmeasured
+from textgrad_core.domain import Objective
 from textgrad_core.report.axis import axis_range, fraction, tick_labels, ticks
 from textgrad_core.report.plot import Level, Mark, MarkKind, Panel, beyond_axis, trajectory_svg
-from textgrad_core.report.trajectory import leaders, panels
+from textgrad_core.report.trajectory import leaders, panels, scalar_decimals
 
 SVG = "{http://www.w3.org/2000/svg}"
 MARKS = {f"tp-{kind}" for kind in ("accepted", "worse", "rejected", "unmeasured", "beyond")}
@@ -207,6 +208,35 @@ def test_a_single_objective_that_is_the_scalar_has_one_panel() -> None:
     trials = tuple(replace(scored(0, i, f"C{i}", v), scalar=v) for i, v in enumerate((-1.0, -2.0)))
     one = replace(result, objectives=(VINA,), trials=trials)
     assert [(p.name, p.lane) for p in panels(one)] == [("vina (kcal/mol)", True)]
+
+
+def test_an_axis_that_nothing_stands_on_carries_no_numbers() -> None:
+    nothing = replace(sample_result(), trials=(unmeasured(0, 0),), references=())
+    (only,) = panels(nothing)
+    assert only.name == "vina - 3 qed"
+    svg = trajectory_svg(only)
+    assert len(drawn(svg)) == 1
+    assert "tp-grid" not in svg.split("</style>")[1]
+
+
+@pytest.mark.parametrize(
+    ("decimals", "shown"), [((0,), 0), ((1,), 1), ((0, 1), 2), ((1, 3), 3), ((), 2)]
+)
+def test_the_minimised_number_is_as_precise_as_what_it_is_made_of(
+    decimals: tuple[int, ...], shown: int
+) -> None:
+    objectives = [Objective(name=f"o{i}", decimals=d) for i, d in enumerate(decimals)]
+    assert scalar_decimals(objectives) == shown
+
+
+def test_accepted_trials_are_drawn_over_the_others() -> None:
+    marks = (
+        Mark(x=0.0, y=1.0, kind="accepted"),
+        Mark(x=1.0, y=2.0, kind="worse"),
+        Mark(x=2.0, y=0.0, kind="accepted"),
+    )
+    found = drawn(trajectory_svg(Panel(name="e", better="lower", marks=marks)))
+    assert [m.get("class") for m in found] == ["tp-worse", "tp-accepted", "tp-accepted"]
 
 
 @pytest.mark.parametrize("scalar", [math.inf, math.nan, None])

@@ -78,18 +78,21 @@ def finding(result: Result) -> str:
         return f"The best {name} is {now}. The start was not scored. {reason}"
     if result.best.canonical == result.start.canonical:
         return f"No candidate was better than the start ({name} {was})."
-    text = f"From start to best, {name} fell from {was} to {now}"
     if gain is None:
         return (
-            f"{text}, but the two were measured at different tiers "
-            f"({result.start.tier} and {result.best.tier}), so they are not comparable."
+            f"From start to best, {name} went from {was} to {now}, but the two were "
+            f"measured at different tiers ({result.start.tier} and {result.best.tier}), "
+            "so they are not comparable."
         )
     if gain <= 0:
         return (
             f"Measured at the {result.best.tier} tier, the best candidate is no improvement: "
             f"{name} {now} against {was} for the start."
         )
-    return f"{text}, both measured at the {result.best.tier} tier; lower is better."
+    return (
+        f"From start to best, {name} fell from {was} to {now}, both measured at the "
+        f"{result.best.tier} tier; lower is better."
+    )
 
 
 def cards(result: Result) -> tuple[Card, ...]:
@@ -155,6 +158,7 @@ def _comparison_row(
     start, scalar = scalar_of(result.start), scalar_of(trial)
     comparable = start is not None and scalar is not None and trial.tier == result.start.tier
     change = scalar - start if comparable and scalar is not None and start is not None else None
+    shift = scalar_text(change, result.objectives, signed=True)
     return ComparisonRow(
         role=role,
         value=clipped(trial.canonical, ONE_TEXT),
@@ -162,9 +166,7 @@ def _comparison_row(
         picture=picture,
         scores=scores_text(trial, result.objectives),
         scalar=scalar_text(scalar, result.objectives),
-        change=""
-        if trial is result.start
-        else scalar_text(change, result.objectives, signed=True),
+        change="" if trial is result.start else shift,
         tier=trial.tier,
         failure=headline(failure_of(trial), 300),
         best=trial is result.best,
