@@ -10,6 +10,8 @@ unexport PYTHONPATH PYTHONHOME
 export VENV PYTHON UPGRADE
 
 ENVIRONMENT = sh tools/environment.sh
+# One file per worker at a time, so that what a file sets up (a docking server) is set up once.
+TEST = python -m pytest -n auto --maxprocesses=8 --dist=loadfile
 # Programs of the environment (obabel is one) come first, as in an activated shell.
 ACTIVATE = PATH="$$(cd "$(VENV)/bin" && pwd):$$PATH" && export PATH
 
@@ -31,7 +33,7 @@ demo: environment
 	@$(ACTIVATE) && textgrad run molecules --target PPARA --start c1ccccc1 $(ARGS)
 
 test: environment
-	@$(ACTIVATE) && python -m pytest -n auto $(ARGS)
+	@$(ACTIVATE) && $(TEST) $(ARGS)
 
 check: environment
 	@$(ACTIVATE) && ruff check $(ARGS) && ruff format --check && mypy
