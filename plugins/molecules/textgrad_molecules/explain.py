@@ -148,8 +148,8 @@ def _affinity_directions(now: Measurement, max_heavy_atoms: int) -> list[str]:
     room = min(SMALL_HEAVY_ATOMS, max_heavy_atoms) - now.heavy_atoms
     if room > 0 and now.vina_kcal_mol < 0:
         lines.append(
-            f"too small to bind strongly: at half its present efficiency, {room} more heavy atoms "
-            f"would bring Vina to {now.vina_kcal_mol - room * now.ligand_efficiency / 2:.1f}; grow"
+            f"too small: if {room} more heavy atoms kept half the present efficiency, Vina would "
+            f"come to {now.vina_kcal_mol - room * now.ligand_efficiency / 2:.1f}; grow"
         )
     if now.heavy_atoms >= SMALL_HEAVY_ATOMS and now.ligand_efficiency < POOR_EFFICIENCY:
         lines.append(
