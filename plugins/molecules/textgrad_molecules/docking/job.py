@@ -20,6 +20,7 @@ from pathlib import Path
 from textgrad_core.errors import Invalid, TextgradError
 from textgrad_molecules.docking.poses import affinities, pose_molblock
 from textgrad_molecules.docking.prepare import PreparedLigand, prepare
+from textgrad_molecules.docking.processes import leave_interrupts_to_the_user
 from textgrad_molecules.docking.receptor import receptor_from_json
 from textgrad_molecules.docking.search import ExecutableSearch, PoseSearch
 from textgrad_molecules.docking.wire import Message, failed
@@ -100,7 +101,7 @@ def _stop_when_orphaned(folder: Path) -> None:
 
 def main() -> None:
     """Dock the one ligand that standard input describes."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    leave_interrupts_to_the_user()
     answer_to = os.dup(1)
     os.dup2(2, 1)  # native code may print; the answer has a channel of its own
     order = json.loads(sys.stdin.buffer.readline())

@@ -50,6 +50,17 @@ def die_with_parent(parent: int) -> None:
         os._exit(1)
 
 
+def leave_interrupts_to_the_user() -> None:
+    """Never see Ctrl-C: it is for the user's process, which decides.
+
+    Blocked, not only ignored: RDKit installs a handler of its own while it embeds, and would
+    report an interrupted search as "no conformer found", a verdict on the molecule.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if sys.platform != "win32":
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+
+
 def kill_tree(process: subprocess.Popen[bytes]) -> None:
     """Kill a process started with ``start_new_session`` and all it started; then reap it."""
     if sys.platform == "win32":

@@ -19,6 +19,7 @@ Point = tuple[float, float, float]
 
 MAX_EDGE_A = 60.0  # maps grow with the volume: 30 A takes 75 MB, 120 A takes 10 GB
 MIN_EDGE_A = 1.0
+CUTOFF_A = 8.0  # Vina sees no atom pair beyond it
 _TARGET_SUFFIX = "_target.pdbqt"
 _CONF_LINE = re.compile(r"^\s*(center|size)_([xyz])\s*=\s*(\S+)\s*$", re.MULTILINE)
 
@@ -69,7 +70,7 @@ def receptor_from_file(name: str, pdbqt: Path, centre_a: Point, size_a: Point) -
         size_a: Edges of the search box in angstrom.
 
     Raises:
-        UsageError: If the file cannot be read, is no PDBQT file, holds no atom inside the box,
+        UsageError: If the file cannot be read, is no PDBQT file, holds no atom near the box,
             or the box is out of bounds.
     """
     if pdbqt.suffix != ".pdbqt":
@@ -88,9 +89,9 @@ def receptor_from_file(name: str, pdbqt: Path, centre_a: Point, size_a: Point) -
     atoms = _atom_positions(content.decode("utf-8", "replace"))
     if not atoms:
         raise UsageError(f"receptor {name}: {pdbqt.name} holds no ATOM line with coordinates")
-    if not any(_inside(atom, receptor) for atom in atoms):
+    if not any(_within_reach(atom, receptor) for atom in atoms):
         raise UsageError(
-            f"receptor {name}: none of the {len(atoms)} atoms lies in the box around {centre_a}; "
+            f"receptor {name}: none of its {len(atoms)} atoms is near the box around {centre_a}; "
             "every ligand would score 0: move centre_a to the binding pocket"
         )
     return receptor
@@ -191,8 +192,8 @@ def _atom_positions(pdbqt: str) -> list[Point]:
     return positions
 
 
-def _inside(atom: Point, receptor: Receptor) -> bool:
+def _within_reach(atom: Point, receptor: Receptor) -> bool:
     return all(
-        abs(position - centre) <= edge / 2
+        abs(position - centre) <= edge / 2 + CUTOFF_A
         for position, centre, edge in zip(atom, receptor.centre_a, receptor.size_a, strict=True)
     )

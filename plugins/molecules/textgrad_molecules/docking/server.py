@@ -25,7 +25,12 @@ from typing import IO, NoReturn
 from textgrad_core.errors import TextgradError
 from textgrad_molecules.docking.job import run_job
 from textgrad_molecules.docking.prepare import prepare
-from textgrad_molecules.docking.processes import describe_exit, die_with_parent, noise_tail
+from textgrad_molecules.docking.processes import (
+    describe_exit,
+    die_with_parent,
+    leave_interrupts_to_the_user,
+    noise_tail,
+)
 from textgrad_molecules.docking.receptor import receptor_from_json
 from textgrad_molecules.docking.search import BindingsSearch, PoseSearch
 from textgrad_molecules.docking.wire import Decoder, Message, encode, failed
@@ -191,7 +196,7 @@ def _understand(child: _Child, status: int) -> Message:
 
 def main() -> None:
     """Load the receptor, compute the maps, serve."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the user's process
+    leave_interrupts_to_the_user()
     control = socket.socket(fileno=int(sys.argv[1]))
     decoder = Decoder()
     messages: list[Message] = []
