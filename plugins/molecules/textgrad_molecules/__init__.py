@@ -57,6 +57,6 @@ plugin = Plugin(
     make=make,
     extra="molecules",
     requires=("rdkit", "openbabel", "dockstring"),
-    defaults=RunDefaults(start="c1ccccc1", steps=4, proposals=5, finalists=3),
+    defaults=RunDefaults(start="c1ccccc1", steps=5, proposals=4, finalists=3),
     doctor=doctor,
 )
