@@ -41,6 +41,14 @@ SMALL = ("CCO", "CC(N)=O", "C[C@H](N)C(=O)O")
 Answer = DockResult | Rejected | Unmeasured
 
 
+FOREIGN: set[int] = set()  # servers that other tests of this process keep running
+
+
+@pytest.fixture(scope="module", autouse=True)
+def foreign_servers() -> None:
+    FOREIGN.update(children(os.getpid(), SERVER))
+
+
 @pytest.fixture(scope="module")
 def receptor() -> Receptor:
     return small_receptor()
@@ -64,7 +72,7 @@ def without_times(answer: Answer) -> DockResult:
 
 
 def servers() -> list[int]:
-    return children(os.getpid(), SERVER)
+    return [pid for pid in children(os.getpid(), SERVER) if pid not in FOREIGN]
 
 
 def only(pids: list[int]) -> int:

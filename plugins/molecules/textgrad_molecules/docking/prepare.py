@@ -191,6 +191,11 @@ def _protonate(canonical: str) -> Mol:
             f"Open Babel could not protonate {neutral} at pH {PH}",
             "write charges and aromatic nitrogens in the usual way",
         )
+    if protonated.GetNumHeavyAtoms() != Chem.MolFromSmiles(neutral).GetNumHeavyAtoms():
+        raise Invalid(
+            f"Open Babel reads {neutral} as another molecule, {written[0]}",
+            "write it with common bonds and valences",
+        )
     _check_molecule(protonated)
     return protonated
 
