@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeVar
+from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 from textgrad_core.engine.protocol import Engine, Message, Reply, Request
 from textgrad_core.errors import AnswerError, Invalid
@@ -15,10 +16,21 @@ from textgrad_core.run import Run
 V = TypeVar("V")
 
 
+RATIONALE_CHARS = 1_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer(Generic[V]):
+    """A value a model wrote, and what it said before it."""
+
+    value: V
+    rationale: str
+
+
 async def ask_value(
     run: Run, engine: Engine, asked: AskedUpdate, site: str, accept: Callable[[str], V]
-) -> V:
-    """A value a model wrote, parsed and accepted.
+) -> Answer[V]:
+    """Ask for a value, parse the answer and have it accepted.
 
     Args:
         run: Where the calls are recorded and counted.
@@ -33,7 +45,7 @@ async def ask_value(
     """
     reply = await run.ask(engine, asked.request, site)
     try:
-        return accept(_read(reply, asked.nonce))
+        return _understood(reply, asked.nonce, accept)
     except AnswerProblem as problem:
         again = repair_request(
             reply.text, problem, _form(asked.nonce), params=asked.request.params
@@ -42,7 +54,7 @@ async def ask_value(
         again = mend_request(asked, reply, problem)
     reply = await run.ask(engine, again, f"{site} repair")
     try:
-        return accept(_read(reply, asked.nonce))
+        return _understood(reply, asked.nonce, accept)
     except (AnswerProblem, Invalid) as problem:
         raise AnswerError(f"unusable answer, also after one repair: {problem}") from problem
 
@@ -65,8 +77,11 @@ def mend_request(asked: AskedUpdate, reply: Reply, problem: Invalid) -> Request:
     )
 
 
-def _read(reply: Reply, nonce: str) -> str:
-    return parse_answer(reply.text, nonce=nonce, finish_reason=reply.finish_reason).value
+def _understood(reply: Reply, nonce: str, accept: Callable[[str], V]) -> Answer[V]:
+    found = parse_answer(reply.text, nonce=nonce, finish_reason=reply.finish_reason)
+    before, mark, _ = reply.text.rpartition(tags(nonce)[0])
+    said = before.strip()[-RATIONALE_CHARS:] if mark else ""
+    return Answer(value=accept(found.value), rationale=said)
 
 
 def _form(nonce: str) -> str:

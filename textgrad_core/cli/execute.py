@@ -186,7 +186,7 @@ def _conclude(finished: Finished, domain: Domain[Any], recalled: int, out: TextI
         parts.append(f"{kept} from the cache")
     print("", file=out)
     if result.finals:
-        print("Measured again with care, start, best and references alike:", file=out)
+        print("Measured again with care (report tier), all in the same way:", file=out)
         print(comparison(result, domain.value_name), file=out)
         print("", file=out)
     start, best = result.start, result.best
@@ -197,6 +197,7 @@ def _conclude(finished: Finished, domain: Domain[Any], recalled: int, out: TextI
             f"{'lower (better)' if best.scalar < start.scalar else 'no better'}.",
             file=out,
         )
+    print(f"Best {domain.value_name}: {best.canonical}", file=out)
     print(f"{', '.join(parts)}, in {usage.seconds:.0f} s. {_who(result)}", file=out)
     for note in finished.notes:
         print(f"Note: {note}", file=out)

@@ -13,7 +13,9 @@ from textgrad_core.search.options import Options
 from textgrad_core.search.result import Result, Trial
 
 WIDTH = 80
-_NUMBER = 8
+_NUMBER = 9
+_COUNT = 9
+_LEFT = 6
 
 
 class LiveTable:
@@ -46,8 +48,8 @@ class LiveTable:
         self._done = self._recalled = 0
         self._began = clock()
         self._best: float | None = None
-        fixed = 5 + _NUMBER * (len(domain.objectives) + 2) + 8 + 7
-        self._value_width = max(16, WIDTH - fixed - 1)
+        fixed = 5 + _NUMBER * (len(domain.objectives) + 2) + _COUNT + _LEFT
+        self._value_width = max(16, WIDTH - fixed)
         self._headed = False
 
     def __call__(self, entry: Entry) -> None:
@@ -76,6 +78,7 @@ class LiveTable:
         names = [o.name for o in self._domain.objectives]
         units = [o.unit for o in self._domain.objectives]
         count = plural(self._domain.evaluation_name)
+        count = count if len(count) < _COUNT else "done"
         self._line(self._cells("step", self._domain.value_name, names, "best", count, "left"))
         if any(units):
             self._line(self._cells("", "", units, "", "", "").rstrip())
@@ -94,7 +97,7 @@ class LiveTable:
     ) -> str:
         shown = self._domain.scalar_name if scalar is None and step == "step" else scalar or ""
         numbers = "".join(f"{c:>{_NUMBER}}" for c in [*objectives, shown, best])
-        return f"{step:>4} {shortened(value, self._value_width)}{numbers}{count:>9}{left:>7}"
+        return f"{step:>4} {shortened(value, self._value_width)}{numbers}{count:>{_COUNT}}{left:>{_LEFT}}"
 
     def _row(self, body: Any) -> None:
         if not self._headed:
@@ -151,12 +154,15 @@ def comparison(result: Result, value_name: str) -> str:
     rows = [("start", result.start), ("best", result.best)]
     rows += [(t.origin, t) for t in result.references]
     width = max(len(name) for name, _ in rows) + 1
-    heads = [*(_headed(o) for o in result.objectives), result.scalar_name]
-    lines = [f"{'':{width}}" + "".join(f"{h:>16}" for h in heads) + f"  {value_name}"]
+    names = [*(o.name for o in result.objectives), result.scalar_name]
+    units = [*(o.unit for o in result.objectives), ""]
+    lines = [f"{'':{width}}" + "".join(f"{n:>{_NUMBER}}" for n in names) + f"  {value_name}"]
+    if any(units):
+        lines.append((" " * width + "".join(f"{u:>{_NUMBER}}" for u in units)).rstrip())
     for name, trial in rows:
         cells = [_cell(trial, o) for o in result.objectives]
         cells.append("-" if trial.scalar is None else f"{trial.scalar:.2f}")
-        line = f"{name:{width}}" + "".join(f"{c:>16}" for c in cells)
+        line = f"{name:{width}}" + "".join(f"{c:>{_NUMBER}}" for c in cells)
         lines.append(f"{line}  {shortened(trial.canonical, WIDTH - len(line) - 2, pad=False)}")
     return "\n".join(lines)
 
@@ -177,10 +183,6 @@ def plural(noun: str) -> str:
 def counted(number: int, noun: str) -> str:
     """A number and its noun."""
     return f"{number} {noun if number == 1 else plural(noun)}"
-
-
-def _headed(objective: Objective) -> str:
-    return f"{objective.name} {objective.unit}".strip()
 
 
 def _cell(trial: Trial, objective: Objective) -> str:

@@ -126,9 +126,12 @@ class TextualGradientDescent:
             params=self._params,
         )
         try:
-            return await ask_value(run, engine, asked, site, lambda t: self._accept(parameter, t))
+            answer = await ask_value(
+                run, engine, asked, site, lambda text: self._accept(parameter, text)
+            )
         except AnswerError as error:
             return error
+        return answer.value
 
     def _accept(self, parameter: Variable, text: str) -> str:
         for constraint in self._constraints:

@@ -153,7 +153,7 @@ class Model:
             if error.kind not in _ANSWER_FAULTS:
                 raise
             return Failed(reason=f"the model gave no answer: {error}")
-        return Proposal(answer=answer, parent=parent.canonical)
+        return Proposal(answer=answer.value, rationale=answer.rationale, parent=parent.canonical)
 
     def _accept(self, text: str) -> str:
         value, rejected = check(self._domain, text)
