@@ -19,6 +19,7 @@ from textgrad_molecules.fragments import FUSED, LINKERS, RINGS, SMALL, attachabl
         "COc1ccc2[nH]cc(CC(=O)O)c2c1",
         "O=C(Nc1ccc(F)cc1)c1cc2ccccc2[nH]1",
         "Cc1cc(-c2ccccc2)no1",
+        "FC(F)(F)Oc1ccc(CN2CCOCC2)cc1",
     ],
 )
 def test_ordinary_drug_molecules_pass(smiles: str) -> None:
@@ -41,6 +42,8 @@ def test_ordinary_drug_molecules_pass(smiles: str) -> None:
         ("COCO", "two hetero atoms"),
         ("CC(=O)Cl", "acid halide"),
         ("CC(=O)OC(C)=O", "anhydride"),
+        ("CC(F)(F)OC(F)(F)F", "fluorine on both sides"),
+        ("CC(=O)n1ccnc1", "acyl azole"),
         ("CP(C)(C)=O", "phosphorus"),
         ("C[N+](C)(C)C", "charged"),
     ],

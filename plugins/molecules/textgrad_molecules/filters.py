@@ -31,6 +31,7 @@ STRUCK = {
     "enol or enamine": "[CX3;!a;!$(C=[O,N,S])]=[CX3;!a]-[OX2,NX3;!$(NC=O)]",
     "acid halide": "[CX3](=O)[F,Cl,Br,I]",
     "anhydride": "[CX3](=O)[OX2][CX3](=O)",
+    "ether with fluorine on both sides": "[CX4;$(C-F)][OX2][CX4;$(C-F)]",
     "acyl azole": "[CX3;!R](=O)-[n;r5]",
     "phosphorus": "[#15]",
     "charged atom": "[+,-;!$([N+](=O)[O-]);!$([O-][N+]=O)]",
