@@ -75,51 +75,36 @@ class LiveTable:
         return self._recalled
 
     def _head(self) -> None:
-        names = [o.name for o in self._domain.objectives]
-        units = [o.unit for o in self._domain.objectives]
-        count = plural(self._domain.evaluation_name)
+        domain = self._domain
+        count = plural(domain.evaluation_name)
         count = count if len(count) < _COUNT else "done"
-        self._line(self._cells("step", self._domain.value_name, names, "best", count, "left"))
+        names = [*(o.name for o in domain.objectives), domain.scalar_name, "best "]
+        units = [*(o.unit for o in domain.objectives), "", ""]
+        self._line(self._cells("step", domain.value_name, names, count, "left"))
         if any(units):
-            self._line(self._cells("", "", units, "", "", "").rstrip())
+            self._line(self._cells("", "", units, "", "").rstrip())
         self._line("-" * WIDTH)
         self._headed = True
 
-    def _cells(
-        self,
-        step: str,
-        value: str,
-        objectives: Sequence[str],
-        best: str,
-        count: str,
-        left: str,
-        scalar: str | None = None,
-    ) -> str:
-        shown = self._domain.scalar_name if scalar is None and step == "step" else scalar or ""
-        numbers = "".join(f"{c:>{_NUMBER}}" for c in [*objectives, shown, best])
-        return f"{step:>4} {shortened(value, self._value_width)}{numbers}{count:>{_COUNT}}{left:>{_LEFT}}"
+    def _cells(self, step: str, value: str, numbers: Sequence[str], count: str, left: str) -> str:
+        cells = "".join(f"{n:>{_NUMBER}}" for n in numbers)
+        shown = shortened(value, self._value_width)
+        return f"{step:>4} {shown}{cells}{count:>{_COUNT}}{left:>{_LEFT}}"
 
     def _row(self, body: Any) -> None:
         if not self._headed:
             self._head()
-        scores = body["scores"]
-        best = body["best"]
-        improved = best is not None and best != self._best
+        scores, best = body["scores"], body["best"]
+        mark = " " if best is None or best == self._best else "*"
         self._best = best
         if scores:
             numbers = [f"{scores[o.name]:.{o.decimals}f}" for o in self._domain.objectives]
-            line = self._cells(
-                str(body["step"]),
-                body["value"],
-                numbers,
-                f"{best:.2f}" + ("*" if improved else " "),
-                f"{self._done}/{self._planned}",
-                self._left(),
-                f"{body['score']:.2f}",
-            )
+            numbers += [f"{body['score']:.2f}", f"{best:.2f}{mark}"]
+            count = f"{self._done}/{self._planned}"
+            line = self._cells(str(body["step"]), body["value"], numbers, count, self._left())
         else:
-            reason = f"{body['status']}: {body['reason']}"
             head = f"{body['step']:>4} {shortened(body['value'], self._value_width)}  "
+            reason = f"{body['status']}: {body['reason']}"
             line = head + shortened(reason, WIDTH - len(head), pad=False)
         self._line(line)
 
