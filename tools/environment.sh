@@ -15,6 +15,7 @@ cd "$here"
 venv=${VENV:-.venv}
 state="$venv/.textgrad-state"
 fit='import sys; sys.exit(sys.version_info < (3, 11))'
+docks='import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))'
 version='import sys; print("%d.%d" % sys.version_info[:2])'
 
 fail() {
@@ -22,20 +23,23 @@ fail() {
     exit 1
 }
 
-is_fit() {
-    command -v "$1" >/dev/null 2>&1 && "$1" -c "$fit" >/dev/null 2>&1
+is() { # is WISH PYTHON
+    command -v "$2" >/dev/null 2>&1 && "$2" -c "$1" >/dev/null 2>&1
 }
 
 choose_python() {
     if [ -n "${PYTHON:-}" ]; then
         command -v "$PYTHON" >/dev/null 2>&1 || fail "PYTHON=$PYTHON was not found"
-        is_fit "$PYTHON" || fail "PYTHON=$PYTHON is $("$PYTHON" -c "$version"); \
+        is "$fit" "$PYTHON" || fail "PYTHON=$PYTHON is $("$PYTHON" -c "$version"); \
 Python 3.11 or newer is needed"
         python=$PYTHON
         return
     fi
-    for python in python3 python3.12 python3.11 python3.13 python3.14 python; do
-        if is_fit "$python"; then return; fi
+    # first one for which every library has wheels, vina too; then any
+    for wish in "$docks" "$fit"; do
+        for python in python3 python3.12 python3.11 python3.13 python3.14 python; do
+            if is "$wish" "$python"; then return; fi
+        done
     done
     python=
 }
@@ -44,7 +48,10 @@ create() {
     mkdir -p "$venv"
     echo building >"$state"
     if command -v uv >/dev/null 2>&1; then
-        # uv finds, or fetches, a fit Python by itself where PATH has none
+        # uv finds, or fetches, a Python by itself where PATH has none that will do
+        if [ -z "${PYTHON:-}" ] && ! is "$docks" "${python:-none}"; then
+            uv venv --quiet --allow-existing --python '>=3.11,<3.13' "$venv" && return
+        fi
         uv venv --quiet --allow-existing --python "${python:->=3.11}" "$venv"
         return
     fi
@@ -85,9 +92,9 @@ if [ "$kind" = ready ] || [ "$kind" = adopted ]; then
 fi
 if [ -z "$useless" ] && [ -n "${PYTHON:-}" ] && [ -x "$venv/bin/python" ] && works; then
     choose_python
-    is=$("$venv/bin/python" -c "$version")
+    has=$("$venv/bin/python" -c "$version")
     asked=$("$python" -c "$version")
-    [ "$is" = "$asked" ] || useless="is Python $is, not $asked"
+    [ "$has" = "$asked" ] || useless="is Python $has, not $asked"
 fi
 if [ -n "$useless" ]; then
     [ "$kind" = ready ] || [ "$kind" = building ] ||

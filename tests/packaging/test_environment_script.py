@@ -19,12 +19,19 @@ pytestmark = pytest.mark.skipif(os.name == "nt", reason="platform: make and sh a
 
 INSTALLER = """#!/bin/sh
 case $1 in
-venv) for last; do :; done; exec "{python}" -m venv --without-pip "$last" ;;
+venv)
+    echo "$@" >>"{log}.venv"
+    for last; do :; done
+    exec "{python}" -m venv --without-pip "$last"
+    ;;
 pip) echo "$@" >>"{log}"; [ ! -e "{broken}" ] ;;
 esac
 """
 OLD_PYTHON = """#!/bin/sh
 case $2 in *print*) echo 3.9 ;; *) exit 1 ;; esac
+"""
+SOME_PYTHON = """#!/bin/sh
+case $2 in *13*) exit {docks} ;; *) exec "{python}" "$@" ;; esac
 """
 NO_VENV = """#!/bin/sh
 case $2 in *ensurepip*) exit 1 ;; *) exec "{python}" "$@" ;; esac
@@ -158,6 +165,14 @@ def test_old_python_is_named(clone: Clone) -> None:
     done = clone.run(PYTHON=str(clone.program("old", OLD_PYTHON)))
     assert done.returncode != 0
     assert "is 3.9; Python 3.11 or newer is needed" in done.stderr
+
+
+def test_python_with_wheels_for_docking_is_preferred(clone: Clone) -> None:
+    clone.program("python3", SOME_PYTHON.replace("{docks}", "1"))
+    clone.program("python3.12", SOME_PYTHON.replace("{docks}", "0"))
+    clone.ready()
+    asked = clone.log.with_name("calls.venv").read_text("utf-8")
+    assert "--python python3.12 " in asked
 
 
 def test_missing_python_is_named(clone: Clone) -> None:
