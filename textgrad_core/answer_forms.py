@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
-from itertools import islice
 
 JSON_TRIES = 200
 THINKING_MARKS = (
@@ -84,7 +83,8 @@ def fenced_blocks(text: str) -> tuple[str, ...]:
 
 def _pair_end(marks: Sequence[re.Match[str]], place: int) -> int:
     """Where the pair opened by mark ``place`` ends; -1 if another opens first, or none closes."""
-    for mark in islice(marks, place + 1, None):
+    for later in range(place + 1, len(marks)):
+        mark = marks[later]
         if mark.lastgroup == "close":
             return mark.start()
         if mark.lastgroup == "open":

@@ -229,8 +229,10 @@ def _from_open_tag(
 
 def _opens_an_answer(mark: re.Match[str]) -> bool:
     """Whether a tag starts its line or follows a colon; elsewhere prose only mentions it."""
-    before = mark.string[: mark.start()].rpartition("\n")[2].rstrip()
-    return mark.lastgroup == "open" and (not before or before.endswith(":"))
+    place = mark.start() - 1
+    while place >= 0 and mark.string[place] in " \t":
+        place -= 1
+    return mark.lastgroup == "open" and (place < 0 or mark.string[place] in "\r\n:")
 
 
 def _parsed(value: str, rung: Rung) -> Parsed:
