@@ -111,6 +111,14 @@ def test_melting_temperature_agrees_with_another_program(site: Path, tmp_path: P
     assert float(python(site, "-c", code, cwd=tmp_path).stdout) == pytest.approx(60.32, abs=0.005)
 
 
+def test_it_keeps_the_contract_of_the_seam(site: Path, tmp_path: Path) -> None:
+    code = (
+        "import textgrad_oligo as o; from textgrad_core.testing import check_domain\n"
+        f"check_domain(o.make(), legal=({START!r}, 'acgt acgt acgt'), illegal=('ACGU' * 4, 'ACGT'))"
+    )
+    python(site, "-c", code, cwd=tmp_path)
+
+
 def test_it_stands_on_the_seam_alone() -> None:
     """A stranger needs nothing but the published modules."""
     source = (SOURCE / "textgrad_oligo.py").read_text("utf-8")
