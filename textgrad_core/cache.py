@@ -77,7 +77,8 @@ class EvaluationCache:
                 with database:
                     database.execute(
                         "insert or ignore into outcomes (key, value) values (?, ?)",
-                        (key, canonical_json(value)),
+                        # bytes, because sqlite's text cannot hold a lone surrogate
+                        (key, canonical_json(value).encode("utf-8", "surrogatepass")),
                     )
             except sqlite3.Error as error:
                 self._give_up(error)

@@ -23,7 +23,7 @@ from typing import Literal
 from textgrad_core.errors import Divergence, JournalError, SettingsDiffer
 from textgrad_core.filelock import FileLock
 from textgrad_core.journal_lines import Entry, line_of, read_entries
-from textgrad_core.jsondata import JSON, canonical_json, digest
+from textgrad_core.jsondata import JSON, as_stored, canonical_json, digest
 
 log = logging.getLogger("textgrad_core")
 FORMAT = 1
@@ -50,7 +50,8 @@ class Journal:
     Raises:
         JournalBusy: If another process writes this file.
         SettingsDiffer: If the file holds a run with other settings.
-        JournalError: If the file is damaged before its end, or missing in a replay.
+        JournalError: If the file is damaged before its end, cannot be opened, or is missing
+            in a replay.
     """
 
     def __init__(
@@ -72,7 +73,12 @@ class Journal:
         if path is None:
             return
         try:
-            self._open(path, dict(settings or {}))
+            self._open(path, as_settings(settings or {}))
+        except OSError as error:
+            self.close()
+            raise JournalError(
+                f"cannot use {path.parent} as a run folder: {error}; choose another one"
+            ) from error
         except BaseException:
             self.close()
             raise
@@ -127,7 +133,7 @@ class Journal:
             effect: Runs it; its result is recorded before it is returned.
 
         Returns:
-            The result, and whether it was recalled.
+            The result as the file gives it back, and whether it was recalled.
 
         Raises:
             Divergence: In a replay, if the record holds no such effect.
@@ -141,7 +147,7 @@ class Journal:
             raise self._divergence(kind, site, request, found)
         if found is not None:
             log.warning("the program changed at %s %r: running it again", kind, site)
-        result = await effect()
+        result = as_stored(await effect())
         self._append(kind, site, key, {"request": request, "result": result})
         return result, False
 
@@ -238,6 +244,12 @@ def check_settings(header: Entry, settings: Mapping[str, JSON], path: Path) -> N
             f"{path.parent} holds a run with other settings ({told}): choose another folder "
             "with --out, or start over with --fresh"
         )
+
+
+def as_settings(settings: Mapping[str, JSON]) -> dict[str, JSON]:
+    """Settings in the form in which a file gives them back."""
+    stored = as_stored(dict(settings))
+    return stored if isinstance(stored, dict) else {}
 
 
 def first_difference(left: str, right: str, width: int = 60) -> tuple[str, str]:

@@ -69,7 +69,8 @@ def read_entries(path: Path) -> tuple[list[Entry], int]:
     """Every whole line of a journal, and how many bytes they take.
 
     Raises:
-        JournalError: If a line before the last is damaged.
+        JournalError: If a line before the last is damaged, lost or repeated, or if the first
+            is none of a journal.
     """
     content = path.read_bytes()
     entries: list[Entry] = []
@@ -77,8 +78,8 @@ def read_entries(path: Path) -> tuple[list[Entry], int]:
     while start < len(content):
         end = content.find(b"\n", start)
         entry = entry_of(content[start:end]) if end >= 0 else None
-        if entry is None:
-            if end >= 0 and content.find(b"\n", end + 1) >= 0:
+        if entry is None or entry.number != len(entries):
+            if end >= 0 and (end + 1 < len(content) or not entries):
                 raise JournalError(
                     f"{path}, line {len(entries) + 1} is damaged: keep a copy, cut the file "
                     f"after line {len(entries)}, and run the same command again"

@@ -16,6 +16,12 @@ def canonical_json(value: JSON) -> str:
     )
 
 
+def as_stored(value: JSON) -> JSON:
+    """What a value is after it was written and read: lists for tuples, keys sorted."""
+    stored: JSON = json.loads(canonical_json(value))
+    return stored
+
+
 def digest(value: JSON) -> str:
     """SHA-256 of the canonical text, in hexadecimal."""
     return hashlib.sha256(canonical_json(value).encode("utf-8", "surrogatepass")).hexdigest()
