@@ -32,7 +32,7 @@ def test_a_meter_counts_like_a_counter(
     limit: int | None, moves: list[str], resource: Resource
 ) -> None:
     other: Resource = "calls" if resource == "evaluations" else "evaluations"
-    meter = Meter(Budget(**{resource: limit}))  # type: ignore[arg-type]
+    meter = Meter(Budget(**{resource: limit}))
     used = 0
     for move in moves:
         if move == "give":

@@ -181,7 +181,7 @@ def test_a_missing_or_repeated_line_is_damage(tmp_path: Path) -> None:
     lines = fill(path).splitlines(keepends=True)
     for forged in (lines[:1] + lines[2:], [*lines[:2], lines[1], *lines[2:]]):
         path.write_bytes(b"".join(forged))
-        with pytest.raises(JournalError, match="line [23] is damaged"):
+        with pytest.raises(JournalError, match=r"line [23] is damaged"):
             Journal(path, settings={"seed": 1})
 
 
@@ -200,7 +200,7 @@ def test_a_resumed_run_answers_from_the_file_and_then_goes_on(tmp_path: Path) ->
     journal = Journal(path, settings={"seed": 1})
     calls: list[JSON] = []
     for number in range(5):
-        request = {"ask": number}
+        request: JSON = {"ask": number}
         effect = answering(f"answer {number}", calls)
         result, _ = asyncio.run(journal.perform("model", f"site {number}", request, effect))
         assert result == f"answer {number}"

@@ -25,6 +25,12 @@ NASTY_TEXTS = (
 )
 """Texts that a careless file format, template or tag would stumble over."""
 
+HOSTILE_PIECES = (
+    *("{", "}", "{x}", "$x", "${", "$$", "%s", "\\", "\n", "  ", "a", "\u2028"),
+    *("</VALUE>", "<VALUE>", "<value>", "</ value >", "<think>", "</think>"),
+    *("```", '{"value": 1}'),
+)
+
 
 def any_texts() -> st.SearchStrategy[str]:
     """Any text a Python program can hold, lone surrogates included."""
@@ -52,8 +58,5 @@ def json_objects() -> st.SearchStrategy[dict[str, JSON]]:
 
 def hostile_values() -> st.SearchStrategy[str]:
     """Values an answer's form or a prompt's template could break on; never blank."""
-    pieces = st.sampled_from(
-        ["{", "}", "{x}", "$x", "${", "$$", "</VALUE>", "<VALUE>", "<value>", "</ value >"]
-        + ["```", '{"value": 1}', "<think>", "</think>", "\n", "  ", "a", "%s", "\\", "\u2028"]
-    )
+    pieces = st.sampled_from(HOSTILE_PIECES)
     return st.lists(pieces, min_size=1, max_size=8).map("".join).filter(lambda t: t.strip() != "")
