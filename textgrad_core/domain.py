@@ -43,7 +43,7 @@ class Objective:
     decimals: int = 2
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)  # no slots: Constraint[str](...) has to work
 class Constraint(Generic[V]):
     """A rule as words for the prompt and as a predicate, so that the two cannot drift apart.
 
@@ -217,6 +217,7 @@ class Domain(Protocol[V]):
 
     def close(self) -> None:
         """Stop whatever `evaluate` started in this process."""
+        return
 
 
 def explain_scores(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal, final
 
 from textgrad_core.autograd.function import FeedbackRequest, Function
@@ -11,6 +11,7 @@ from textgrad_core.domain import Domain, EvaluationContext, Tier
 from textgrad_core.engine import get_engine
 from textgrad_core.engine.protocol import Engine, Message, Request
 from textgrad_core.errors import InstrumentError, Invalid, UsageError
+from textgrad_core.jsondata import JSON
 from textgrad_core.outcome import Evaluated, Outcome, Rejected, Unmeasured
 from textgrad_core.parsing import tag_for
 from textgrad_core.prompting import render
@@ -157,7 +158,9 @@ def targets_met(domain: Domain[Any], outcome: Outcome) -> bool:
     return True
 
 
-def critique_request(domain: Domain[Any], text: str, facts: str) -> Request:
+def critique_request(
+    domain: Domain[Any], text: str, facts: str, params: Mapping[str, JSON] | None = None
+) -> Request:
     """What to ask a model about a measured candidate."""
     mark = f"CANDIDATE-{tag_for(text + facts)}"
     user = render(
@@ -169,4 +172,5 @@ def critique_request(domain: Domain[Any], text: str, facts: str) -> Request:
             Message(role="user", content=user),
         ),
         purpose="critique",
+        params=params or {},
     )

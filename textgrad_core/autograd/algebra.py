@@ -26,7 +26,7 @@ class Join(Function):
     async def forward(
         self,
         run: Run,  # noqa: ARG002 - joining has no effect
-        site: str,  # noqa: ARG002
+        site: str,  # noqa: ARG002 - nor a place
         inputs: Sequence[Variable],
         memo: dict[str, Any],
     ) -> str:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import platform
 import sys
+import textwrap
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import Any, TextIO
 
 from textgrad_core.cli.job import Job, load_job, save_job
-from textgrad_core.cli.table import LiveTable, comparison, counted
+from textgrad_core.cli.table import WIDTH, LiveTable, comparison, counted
 from textgrad_core.domain import Domain
 from textgrad_core.errors import MissingExtra, SettingsDiffer
 from textgrad_core.journal import Mode
@@ -162,54 +163,60 @@ def _check_same(job: Job, folder: Path) -> None:
 
 
 def _introduce(job: Job, domain: Domain[Any], folder: Path, mode: Mode, out: TextIO) -> None:
-    source = domain.proposer.name if job.engine is None and domain.proposer else job.engine
-    made = " ".join(f"{n}={v}" for n, v in job.make.items() if v is not None)
-    print(f"textgrad run {job.plugin}: {made}".rstrip(": "), file=out)
-    if job.engine is None:
-        print(f"Proposals: {source} (built in). No language model is used.", file=out)
-    else:
-        print(f"Proposals: the language model {source}.", file=out)
-    print(f"{NOTICE} Run folder: {folder}", file=out)
+    made = ", ".join(f"{n} {v}" for n, v in job.make.items() if v not in (None, "", False))
+    say(f"textgrad run {job.plugin}" + (f": {made}" if made else ""), out)
+    if job.engine is not None:
+        say(f"Proposals: the language model {job.engine}.", out)
+    elif domain.proposer is not None:
+        say(f"Proposals: {domain.proposer.name} (built in). No language model is used.", out)
+    say(f"{NOTICE} Run folder: {folder}", out)
     if mode == "live" and (folder / "journal.jsonl").exists():
-        print("Continuing: what the journal holds is not measured or asked again.", file=out)
+        say("Continuing: what the journal holds is not measured or asked again.", out)
     print("", file=out, flush=True)
 
 
 def _conclude(finished: Finished, domain: Domain[Any], recalled: int, out: TextIO) -> None:
     result = finished.result
-    usage = result.usage
-    kept = usage.evaluations - usage.evaluations_run - recalled
-    parts = [f"{counted(usage.evaluations_run, domain.evaluation_name)} run"]
-    if recalled:
-        parts.append(f"{recalled} recalled from the journal")
-    if kept > 0:
-        parts.append(f"{kept} from the cache")
     print("", file=out)
     if result.finals:
-        print("Measured again with care (report tier), all in the same way:", file=out)
+        say("Measured again with care (report tier), all in the same way:", out)
         print(comparison(result, domain.value_name), file=out)
         print("", file=out)
     start, best = result.start, result.best
     if start.scalar is not None and best.scalar is not None:
-        print(
-            f"Best {result.scalar_name} {best.scalar:.2f}, start {start.scalar:.2f}: "
-            f"{abs(start.scalar - best.scalar):.2f} "
-            f"{'lower (better)' if best.scalar < start.scalar else 'no better'}.",
-            file=out,
-        )
-    print(f"Best {domain.value_name}: {best.canonical}", file=out)
-    print(f"{', '.join(parts)}, in {usage.seconds:.0f} s. {_who(result)}", file=out)
+        gain = start.scalar - best.scalar
+        told = f"{gain:.2f} lower (better)" if gain > 0 else "nothing better was found"
+        name = result.scalar_name
+        say(f"Best {name} {best.scalar:.2f}, start {start.scalar:.2f}: {told}.", out)
+    say(f"Best {domain.value_name}: {best.canonical}", out)
+    say(_spent(result, domain.evaluation_name, recalled), out)
+    say(f"Proposed by {result.proposer}.", out)
     for note in finished.notes:
-        print(f"Note: {note}", file=out)
+        say(f"Note: {note}", out)
     folder = result.folder or Path()
-    print(f"Written to {folder}: {', '.join(finished.files)}", file=out)
+    say(f"Written to {folder}: {', '.join(finished.files)}", out)
     if "report.html" in finished.files:
-        print(f"Look at it: {folder / 'report.html'}", file=out)
+        say(f"Look at it: {folder / 'report.html'}", out)
     out.flush()
 
 
-def _who(result: Result) -> str:
-    return f"Proposed by {result.proposer}."
+def _spent(result: Result, noun: str, recalled: int) -> str:
+    usage = result.usage
+    parts = [f"{counted(usage.evaluations_run, noun)} run"]
+    if recalled:
+        parts.append(f"{recalled} recalled from the journal")
+    cached = usage.evaluations - usage.evaluations_run - recalled
+    if cached > 0:
+        parts.append(f"{cached} from the cache")
+    if usage.model_calls:
+        parts.append(f"{counted(usage.model_calls_made, 'model call')} made")
+    return f"{', '.join(parts)}, in {usage.seconds:.0f} s."
+
+
+def say(text: str, out: TextIO) -> None:
+    """Print prose in lines of at most 80 columns; a value or a path is never broken."""
+    lines = textwrap.wrap(text, WIDTH, break_long_words=False, break_on_hyphens=False)
+    print("\n".join(lines), file=out)
 
 
 def progress_stream(*, quiet: bool, json_only: bool) -> TextIO | None:

@@ -173,7 +173,7 @@ class Model:
             *(
                 run.ask(
                     self._engine,
-                    critique_request(self._domain, p.canonical, p.feedback),
+                    critique_request(self._domain, p.canonical, p.feedback, self._options.params),
                     f"step {step}/critique {i + 1}",
                 )
                 for i, p in enumerate(fresh)

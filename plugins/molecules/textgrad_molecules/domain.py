@@ -31,6 +31,11 @@ from textgrad_molecules.proposer import GraphProposer
 from textgrad_molecules.smiles import SmilesLimits, parse_smiles
 
 PROTOCOL = "dockstring preparation; vina + (1 - qed)"
+LICENCES = (
+    "AutoDock Vina and the DOCKSTRING receptors come under the Apache-2.0 licence.",
+    "RDKit comes under the BSD licence.",
+    "Open Babel comes under the GPL, version 2.",
+)
 FLEXIBLE_ROTORS = 8  # from here on a short search agrees on false minima
 MAX_EXHAUSTIVENESS = 256
 MAX_WORKERS = 1024
@@ -65,11 +70,14 @@ class Molecules(Domain[str]):
     objectives: tuple[Objective, ...] = field(
         init=False,
         default=(
-            Objective(name="vina", unit="kcal/mol", direction="min", target=-10.0, decimals=2),
-            Objective(name="qed", direction="max", target=0.8, decimals=2),
+            Objective(name="vina", unit="kcal/mol", direction="min", decimals=2),
+            Objective(name="qed", direction="max", decimals=2),
         ),
     )
     scalar_name: str = field(init=False, default="s")
+    value_name: str = field(init=False, default="SMILES")
+    evaluation_name: str = field(init=False, default="docking")
+    licences: tuple[str, ...] = field(init=False, default=LICENCES)
     critique: str | None = field(init=False, default=None)
     proposer: Proposer | None = field(init=False, default=None, compare=False)
     parallel: int | None = field(init=False, default=None)

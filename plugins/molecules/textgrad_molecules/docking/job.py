@@ -90,7 +90,7 @@ def _stop_when_orphaned(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     if sys.platform == "win32":
         subprocess.run(
-            ["taskkill", "/F", "/T", "/PID", str(os.getpid())],  # noqa: S607
+            ["taskkill", "/F", "/T", "/PID", str(os.getpid())],  # noqa: S607 - Windows finds it
             capture_output=True,
             check=False,
         )

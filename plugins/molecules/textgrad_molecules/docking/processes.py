@@ -66,7 +66,7 @@ def kill_tree(process: subprocess.Popen[bytes]) -> None:
     if sys.platform == "win32":
         if process.poll() is None:
             subprocess.run(
-                ["taskkill", "/F", "/T", "/PID", str(process.pid)],  # noqa: S607
+                ["taskkill", "/F", "/T", "/PID", str(process.pid)],  # noqa: S607 - Windows finds it
                 capture_output=True,
                 check=False,
             )
