@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from textgrad_core.errors import Invalid as Invalid
     from textgrad_core.errors import TextgradError as TextgradError
     from textgrad_core.errors import UsageError as UsageError
+    from textgrad_core.jsondata import JSON as JSON
     from textgrad_core.loss import EvaluatorLoss as EvaluatorLoss
     from textgrad_core.loss import TextLoss as TextLoss
     from textgrad_core.optimizer.tgd import TGD as TGD
@@ -74,6 +75,7 @@ _HOMES = {
     ),
     "engine": ("get_engine",),
     "errors": ("Invalid", "TextgradError", "UsageError"),
+    "jsondata": ("JSON",),
     "loss": ("EvaluatorLoss", "TextLoss"),
     "optimizer.tgd": ("StepReport", "TGD", "TextualGradientDescent"),
     "outcome": ("Artefact", "Evaluated", "Outcome", "Rejected", "Unmeasured"),

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from textgrad_core.outcome import Evaluated
+from textgrad_core.report import write_atomically
 from textgrad_core.search.result import Result, Trial
 
 POSE_NAME = "pose.sdf"
@@ -39,7 +38,7 @@ def write_poses(result: Result, path: Path) -> int:
     """Write start, finalists and references with a pose, atomically; returns how many."""
     records = [record for trial in _shown(result) if (record := _record(trial, result))]
     if records:
-        _write_atomically(path, "".join(records))
+        write_atomically(path, "".join(records))
     return len(records)
 
 
@@ -83,15 +82,3 @@ def _name(trial: Trial, result: Result) -> str:
     if trial.canonical == result.best.canonical:
         return "best"
     return "start" if trial.canonical == result.start.canonical else "finalist"
-
-
-def _write_atomically(path: Path, text: str) -> None:
-    """A reader sees the old file or the new one, never half of it."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".part")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            stream.write(text)
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
