@@ -10,6 +10,7 @@ JSON_TRIES = 200
 THINKING_MARKS = (
     r"(?P<think_open><\s*think(?:ing)?\s*>)|(?P<think_close><\s*/\s*think(?:ing)?\s*>)"
 )
+_THINKING = re.compile(THINKING_MARKS, re.IGNORECASE)
 _FENCE = re.compile(r"^[ \t]*(?P<fence>`{3,}|~{3,})(?P<info>[^`\n]*)$")
 
 
@@ -41,6 +42,11 @@ def without_thinking(text: str, marks: re.Pattern[str]) -> str:
     if not thinking:
         kept.append(text[start:])
     return "".join(kept)
+
+
+def said(text: str) -> str:
+    """What an answer in plain words says, without thinking and outer blanks."""
+    return without_thinking(text, _THINKING).strip()
 
 
 def json_field(text: str, field: str) -> str | None:

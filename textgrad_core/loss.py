@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal, final
 
+from textgrad_core.answer_forms import said
 from textgrad_core.autograd.function import FeedbackRequest, Function
 from textgrad_core.autograd.llm_calls import LLMCall
 from textgrad_core.domain import Domain, EvaluationContext, Tier
@@ -92,7 +93,9 @@ class EvaluatorLoss(Function):
     ) -> str:
         """The measurement in words."""
         value, rejected = check(self._domain, str(inputs[0].value))
-        outcome = rejected or await run.evaluate(self._domain, value, self._context, site)
+        outcome = rejected or await run.evaluate(
+            self._domain, value, self._context, site, keep_failure=False
+        )
         memo["outcome"] = outcome
         match outcome:
             case Unmeasured():
@@ -115,10 +118,9 @@ class EvaluatorLoss(Function):
             if engine is None:
                 raise UsageError("no engine to write the critique: pass backward(engine=...)")
             text = str(request.node.inputs[0].value)
-            run = request.node.run
-            site = run.site(f"{request.node.site} critique")
-            reply = await run.ask(engine, critique_request(self._domain, text, facts), site)
-            words.append(reply.text.strip())
+            asked = critique_request(self._domain, text, facts)
+            reply = await request.node.run.ask(engine, asked, request.site)
+            words.append(said(reply.text))
         words.extend(g.text for g in request.received)
         data = dict(outcome.data) if isinstance(outcome, Evaluated) else None
         return Gradient(

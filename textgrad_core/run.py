@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from concurrent.futures import BrokenExecutor, Executor, ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
@@ -18,16 +18,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from textgrad_core.budget import Budget, Meter
 from textgrad_core.domain import Domain, EvaluationContext
 from textgrad_core.engine.protocol import Engine, Reply, Request
-from textgrad_core.errors import Invalid, SettingsDiffer
+from textgrad_core.errors import UsageError
+from textgrad_core.instruments import Instruments, measure_plainly
 from textgrad_core.journal import Journal, Listener, Mode
 from textgrad_core.jsondata import JSON, digest
-from textgrad_core.outcome import (
-    Outcome,
-    Rejected,
-    Unmeasured,
-    outcome_from_json,
-    outcome_to_json,
-)
+from textgrad_core.outcome import Outcome, Unmeasured, outcome_from_json, outcome_to_json
 
 if TYPE_CHECKING:
     import asyncio
@@ -81,9 +76,9 @@ class Run:
         self.prompt_tokens: int | None = 0
         self.completion_tokens: int | None = 0
         self._cache, self._executor, self._retries = cache, executor, retries
-        self._own_executor: ThreadPoolExecutor | None = None
+        self._own_executors: dict[str, ThreadPoolExecutor] = {}
         self._gates: dict[str, asyncio.Semaphore] = {}
-        self._instruments: dict[str, JSON] = {}
+        self._instruments = Instruments(self.journal)
         self._sites: dict[str, int] = {}
 
     def __enter__(self) -> Run:
@@ -130,30 +125,50 @@ class Run:
         return reply
 
     async def evaluate(
-        self, domain: Domain[V], value: V, context: EvaluationContext, site: str
+        self,
+        domain: Domain[V],
+        value: V,
+        context: EvaluationContext,
+        site: str,
+        *,
+        keep_failure: bool = True,
     ) -> Outcome:
         """One evaluation: from the journal, else from the cache, else measured.
 
         Never raises for a bad candidate or a broken instrument: both are outcomes.
 
+        Args:
+            domain: What is measured, and how.
+            value: The candidate.
+            context: What else shapes the measurement.
+            site: Place in the program.
+            keep_failure: Whether `Unmeasured` is recorded, as part of a course that goes on
+                after it. If it ends the program, it should not be: running again then measures.
+
         Raises:
             BudgetExhausted: If no evaluation is left; nothing was measured.
+            InstrumentError: If the domain cannot say what it measures with.
             Divergence: In a replay that asks for something else.
         """
-        self.meter.reserve("evaluations")
         canonical = domain.canonical(value)
         asked: dict[str, JSON] = {"value": canonical, "tier": context.tier}
         if domain.seeded:
             asked["seed"] = context.seed
 
         async def measure() -> JSON:
-            return await self._measure(domain, canonical, context, asked)
+            record = await self._measure(domain, canonical, context, asked)
+            if not keep_failure and record.get("kind") == "unmeasured":
+                raise _NotKept(record)
+            return record
 
+        self.meter.reserve("evaluations")
         try:
             await self.instrument(domain)
             record, _ = await self.journal.perform(
                 "evaluation", site, {"domain": domain.name, **asked}, measure
             )
+        except _NotKept as failure:
+            record = failure.record
         except BaseException:
             self.meter.give_back("evaluations")
             raise
@@ -164,35 +179,17 @@ class Run:
 
         Raises:
             SettingsDiffer: If the journal was made with another instrument.
+            InstrumentError: If the domain cannot say what it measures with.
         """
-        import asyncio
-
-        if domain.name in self._instruments:
-            return self._instruments[domain.name]
-        site = f"instrument {domain.name}"
-        found = self.journal.recall("instrument", site)
-        if self.journal.mode != "live" and found is not None:
-            fingerprint = found.body["fingerprint"]
-        else:
-            fingerprint = dict(await asyncio.to_thread(domain.fingerprint))
-            if found is not None and found.body["fingerprint"] != fingerprint:
-                raise SettingsDiffer(
-                    f"this run was measured with another instrument: recorded "
-                    f"{found.body['fingerprint']}, now {fingerprint}; restore that installation, "
-                    "replay the run, or start over with --fresh"
-                )
-        self._instruments[domain.name] = fingerprint
-        self.journal.note("instrument", site, {"fingerprint": fingerprint})
-        return fingerprint
+        return await self._instruments.fingerprint(domain)
 
     def close(self) -> None:
         """Close journal and cache, and let go of threads that wait for an instrument."""
         self.journal.close()
         if self._cache is not None:
             self._cache.close()
-        if self._own_executor is not None:
-            self._own_executor.shutdown(wait=False, cancel_futures=True)
-            self._own_executor = None
+        while self._own_executors:
+            self._own_executors.popitem()[1].shutdown(wait=False, cancel_futures=True)
 
     async def _measure(
         self,
@@ -201,12 +198,10 @@ class Run:
         context: EvaluationContext,
         asked: dict[str, JSON],
     ) -> dict[str, JSON]:
-        key = digest(
-            {"domain": domain.name, "instrument": self._instruments[domain.name], **asked}
-        )
         cache = self._cache if domain.deterministic else None
+        key = digest({"domain": domain.name, "instrument": await self.instrument(domain), **asked})
         kept = cache.get(key) if cache is not None else None
-        if kept is not None:
+        if kept is not None and _is_outcome(kept):
             return {**kept, "cached": True}
         record: dict[str, JSON] = {}
         for _ in range(1 + self._retries):
@@ -223,19 +218,22 @@ class Run:
     ) -> dict[str, JSON]:
         import asyncio
 
-        executor = self._executor
-        if executor is None:
-            if self._own_executor is None:
-                self._own_executor = ThreadPoolExecutor(
-                    domain.parallel or cores(), thread_name_prefix="textgrad-evaluate"
-                )
-            executor = self._own_executor
+        executor = self._executor or self._threads_for(domain)
         try:
             return await asyncio.get_running_loop().run_in_executor(
                 executor, measure_plainly, domain, canonical, context
             )
-        except BrokenExecutor as error:
-            return outcome_to_json(Unmeasured(cause=f"the executor broke: {error}"))
+        except Exception as error:  # a foreign executor: a dead worker, a value it cannot send
+            log.exception("the executor failed at an evaluation of %r", domain.name)
+            cause = f"the executor failed: {type(error).__name__}: {error}"
+            return outcome_to_json(Unmeasured(cause=cause))
+
+    def _threads_for(self, domain: Domain[Any]) -> Executor:
+        if domain.name not in self._own_executors:
+            self._own_executors[domain.name] = ThreadPoolExecutor(
+                domain.parallel or cores(), thread_name_prefix="textgrad-evaluate"
+            )
+        return self._own_executors[domain.name]
 
     def _gate(self, engine: Engine) -> asyncio.Semaphore:
         import asyncio
@@ -245,18 +243,21 @@ class Run:
         return self._gates[engine.name]
 
 
-def measure_plainly(
-    domain: Domain[Any], canonical: str, context: EvaluationContext
-) -> dict[str, JSON]:
-    """Evaluate on any executor: picklable in, plain data out, foreign exceptions kept inside."""
-    outcome: Outcome
+class _NotKept(Exception):
+    """An outcome that is passed on without being recorded."""
+
+    def __init__(self, record: dict[str, JSON]) -> None:
+        super().__init__()
+        self.record = record
+
+
+def _is_outcome(record: Mapping[str, JSON]) -> bool:
     try:
-        outcome = domain.evaluate(domain.parse(canonical), context)
-    except Invalid as error:
-        outcome = Rejected(reason=error.reason, hint=error.hint)
-    except Exception as error:  # noqa: BLE001 - border with plugins: their failure has no score
-        outcome = Unmeasured(cause=f"{type(error).__name__}: {error}")
-    return outcome_to_json(outcome)
+        outcome_from_json(record)
+    except (UsageError, KeyError):
+        log.warning("the evaluation cache holds no outcome but %s", str(record)[:80])
+        return False
+    return True
 
 
 def _add(total: int | None, more: int | None) -> int | None:

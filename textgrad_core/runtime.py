@@ -5,6 +5,7 @@ The loop's thread starts at first use and is a daemon; after a fork the child st
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 from collections.abc import Coroutine, Iterator
@@ -19,9 +20,11 @@ if TYPE_CHECKING:
     import asyncio
 
 T = TypeVar("T")
+log = logging.getLogger("textgrad_core")
 
 _guard = threading.Lock()
-_loops: dict[int, asyncio.AbstractEventLoop] = {}  # keyed by process: a fork inherits no thread
+# keyed by process: a fork inherits no thread
+_loops: dict[int, tuple[asyncio.AbstractEventLoop, threading.Thread]] = {}
 _eager: ContextVar[bool] = ContextVar("textgrad_eager", default=False)
 CANCEL_GRACE_S = 5.0
 
@@ -31,11 +34,29 @@ def background_loop() -> asyncio.AbstractEventLoop:
     import asyncio
 
     with _guard:
-        loop = _loops.get(os.getpid())
-        if loop is None:
-            loop = _loops[os.getpid()] = asyncio.new_event_loop()
-            threading.Thread(target=loop.run_forever, name="textgrad-loop", daemon=True).start()
-        return loop
+        if os.getpid() not in _loops:
+            loop = asyncio.new_event_loop()
+            thread = threading.Thread(
+                target=_serve, args=(loop,), name="textgrad-loop", daemon=True
+            )
+            _loops[os.getpid()] = loop, thread
+            thread.start()
+        return _loops[os.getpid()][0]
+
+
+def _serve(loop: asyncio.AbstractEventLoop) -> None:
+    """Run the loop for good: foreign code that exits ends its own operation, not the loop."""
+    while not loop.is_closed():
+        try:
+            loop.run_forever()
+        except (SystemExit, KeyboardInterrupt) as error:
+            log.warning("an operation raised %r; it is raised again where it is read", error)
+
+
+def in_background() -> bool:
+    """Whether this is the loop's own thread, where nothing may wait."""
+    loop = _loops.get(os.getpid())
+    return loop is not None and threading.current_thread() is loop[1]
 
 
 def start(work: Coroutine[Any, Any, T]) -> Future[T]:
@@ -51,12 +72,8 @@ def wait(future: Future[T]) -> T:
     Raises:
         UsageError: If called on the background loop itself, which would wait for ever.
     """
-    if not future.done() and threading.current_thread().name == "textgrad-loop":
-        future.cancel()
-        raise UsageError(
-            "a value was read inside the background loop before it was there: "
-            "use 'await variable' in async code"
-        )
+    if not future.done():
+        _refuse_in_background()
     try:
         return future.result()
     except KeyboardInterrupt:
@@ -69,6 +86,11 @@ def run(work: Coroutine[Any, Any, T]) -> T:
 
     An interrupt cancels it and gives it a moment to clean up before it is raised again.
     """
+    try:
+        _refuse_in_background()
+    except UsageError:
+        work.close()
+        raise
     finished = threading.Event()
 
     async def watched() -> T:
@@ -83,6 +105,26 @@ def run(work: Coroutine[Any, Any, T]) -> T:
     except (KeyboardInterrupt, CancelledError):
         finished.wait(CANCEL_GRACE_S)
         raise
+
+
+async def hand_over(work: Coroutine[Any, Any, T]) -> T:
+    """Await a coroutine that runs on the background loop, from whatever loop this is.
+
+    Engines, locks and limits belong to that one loop; cancelling the caller cancels the work.
+    """
+    if in_background():
+        return await work
+    import asyncio
+
+    return await asyncio.wrap_future(start(work))
+
+
+def _refuse_in_background() -> None:
+    if in_background():
+        raise UsageError(
+            "a value was read inside the background loop before it was there: "
+            "use 'await variable' in async code"
+        )
 
 
 @contextmanager

@@ -109,6 +109,7 @@ class Variable:
         "domain",
         "memo",
         "node",
+        "passes",
         "requires_grad",
         "role_description",
         "staged",
@@ -134,6 +135,7 @@ class Variable:
         self.node: Node | None = None
         self.memo: dict[str, Any] = {}  # what the operation keeps for its feedback
         self.staged: dict[object, Gradient | NoFeedback] = {}  # answers of a failed backward
+        self.passes = 0  # backward passes that started here and succeeded
 
     @classmethod
     def deferred(
@@ -147,14 +149,19 @@ class Variable:
     @property
     def value(self) -> Any:
         """The value; waits for the operation that makes it, and raises its error."""
-        if self._future is not None:
-            self._value = runtime.wait(self._future)
+        future = self._future
+        if future is None:
+            return self._value
+        value = runtime.wait(future)
+        if self._future is future:  # nobody set another value, or read this one, meanwhile
+            self._value = value
             self._future = None
-        return self._value
+        return value
 
     @value.setter
     def value(self, value: Any) -> None:
-        self._future, self._value = None, value
+        self._value = value
+        self._future = None
 
     def get_value(self) -> Any:
         """The same as `value`."""
@@ -234,7 +241,7 @@ class Variable:
         from textgrad_core.autograd.backward import backpropagate
 
         seed = Gradient(text=gradient) if isinstance(gradient, str) else gradient
-        await backpropagate(self, seed, engine)
+        await runtime.hand_over(backpropagate(self, seed, engine))
 
     def __add__(self, other: Variable | str) -> Variable:
         """Concatenate two texts; feedback passes through unchanged."""

@@ -45,15 +45,18 @@ async def backpropagate(root: Variable, seed: Gradient | None, engine: Engine | 
 
 
 def reachable(root: Variable) -> list[Variable]:
-    """The variables behind a root that require feedback, each once, in order of discovery."""
-    found = {id(root): root}
-    stack = [root]
-    while stack:
-        for given in stack.pop().predecessors:
-            if given.requires_grad and id(given) not in found:
-                found[id(given)] = given
-                stack.append(given)
-    return list(found.values())
+    """The variables behind a root that require feedback, each once, breadth first.
+
+    So the members of a batch come in the order of the batch.
+    """
+    found = [root]
+    known = {id(root)}
+    for variable in found:  # grows while it is walked
+        for given in variable.predecessors:
+            if given.requires_grad and id(given) not in known:
+                known.add(id(given))
+                found.append(given)
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +81,9 @@ class _Pass:
         self._received: list[dict[tuple[int, int, int], Gradient]] = [{} for _ in self._order]
         self._is_base = [False] * len(self._order)
         self._tasks: set[asyncio.Task[None]] = set()
+        # A failed pass does not count: the next attempt finds its answers in the journal.
+        begins = "" if root.node is None else root.node.site
+        self._name = f"pass {root.passes + 1} from {begins}"
         for variable in self._order:
             for given in variable.predecessors:
                 if given.requires_grad:
@@ -121,7 +127,7 @@ class _Pass:
         output = self._order[consumer]
         if output.node is None:
             return 0
-        received = tuple(g for _, g in sorted(self._received[consumer].items()))
+        received = self._heard(consumer)
         base = self._is_base[consumer]
         opened = 0
         for argument, given in enumerate(output.node.inputs):
@@ -142,11 +148,17 @@ class _Pass:
                     received=received,
                     is_base=base,
                     engine=self._engine,
+                    site=f"{output.node.site} feedback {argument}, {self._name}",
                 )
                 task = asyncio.ensure_future(self._ask(consumer, request, answers))
                 self._tasks.add(task)
                 task.add_done_callback(self._tasks.discard)
         return opened
+
+    def _heard(self, place: int) -> tuple[Gradient, ...]:
+        """What a variable received, in order; an object that came over two edges counts once."""
+        received = (g for _, g in sorted(self._received[place].items(), key=lambda item: item[0]))
+        return tuple({id(g): g for g in received}.values())
 
     async def _ask(
         self, consumer: int, request: FeedbackRequest, answers: asyncio.Queue[_Answer]
@@ -178,10 +190,12 @@ class _Pass:
         return [place] if self._waiting[place] == 0 else []
 
     def _commit(self) -> None:
+        this_pass = object()
+        self._order[0].passes += 1
         for variable, received in zip(self._order, self._received, strict=True):
             variable.staged.clear()
             for edge, gradient in sorted(received.items(), key=lambda item: item[0]):
-                variable.gradients.add(gradient, (self, edge))
+                variable.gradients.add(gradient, (this_pass, edge))
 
     def _failure(self, failed: _Answer) -> BackwardError:
         node = self._order[failed.consumer].node

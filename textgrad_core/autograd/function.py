@@ -48,6 +48,8 @@ class FeedbackRequest:
         received: Feedback on the output, in (consumer, argument) order.
         is_base: The backward pass started here: the output is a loss to be improved.
         engine: Writes feedback where a model is needed; None if there is none.
+        site: Where a model call for this feedback is recorded; the same when a failed backward
+            pass is tried again.
     """
 
     output: Variable
@@ -56,6 +58,7 @@ class FeedbackRequest:
     received: tuple[Gradient, ...]
     is_base: bool
     engine: Engine | None
+    site: str
 
     @property
     def key(self) -> tuple[object, ...]:

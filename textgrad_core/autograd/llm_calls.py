@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar, final
 
+from textgrad_core.answer_forms import said
 from textgrad_core.autograd.function import FeedbackRequest, Function
 from textgrad_core.config import backward_engine
 from textgrad_core.engine import get_engine
-from textgrad_core.engine.protocol import Engine, Message, Request
+from textgrad_core.engine.protocol import Engine, Message, Reply, Request
 from textgrad_core.errors import EngineError, UsageError
 from textgrad_core.parsing import tag_for
 from textgrad_core.prompting import render
@@ -17,6 +18,7 @@ from textgrad_core.variable import NO_FEEDBACK, Gradient, NoFeedback, Variable
 
 _PLACES = ("prompt", "system prompt")
 _NOTHING = "NO FEEDBACK"
+_AROUND = " .!*_`\"'"  # what models put around it
 
 
 @final
@@ -74,10 +76,8 @@ class LLMCall(Function):
         if engine is None:
             raise UsageError("no engine to write feedback: pass backward(engine=...)")
         asked = feedback_request(request)
-        run = request.node.run
-        site = run.site(f"{request.node.site} feedback {request.argument}")
-        reply = await run.ask(engine, asked, site)
-        return understand_feedback(reply.text, request)
+        reply = await request.node.run.ask(engine, asked, request.site)
+        return understand_feedback(reply, request)
 
 
 def forward_request(values: Sequence[str]) -> Request:
@@ -109,6 +109,7 @@ def feedback_request(request: FeedbackRequest) -> Request:
         "close": f"</{mark}>",
     }
     if request.is_base:
+        fields["also"] = f"\n\nIt has also received this feedback:\n{feedback}" if feedback else ""
         user = render("feedback_base", **fields)
     else:
         fields.update(output_role=request.output.role_description, feedback=feedback)
@@ -122,12 +123,19 @@ def feedback_request(request: FeedbackRequest) -> Request:
     )
 
 
-def understand_feedback(text: str, request: FeedbackRequest) -> Gradient | NoFeedback:
-    """What the answer means: feedback, or none."""
-    if not text.strip() or text.strip().strip(".").upper() == _NOTHING:
+def understand_feedback(reply: Reply, request: FeedbackRequest) -> Gradient | NoFeedback:
+    """What the answer means: feedback, or none.
+
+    Raises:
+        EngineError: If the answer was cut before it said anything.
+    """
+    text = said(reply.text)
+    if not text and reply.finish_reason == "length":
+        raise EngineError("the feedback was cut before it began: raise max_tokens", kind="cut")
+    if not text or text.strip(_AROUND).upper() == _NOTHING:
         return NO_FEEDBACK
     return Gradient(
-        text=text.strip(),
+        text=text,
         source=request.output.role_description,
         context=str(request.output.memo["conversation"]),
     )
