@@ -12,6 +12,8 @@ from textgrad_core.prompting import render
 from textgrad_core.variable import Gradient
 
 MAX_CONTEXT_CHARS = 60_000
+MIN_PIECE_CHARS = 200
+_GAP = "\n\n"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,31 +82,57 @@ def update_request(
 def feedback_block(gradients: Sequence[Gradient], limit_chars: int) -> str:
     """All feedback as one text: each distinct text and each distinct conversation once.
 
-    Items share the limit evenly; what is cut off leaves a visible mark.
+    It never exceeds the limit. If there is too much, the longest pieces are cut first; if even
+    their beginnings are too many, some pieces go. Both leave a visible mark.
     """
-    texts: dict[str, list[str]] = {}
+    texts: dict[str, dict[str, None]] = {}
     for gradient in gradients:
-        said = texts.setdefault(gradient.context, [])
-        if gradient.text not in said:
-            said.append(gradient.text)
-    share = limit_chars // max(1, sum(bool(c) + len(t) for c, t in texts.items()))
-    blocks = []
+        texts.setdefault(gradient.context, {})[gradient.text] = None
+    pieces: list[str] = []
     for context, said in texts.items():
         if context:
-            blocks.append(f"In this conversation:\n{clip(context, share)}")
-        blocks.extend(clip(text, share) for text in said)
-    return "\n\n".join(blocks)
+            pieces.append(f"In this conversation:\n{context}")
+        pieces.extend(said)
+    return _within(pieces, limit_chars)
+
+
+def _within(pieces: Sequence[str], limit_chars: int) -> str:
+    whole = _GAP.join(pieces)
+    if len(whole) <= limit_chars:
+        return whole
+    kept = min(len(pieces), max(1, limit_chars // MIN_PIECE_CHARS))
+    chosen = [pieces[i * len(pieces) // kept] for i in range(kept)]  # from all over the batch
+    if kept < len(pieces):
+        chosen.append(f"[... {len(pieces) - kept} more pieces of feedback left out ...]")
+    room = limit_chars - len(_GAP) * (len(chosen) - 1)
+    level = even_level([len(piece) for piece in chosen], room)
+    return _GAP.join(clip(piece, level) for piece in chosen)
+
+
+def even_level(sizes: Sequence[int], room: int) -> int:
+    """The highest size to cut all larger ones down to, so that their sum fits the room."""
+    left, level = room, 0
+    for done, size in enumerate(sorted(sizes)):
+        level = left // (len(sizes) - done)
+        if size > level:
+            return max(0, level)
+        left -= size
+    return max(sizes, default=0)
 
 
 def clip(text: str, limit_chars: int) -> str:
     """The beginning and the end of a text that is too long, with a mark between them."""
     if len(text) <= limit_chars:
         return text
-    head = limit_chars * 2 // 3
-    tail = limit_chars - head
-    return (
-        f"{text[:head]}\n[... {len(text) - limit_chars} characters left out ...]\n{text[-tail:]}"
-    )
+    room = limit_chars - len(_left_out(len(text)))
+    if room <= 0:
+        return text[:limit_chars]
+    head = room * 2 // 3
+    return text[:head] + _left_out(len(text) - room) + text[len(text) - (room - head) :]
+
+
+def _left_out(chars: int) -> str:
+    return f"\n[... {chars} characters left out ...]\n"
 
 
 def _listed(title: str, lines: Sequence[str]) -> str:

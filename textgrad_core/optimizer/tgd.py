@@ -15,8 +15,13 @@ from textgrad_core.engine.protocol import Engine
 from textgrad_core.errors import AnswerError, Invalid, UsageError
 from textgrad_core.jsondata import JSON
 from textgrad_core.loss import check
-from textgrad_core.optimizer.assembly import MAX_CONTEXT_CHARS, UpdateTask, update_request
-from textgrad_core.run import current_run
+from textgrad_core.optimizer.assembly import (
+    MAX_CONTEXT_CHARS,
+    MIN_PIECE_CHARS,
+    UpdateTask,
+    update_request,
+)
+from textgrad_core.run import Run, current_run
 from textgrad_core.variable import Variable
 
 
@@ -42,7 +47,7 @@ class TextualGradientDescent:
     variable keeps its value and `StepReport.failures` says why.
 
     Args:
-        parameters: Variables to improve; each must have ``requires_grad``.
+        parameters: Variables to improve; each must have ``requires_grad``, and counts once.
         engine: Writes new values; without one, the engine that is set when `step` is called.
         constraints: Rules for every new value: words, or a `Constraint`, whose predicate is
             checked on the text. The rules of a variable's own domain are added.
@@ -51,7 +56,7 @@ class TextualGradientDescent:
         params: Sampling parameters to send.
 
     Raises:
-        UsageError: If there is nothing to improve, or a parameter is frozen.
+        UsageError: If there is nothing to improve, a parameter is frozen, or the limit is too low.
     """
 
     def __init__(
@@ -64,7 +69,7 @@ class TextualGradientDescent:
         params: Mapping[str, JSON] | None = None,
     ) -> None:
         """Check the parameters."""
-        self.parameters = tuple(parameters)
+        self.parameters = tuple(dict.fromkeys(parameters))
         if not self.parameters:
             raise UsageError("no parameters: give at least one Variable to improve")
         for parameter in self.parameters:
@@ -73,10 +78,16 @@ class TextualGradientDescent:
                     f"{parameter.role_description!r} is frozen (requires_grad=False), so it "
                     "cannot be a parameter: leave it out, or create it with requires_grad=True"
                 )
+        if max_context_chars < MIN_PIECE_CHARS:
+            raise UsageError(
+                f"max_context_chars={max_context_chars} leaves no room for feedback: give at "
+                f"least {MIN_PIECE_CHARS}"
+            )
         self._engine = None if engine is None else get_engine(engine)
         self._constraints = tuple(constraints)
         self._max_context_chars = max_context_chars
         self._params = dict(params or {})
+        self._unfinished: tuple[Run, str] | None = None
 
     def zero_grad(self) -> None:
         """Forget the feedback on every parameter, contexts included."""
@@ -89,11 +100,14 @@ class TextualGradientDescent:
         Raises:
             EngineError: If the model does not answer; nothing has changed.
         """
-        return runtime.run(self.astep())
+        return runtime.run(self._step())
 
     async def astep(self) -> StepReport:
         """The same as `step`, for async code."""
-        reached = [p for p in self.parameters if len(p.gradients)]
+        return await runtime.hand_over(self._step())
+
+    async def _step(self) -> StepReport:
+        reached = {i: p for i, p in enumerate(self.parameters, 1) if len(p.gradients)}
         unreached = tuple(p for p in self.parameters if not len(p.gradients))
         if not reached:
             return StepReport(unreached=unreached)
@@ -102,17 +116,30 @@ class TextualGradientDescent:
             raise UsageError(
                 "no engine: pass one to the optimizer, or choose one with set_backward_engine()"
             )
-        answers = await asyncio.gather(*(self._ask(p, engine) for p in reached))
+        run = current_run()
+        site = self._site(run)
+        answers = await asyncio.gather(
+            *(self._ask(run, f"{site} update {i}", p, engine) for i, p in reached.items()),
+            return_exceptions=True,  # so that every answer that is paid for is recorded
+        )
+        for answer in answers:
+            if isinstance(answer, BaseException) and not isinstance(answer, AnswerError):
+                raise answer
+        self._unfinished = None
         failures = tuple(str(a) for a in answers if isinstance(a, AnswerError))
         if failures:
             return StepReport(unreached=unreached, failures=failures)
-        for parameter, answer in zip(reached, answers, strict=True):
+        for parameter, answer in zip(reached.values(), answers, strict=True):
             parameter.value = answer
-        return StepReport(changed=tuple(reached), unreached=unreached)
+        return StepReport(changed=tuple(reached.values()), unreached=unreached)
 
-    async def _ask(self, parameter: Variable, engine: Engine) -> str | AnswerError:
-        run = current_run()
-        site = run.site("update")
+    def _site(self, run: Run) -> str:
+        """A new place, or that of the step that raised: its answers are found there."""
+        if self._unfinished is None or self._unfinished[0] is not run:
+            self._unfinished = run, run.site("step")
+        return self._unfinished[1]
+
+    async def _ask(self, run: Run, site: str, parameter: Variable, engine: Engine) -> str:
         own = () if parameter.domain is None else parameter.domain.constraints
         words = [c if isinstance(c, str) else c.words for c in (*self._constraints, *own)]
         asked = update_request(
@@ -125,12 +152,9 @@ class TextualGradientDescent:
             ),
             params=self._params,
         )
-        try:
-            answer = await ask_value(
-                run, engine, asked, site, lambda text: self._accept(parameter, text)
-            )
-        except AnswerError as error:
-            return error
+        answer = await ask_value(
+            run, engine, asked, site, lambda text: self._accept(parameter, text)
+        )
         return answer.value
 
     def _accept(self, parameter: Variable, text: str) -> str:
