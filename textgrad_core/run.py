@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import threading
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -80,6 +81,7 @@ class Run:
         self._gates: dict[str, asyncio.Semaphore] = {}
         self._instruments = Instruments(self.journal)
         self._sites: dict[str, int] = {}
+        self._guard = threading.Lock()
 
     def __enter__(self) -> Run:
         """Make this the run that operations in this context use."""
@@ -94,7 +96,8 @@ class Run:
     def site(self, name: str) -> str:
         """A place in the program: the scope's path, the name, and the order of creation."""
         place = f"{_scope.get()}{name}"
-        number = self._sites[place] = self._sites.get(place, 0) + 1
+        with self._guard:
+            number = self._sites[place] = self._sites.get(place, 0) + 1
         return f"{place} {number}"
 
     async def ask(self, engine: Engine, request: Request, site: str) -> Reply:
