@@ -78,7 +78,7 @@ class Run:
         self.completion_tokens: int | None = 0
         self._cache, self._executor, self._retries = cache, executor, retries
         self._own_executors: dict[str, ThreadPoolExecutor] = {}
-        self._gates: dict[str, asyncio.Semaphore] = {}
+        self._gates: dict[tuple[str, int], asyncio.Semaphore] = {}
         self._instruments = Instruments(self.journal)
         self._sites: dict[str, int] = {}
         self._guard = threading.Lock()
@@ -241,9 +241,10 @@ class Run:
     def _gate(self, engine: Engine) -> asyncio.Semaphore:
         import asyncio
 
-        if engine.name not in self._gates:
-            self._gates[engine.name] = asyncio.Semaphore(engine.max_concurrency)
-        return self._gates[engine.name]
+        key = engine.name, engine.max_concurrency  # two engines of one name may differ in width
+        if key not in self._gates:
+            self._gates[key] = asyncio.Semaphore(engine.max_concurrency)
+        return self._gates[key]
 
 
 class _NotKept(Exception):

@@ -11,6 +11,8 @@ from textgrad_core.errors import UsageError
 from textgrad_core.run import Run
 from textgrad_core.variable import Variable
 
+MAX_ROLE_CHARS = 300
+
 
 @final
 class Join(Function):
@@ -46,7 +48,7 @@ def sum(variables: Iterable[Variable]) -> Variable:
     terms = list(variables)
     if not terms:
         raise UsageError("sum() of no variables: give at least one")
-    roles = ", ".join(dict.fromkeys(v.role_description for v in terms))
+    roles = _roles(terms, ", ")
     return Join("\n").apply(terms, f"a combination of the following: {roles}")
 
 
@@ -56,5 +58,17 @@ def concatenate(left: Variable | str, right: Variable | str) -> Variable:
         v if isinstance(v, Variable) else Variable(v, role_description="text", requires_grad=False)
         for v in (left, right)
     ]
-    roles = " and ".join(dict.fromkeys(v.role_description for v in terms))
-    return Join("").apply(terms, roles)
+    named = [v for v in (left, right) if isinstance(v, Variable)]
+    return Join("").apply(terms, _roles(named, " and "))
+
+
+def _roles(variables: Iterable[Variable], between: str) -> str:
+    """Each distinct role once; bounded, because a role goes into prompts and sums are nested."""
+    told = ""
+    for variable in variables:
+        role = variable.role_description
+        if role not in told:
+            told = f"{told}{between}{role}" if told else role
+        if len(told) > MAX_ROLE_CHARS:
+            return f"{told[: MAX_ROLE_CHARS - 3]}..."
+    return told
