@@ -9,6 +9,7 @@ import logging
 import os
 import threading
 from collections.abc import Coroutine, Iterator
+from concurrent import futures
 from concurrent.futures import CancelledError, Future
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -27,6 +28,7 @@ _guard = threading.Lock()
 _loops: dict[int, tuple[asyncio.AbstractEventLoop, threading.Thread]] = {}
 _eager: ContextVar[bool] = ContextVar("textgrad_eager", default=False)
 CANCEL_GRACE_S = 5.0
+WAIT_S = 0.25
 
 
 def background_loop() -> asyncio.AbstractEventLoop:
@@ -75,6 +77,9 @@ def wait(future: Future[T]) -> T:
     if not future.done():
         _refuse_in_background()
     try:
+        while not future.done():
+            # In pieces, because a lock does not notice an interrupt that another thread makes.
+            futures.wait((future,), timeout=WAIT_S)
         return future.result()
     except KeyboardInterrupt:
         future.cancel()

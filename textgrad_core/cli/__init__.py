@@ -5,12 +5,10 @@ from __future__ import annotations
 import json
 import os
 import shlex
-import signal
 import sys
 from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, NoReturn
 
 from textgrad_core import __version__
@@ -21,10 +19,6 @@ from textgrad_core.errors import MissingExtra, TextgradError
 if TYPE_CHECKING:
     from textgrad_core.cli.job import Job
     from textgrad_core.journal import Mode
-
-
-class Terminated(KeyboardInterrupt):
-    """A termination signal: handled like Ctrl-C, with an exit code of its own."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -119,15 +113,14 @@ def _from_folder(given: Namespace) -> int:
 
 def _execute(given: Namespace, job: Job, folder: Path, mode: Mode) -> int:
     from textgrad_core.cli.execute import execute, progress_stream, summary
+    from textgrad_core.cli.signals import Terminated, interruptible
 
     out = progress_stream(quiet=given.quiet, json_only=given.json)
-    before = signal.signal(signal.SIGTERM, _terminate)
-    try:
-        finished = execute(job, folder, mode, out)
-    except KeyboardInterrupt as stop:
-        _leave(folder, TERMINATED if isinstance(stop, Terminated) else INTERRUPTED)
-    finally:
-        signal.signal(signal.SIGTERM, before)
+    with interruptible():
+        try:
+            finished = execute(job, folder, mode, out)
+        except KeyboardInterrupt as stop:
+            _leave(folder, TERMINATED if isinstance(stop, Terminated) else INTERRUPTED)
     if given.json:
         print(json.dumps(summary(finished, folder), ensure_ascii=False))
     elif given.command == "replay" and out is not None:
@@ -144,10 +137,6 @@ def set_aside(folder: Path) -> None:
         number += 1
     folder.rename(aside)
     print(f"The earlier run is now in {aside}", file=sys.stderr)
-
-
-def _terminate(number: int, frame: FrameType | None) -> NoReturn:
-    raise Terminated(f"signal {number}, at line {frame.f_lineno if frame else 0}")
 
 
 def _leave(folder: Path, code: int) -> NoReturn:

@@ -25,6 +25,7 @@ from textgrad_molecules.explain import explain
 from textgrad_molecules.filters import ProposalFilter
 from textgrad_molecules.instrument import LazyDocker
 from textgrad_molecules.measurement import Measurement, scalar
+from textgrad_molecules.one_at_a_time import RDKIT
 from textgrad_molecules.picture import molecule_svg
 from textgrad_molecules.poses import POSE_NAME, SDF_TYPE, sdf_record, write_poses
 from textgrad_molecules.proposer import GraphProposer
@@ -111,7 +112,8 @@ class Molecules(Domain[str]):
 
     def parse(self, answer: str) -> str:
         """The canonical SMILES of the neutral molecule."""
-        return parse_smiles(answer, SmilesLimits(max_heavy_atoms=self.max_heavy_atoms))
+        with RDKIT:
+            return parse_smiles(answer, SmilesLimits(max_heavy_atoms=self.max_heavy_atoms))
 
     def canonical(self, value: str) -> str:
         """A parsed molecule is its own canonical SMILES."""
@@ -123,14 +125,16 @@ class Molecules(Domain[str]):
         The seed of the search is DOCKSTRING's, not the run's, so that scores compare with
         published ones.
         """
-        molecule = Chem.MolFromSmiles(value)
-        effort = self.exhaustiveness(molecule, context)
+        with RDKIT:
+            molecule = Chem.MolFromSmiles(value)
+            effort = self.exhaustiveness(molecule, context)
         docked = self._docker.get().dock(
             value, exhaustiveness=effort, deadline_s=context.deadline_s
         )
         if isinstance(docked, Rejected | Unmeasured):
             return docked
-        return self._evaluated(value, molecule, docked, effort)
+        with RDKIT:
+            return self._evaluated(value, molecule, docked, effort)
 
     def exhaustiveness(self, molecule: Chem.Mol, context: EvaluationContext) -> int:
         """Docking effort for a molecule at a tier; flexible ones get the full effort always."""
@@ -169,7 +173,9 @@ class Molecules(Domain[str]):
 
     def picture(self, value: str, outcome: Outcome) -> Artefact | None:  # noqa: ARG002 - the structure is the same whatever was measured
         """The structural formula."""
-        return Artefact(name="molecule.svg", media_type="image/svg+xml", text=molecule_svg(value))
+        with RDKIT:
+            picture = molecule_svg(value)
+        return Artefact(name="molecule.svg", media_type="image/svg+xml", text=picture)
 
     def write(self, result: Result, folder: Path) -> tuple[str, ...]:
         """Poses of start, finalists and references as ``poses.sdf``."""

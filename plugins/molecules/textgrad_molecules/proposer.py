@@ -19,6 +19,7 @@ from textgrad_molecules.druglikeness import druglikeness
 from textgrad_molecules.filters import ProposalFilter
 from textgrad_molecules.fragments import RINGS, attachable
 from textgrad_molecules.graph_edits import MUTATIONS, Edit, crossover, grow_ring
+from textgrad_molecules.one_at_a_time import RDKIT
 from textgrad_molecules.smiles import SmilesLimits, parse_smiles
 
 CROSSOVER_CHANCE = 0.2
@@ -62,7 +63,7 @@ class GraphProposer:
         if request.count < 1:
             return ()
         rng = Random(request.seed)
-        with rdBase.BlockLogs():
+        with RDKIT, rdBase.BlockLogs():
             drafts = self._drafts(request, rng)
         return [
             Proposal(
