@@ -135,17 +135,24 @@ def test_ctrl_c_while_docking_ends_at_once(tmp_path: Path) -> None:
 def test_rdkit_in_many_threads_leaves_ctrl_c_alone() -> None:
     code = """
 import os, signal, threading, time
+import textgrad_core as tg
 from textgrad_molecules import make
 domain = make()
+start = "CC(C)(Oc1ccc(C(=O)c2ccc(Cl)cc2)cc1)C(=O)O"
+parent = tg.Trial(
+    step=0, index=0, origin="start", canonical=domain.parse(start), scalar=0.0,
+    outcome=tg.Evaluated(scores={"vina": -1.0, "qed": 0.5}),
+)
 def work():
-    for _ in range(100):
-        domain.picture(domain.parse("CC(C)(Oc1ccc(C(=O)c2ccc(Cl)cc2)cc1)C(=O)O"), None)
+    domain.proposer.propose(tg.ProposalRequest(
+        parents=(parent,), history=(parent,), count=1, seed=1, avoid=frozenset()))
 threads = [threading.Thread(target=work) for _ in range(4)]
 [t.start() for t in threads]
 [t.join() for t in threads]
 try:
     os.kill(os.getpid(), signal.SIGINT)
     time.sleep(5)
+    print("deaf")
 except KeyboardInterrupt:
     print("heard")
 """
