@@ -1,24 +1,25 @@
 """The plugin contract as an executable test, for this project's plugins and anybody's.
 
-from textgrad_core.testing import check_domain
+All a plugin's own test needs is this:
 
-def test_my_domain() -> None:
-check_domain(MyDomain(), legal=("a value", "another"), illegal=("no value",))
+    from textgrad_core.testing import check_domain
+
+    def test_my_domain() -> None:
+        check_domain(MyDomain(), legal=("a value", "another"), illegal=("no value",))
 """
 
 from __future__ import annotations
 
 import importlib
-import json
 import math
-import pickletools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from textgrad_core.domain import Domain, EvaluationContext, ProposalRequest
 from textgrad_core.errors import Invalid
 from textgrad_core.jsondata import canonical_json
-from textgrad_core.outcome import Evaluated, Outcome, Rejected, Unmeasured
+from textgrad_core.outcome import Evaluated, Outcome, Rejected, Unmeasured, outcome_to_json
 from textgrad_core.search.result import Trial
 
 
@@ -37,25 +38,40 @@ def check_domain(
 
     Args:
         domain: The domain.
-        legal: Texts that are values; at least one of them can be measured.
+        legal: Texts that are values; the first of them can be measured.
         illegal: Texts that are not.
-        evaluate: Whether to measure the first legal value, twice if it is deterministic.
+        evaluate: Whether to measure the first legal value; if it is deterministic, a second
+            time by a copy of the domain that was sent as to another process.
 
     Raises:
         ContractBroken: At the first clause that does not hold.
     """
     _check_description(domain)
     _check_values(domain, legal, illegal)
-    _check_travel(domain)
+    arrived = _check_travel(domain)
     if evaluate:
-        outcome = _check_evaluation(domain, legal[0])
-        _check_proposer(domain, legal[0], outcome)
-    domain.close()
+        try:
+            outcome = _check_evaluation(domain, arrived, legal[0])
+            _check_proposer(domain, legal[0], outcome)
+        finally:
+            arrived.close()
+            domain.close()
 
 
 def _require(holds: bool, clause: str) -> None:
     if not holds:
         raise ContractBroken(clause)
+
+
+@contextmanager
+def _clause(what: str) -> Iterator[None]:
+    """Whatever a domain raises inside breaks the clause."""
+    try:
+        yield
+    except ContractBroken:
+        raise
+    except Exception as error:
+        raise ContractBroken(f"{what}: it raised {type(error).__name__}: {error}") from error
 
 
 def _check_description(domain: Domain[Any]) -> None:
@@ -69,59 +85,73 @@ def _check_description(domain: Domain[Any]) -> None:
     for constraint in domain.constraints:
         _require(bool(constraint.words.strip()), "a constraint has no words for the prompt")
     for reference in domain.references():
-        domain.parse(reference.answer)
+        with _clause(f"the reference {reference.name!r} must be a value"):
+            domain.parse(reference.answer)
 
 
 def _check_values(domain: Domain[Any], legal: Sequence[str], illegal: Sequence[str]) -> None:
+    _require(len(legal) > 0, "give at least one legal value")
     for text in legal:
-        once = domain.canonical(domain.parse(text))
-        again = domain.canonical(domain.parse(once))
-        _require(once == again, f"canonical form is not stable: {text!r} -> {once!r} -> {again!r}")
+        with _clause(f"{text!r} must be read and written"):
+            value = domain.parse(text)
+            once = domain.canonical(value)
+            again = domain.canonical(domain.parse(once))
+        stable = f"canonical form is not stable: {text!r} -> {once!r} -> {again!r}"
+        _require(once == again, stable)
+        for constraint in domain.constraints:
+            with _clause(f"{constraint.words!r} must be true or false of {text!r}"):
+                bool(constraint.holds(value))
     for text in illegal:
-        try:
-            domain.parse(text)
-        except Invalid as error:
-            _require(bool(error.reason.strip()), f"Invalid for {text!r} gives no reason")
-        else:
-            raise ContractBroken(f"parse({text!r}) must raise Invalid, it returned a value")
+        with _clause(f"parse({text!r}) must raise Invalid"):
+            try:
+                domain.parse(text)
+            except Invalid as error:
+                _require(bool(error.reason.strip()), f"Invalid for {text!r} gives no reason")
+            else:
+                raise ContractBroken(f"parse({text!r}) must raise Invalid, it returned a value")
 
 
-def _check_travel(domain: Domain[Any]) -> None:
+def _check_travel(domain: Domain[Any]) -> Domain[Any]:
     # An executor may run `evaluate` in another process, so a domain has to be picklable.
     pickle = importlib.import_module("pickle")
-    try:
-        sent = pickle.dumps(domain)
-    except Exception as error:
-        raise ContractBroken(f"the domain cannot be pickled: {error}") from error
-    _require(bool(list(pickletools.genops(sent))), "the domain pickles to nothing")
-    arrived = pickle.loads(sent)
+    with _clause("the domain must be picklable"):
+        arrived: Domain[Any] = pickle.loads(pickle.dumps(domain))
     _require(arrived.name == domain.name, "the domain arrives with another name")
-    canonical_json(dict(domain.fingerprint()))
+    with _clause("fingerprint must be JSON"):
+        here, there = (canonical_json(dict(d.fingerprint())) for d in (domain, arrived))
+    _require(here == there, f"the fingerprint changes on the way: {here} and {there}")
+    return arrived
 
 
-def _check_evaluation(domain: Domain[Any], text: str) -> Outcome:
+def _check_evaluation(domain: Domain[Any], arrived: Domain[Any], text: str) -> Evaluated:
     value = domain.parse(text)
     context = EvaluationContext(seed=1, tier="screen")
-    outcome: Outcome = domain.evaluate(value, context)
-    if not isinstance(outcome, Evaluated):
-        raise ContractBroken(f"evaluate({text!r}) did not measure: {outcome}")
-    missing = {o.name for o in domain.objectives} - set(outcome.scores)
-    _require(not missing, f"evaluate({text!r}) has no score for {sorted(missing)}")
-    _require(math.isfinite(domain.scalar(outcome.scores)), "scalar is not finite")
-    json.dumps(dict(outcome.data), allow_nan=False)
+    with _clause(f"evaluate({text!r}) must measure"):
+        outcome: Outcome = domain.evaluate(value, context)
+        if not isinstance(outcome, Evaluated):
+            raise ContractBroken(f"evaluate({text!r}) did not measure: {outcome}")
+        missing = {o.name for o in domain.objectives} - set(outcome.scores)
+        _require(not missing, f"evaluate({text!r}) has no score for {sorted(missing)}")
+    with _clause("scalar must give a number"):
+        _require(math.isfinite(domain.scalar(outcome.scores)), "scalar is not finite")
+    with _clause("an outcome must be JSON"):
+        canonical_json(outcome_to_json(outcome))
     if domain.deterministic:
-        again = domain.evaluate(value, context)
+        again = arrived.evaluate(arrived.parse(text), context)
         same = isinstance(again, Evaluated) and dict(again.scores) == dict(outcome.scores)
         _require(same, f"deterministic, but measured twice: {outcome} and {again}")
     for said in (outcome, Rejected(reason="too big", hint="cut"), Unmeasured(cause="no power")):
-        words = domain.explain(value, said)
+        with _clause(f"explain must read {type(said).__name__}"):
+            words = domain.explain(value, said)
         _require(bool(words.strip()), f"explain says nothing about {type(said).__name__}")
+    with _clause("explain must compare with an earlier outcome"):
+        domain.explain(value, outcome, outcome)
     _require("too big" in domain.explain(value, Rejected(reason="too big")), "a reason is lost")
     return outcome
 
 
-def _check_proposer(domain: Domain[Any], text: str, outcome: Outcome) -> None:
-    if domain.proposer is None or not isinstance(outcome, Evaluated):
+def _check_proposer(domain: Domain[Any], text: str, outcome: Evaluated) -> None:
+    if domain.proposer is None:
         return
     start = domain.canonical(domain.parse(text))
     parent = Trial(
@@ -136,6 +166,8 @@ def _check_proposer(domain: Domain[Any], text: str, outcome: Outcome) -> None:
     request = ProposalRequest(
         parents=(parent,), history=(parent,), count=3, seed=11, avoid=frozenset({start})
     )
-    made = domain.proposer.propose(request)
-    _require(len(made) > 0, f"the proposer made nothing from {text!r}")
-    _require(list(made) == list(domain.proposer.propose(request)), "same request, other proposals")
+    with _clause(f"the proposer must work from {text!r}"):
+        made = list(domain.proposer.propose(request))
+        again = list(domain.proposer.propose(request))
+    _require(0 < len(made) <= request.count, f"of {request.count} proposals it made {len(made)}")
+    _require(made == again, "same request, other proposals")

@@ -94,7 +94,7 @@ class ToyDomain(Domain[str]):
 
     def __post_init__(self) -> None:
         """State the objective with its target."""
-        self.objectives = (
+        self.objectives: tuple[Objective, ...] = (
             Objective(name="distance", unit="letters", target=self.target, decimals=0),
         )
 
