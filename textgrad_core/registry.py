@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import importlib.util
+from importlib.machinery import PathFinder
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
@@ -56,7 +57,20 @@ def load_domain(name: str, **options: Any) -> Domain[Any]:
 
 def missing_modules(plugin: Plugin) -> tuple[str, ...]:
     """The modules a plugin requires that cannot be found; nothing is imported."""
-    return tuple(m for m in plugin.requires if importlib.util.find_spec(m) is None)
+    return tuple(m for m in plugin.requires if not _can_be_found(m))
+
+
+def _can_be_found(module: str) -> bool:
+    """Whether a module is installed; `find_spec` alone would import the packages around it."""
+    top, *inner = module.split(".")
+    found = importlib.util.find_spec(top)
+    name = top
+    for part in inner:
+        if found is None or found.submodule_search_locations is None:
+            return False
+        name = f"{name}.{part}"
+        found = PathFinder.find_spec(name, found.submodule_search_locations)
+    return found is not None
 
 
 def _entry_point(name: str) -> EntryPoint:
