@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import textgrad_molecules
+from docking_processes import needs_bindings
 from textgrad_core.domain import EvaluationContext
 from textgrad_core.errors import Invalid, UsageError
 from textgrad_core.jsondata import canonical_json
@@ -27,6 +28,7 @@ from rdkit.Chem.rdMolDescriptors import CalcMolFormula  # noqa: E402
 
 from textgrad_molecules.domain import Molecules, known_ligands  # noqa: E402
 
+pytestmark = needs_bindings
 REPORT, SCREEN = EvaluationContext(tier="report"), EvaluationContext(tier="screen")
 ACETAMIDE = "CC(N)=O"
 

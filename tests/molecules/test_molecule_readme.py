@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import textgrad_molecules
+from docking_processes import needs_bindings
 from textgrad_core.errors import Invalid
 
 pytest.importorskip("rdkit", reason="needs the molecules extra")
@@ -29,6 +30,7 @@ def block(language: str) -> str:
     return found[1]
 
 
+@needs_bindings
 def test_example_prints_what_is_shown() -> None:
     paths = f"import sys; sys.path[:0] = {sys.path!r}\n"
     ran = subprocess.run(

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from docking_processes import needs_bindings
 from project import ROOT
 
 README = (ROOT / "README.md").read_text("utf-8")
@@ -18,6 +19,7 @@ def blocks(language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
 
 
+@needs_bindings
 def test_the_example_prints_what_it_says(tmp_path: Path) -> None:
     pytest.importorskip("rdkit", reason="needs the molecules extra")
     (example,) = blocks("python")

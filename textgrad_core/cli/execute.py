@@ -49,13 +49,14 @@ def execute(job: Job, folder: Path, mode: Mode, out: TextIO | None) -> Finished:
     """
     domain = job.domain()
     try:
+        if mode == "live":
+            _look_before(job, domain, folder)
         table = None
         if out is not None:
             references = len(domain.references())
             table = LiveTable(domain, job.options, references, out, live=out.isatty())
             _introduce(job, domain, folder, mode, out)
         if mode == "live":
-            _check_same(job, folder)
             save_job(job, folder)
         result = optimize(
             job.start,
@@ -148,8 +149,11 @@ def _options(job: Job) -> dict[str, Any]:
     return {name: getattr(options, name) for name in type(options).__dataclass_fields__}
 
 
-def _check_same(job: Job, folder: Path) -> None:
-    """Refuse a folder of another run before its settings file is touched."""
+def _look_before(job: Job, domain: Domain[Any], folder: Path) -> None:
+    """Refuse what cannot work before anything is written or printed."""
+    domain.parse(job.start)
+    domain.fingerprint()  # raises with the remedy where the instrument is missing
+    job.model()
     if not (folder / "settings.json").exists():
         return
     kept, now = load_job(folder).to_json(), job.to_json()

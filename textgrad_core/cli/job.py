@@ -63,6 +63,8 @@ class Job:
                 )
         if self.base_url is not None and self.engine is None:
             raise UsageError("--base-url needs --engine openai:MODEL")
+        if self.options.feedback != "exact" and self.engine is None:
+            raise UsageError(f"--feedback {self.options.feedback} needs --engine openai:MODEL")
 
     def domain(self) -> Domain[Any]:
         """The plugin's domain, built with the options."""
