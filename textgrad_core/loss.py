@@ -92,7 +92,9 @@ class EvaluatorLoss(Function):
         self, run: Run, site: str, inputs: Sequence[Variable], memo: dict[str, Any]
     ) -> str:
         """The measurement in words."""
-        value, rejected = check(self._domain, str(inputs[0].value))
+        given = inputs[0].value
+        text = given if isinstance(given, str) else self._domain.canonical(given)
+        value, rejected = check(self._domain, text)
         outcome = rejected or await run.evaluate(
             self._domain, value, self._context, site, keep_failure=False
         )

@@ -9,7 +9,7 @@ import pytest
 
 import textgrad_core as tg
 from engines import Recorder, last_words
-from textgrad_core.errors import BackwardError, InstrumentError, UsageError
+from textgrad_core.errors import InstrumentError, UsageError
 from textgrad_core.loss import EvaluatorLoss, FeedbackMode
 from textgrad_core.outcome import Evaluated, Rejected, Unmeasured
 from textgrad_core.run import Run
@@ -63,7 +63,7 @@ def test_the_engine_of_backward_goes_first() -> None:
     EvaluatorLoss(ToyDomain(), "llm", own)(v).backward(given)
     assert only(v).text == "given"
     assert own.requests == []
-    with pytest.raises(BackwardError, match="no engine"):
+    with pytest.raises(UsageError, match="no engine"):
         EvaluatorLoss(ToyDomain(), "llm")(v).backward()
 
 

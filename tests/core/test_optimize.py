@@ -224,7 +224,7 @@ def test_outcomes_are_shared_through_the_cache(log: Path, tmp_path: Path) -> Non
 
 
 def test_bad_options_are_named() -> None:
-    with pytest.raises(tg.UsageError, match="unknown option step; known: steps"):
+    with pytest.raises(tg.UsageError, match="unknown argument step; known: engine"):
         search(step=3)
     with pytest.raises(tg.UsageError, match="steps=-1: give at least 0"):
         search(steps=-1)

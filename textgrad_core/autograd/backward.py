@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from textgrad_core.autograd.function import FeedbackRequest, Node
 from textgrad_core.config import backward_engine
-from textgrad_core.errors import BackwardError, UsageError
+from textgrad_core.errors import BackwardError, BudgetExhausted, Divergence, UsageError
 from textgrad_core.variable import NO_FEEDBACK, Gradient, Variable
 
 if TYPE_CHECKING:
@@ -34,6 +34,8 @@ async def backpropagate(root: Variable, seed: Gradient | None, engine: Engine | 
     Raises:
         UsageError: If nothing behind the root requires feedback.
         BackwardError: If some feedback could not be had.
+        BudgetExhausted: If no call is left.
+        Divergence: In a replay that asks for something else.
     """
     await root
     if not root.requires_grad:
@@ -117,6 +119,8 @@ class _Pass:
             for task in self._tasks:
                 task.cancel()
         if failed is not None:
+            if isinstance(failed.error, UsageError | BudgetExhausted | Divergence):
+                raise failed.error
             raise self._failure(failed) from failed.error
         self._commit()
 

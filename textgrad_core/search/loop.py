@@ -17,7 +17,7 @@ from textgrad_core.search.archive import Beam
 from textgrad_core.search.entrant import Entrant, made_trial, rank, refused_trial
 from textgrad_core.search.options import Options
 from textgrad_core.search.result import Result, Trial, Usage
-from textgrad_core.search.sources import Draft, Failed, Round, Source
+from textgrad_core.search.sources import Draft, Failed, Round, Source, all_of
 
 PATIENCE = 2  # rounds without any new candidate before the search gives up
 
@@ -95,7 +95,8 @@ class Search:
 
     async def _begin(self, canonical: str) -> None:
         entrant = Entrant(canonical=canonical, step=0, index=0, origin="start")
-        trial = await self._evaluate(entrant, "step 0/start")
+        # a start that was not measured ends the run, so it is measured anew when run again
+        trial = await self._evaluate(entrant, "step 0/start", keep_failure=False)
         match trial.outcome:
             case Rejected():
                 raise Invalid(
@@ -184,11 +185,11 @@ class Search:
             if isinstance(trial, BaseException):
                 raise trial
 
-    async def _evaluate(self, entrant: Entrant, site: str) -> Trial:
+    async def _evaluate(self, entrant: Entrant, site: str, *, keep_failure: bool = True) -> Trial:
         domain = self._domain
         value = domain.parse(entrant.canonical)
         context = EvaluationContext(seed=self._options.seed, tier=entrant.tier)
-        outcome = await self._run.evaluate(domain, value, context, site)
+        outcome = await self._run.evaluate(domain, value, context, site, keep_failure=keep_failure)
         previous = self._outcomes.get(entrant.parent) if entrant.parent is not None else None
         feedback = await asyncio.to_thread(domain.explain, value, outcome, previous)
         scalar = domain.scalar(outcome.scores) if isinstance(outcome, Evaluated) else None
@@ -228,11 +229,7 @@ class Search:
             for i, t in enumerate([self._trials[0], *finalists])
         ]
         work += [self._reference(i, r) for i, r in enumerate(self._references, 1)]
-        done = await asyncio.gather(*work, return_exceptions=True)
-        for trial in done:
-            if isinstance(trial, BaseException):
-                raise trial
-        trials = [t for t in done if isinstance(t, Trial)]
+        trials = await all_of(work)
         for place, trial in enumerate(trials):
             self._run.journal.note("final", f"report/trial {place}", trial.to_json())
         split = 1 + len(finalists)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, final
+from typing import Any, Protocol, TypeVar, final
 
+from textgrad_core.answer_forms import said
 from textgrad_core.asking import ask_value
 from textgrad_core.domain import Domain, Proposal, ProposalRequest, Proposer
 from textgrad_core.engine.protocol import Engine
@@ -20,6 +21,7 @@ from textgrad_core.search.options import Options
 from textgrad_core.search.result import Trial
 from textgrad_core.variable import Gradient
 
+T = TypeVar("T")
 _ANSWER_FAULTS = {"refused", "cut", "empty"}
 
 
@@ -124,12 +126,9 @@ class Model:
         used = asked.parents[: asked.count]
         if self._options.feedback != "exact":
             await self._criticise(run, asked.step, used)
-        tasks = [self._ask(run, asked, i, used[i % len(used)]) for i in range(asked.count)]
-        drafts = await asyncio.gather(*tasks, return_exceptions=True)
-        for draft in drafts:
-            if isinstance(draft, BaseException):
-                raise draft
-        return [d for d in drafts if not isinstance(d, BaseException)]
+        return await all_of(
+            self._ask(run, asked, i, used[i % len(used)]) for i in range(asked.count)
+        )
 
     async def _ask(self, run: Run, asked: Round, index: int, parent: Trial) -> Draft:
         domain = self._domain
@@ -169,18 +168,27 @@ class Model:
 
     async def _criticise(self, run: Run, step: int, parents: Sequence[Trial]) -> None:
         fresh = [p for p in parents if p.canonical not in self._critiques]
-        replies = await asyncio.gather(
-            *(
-                run.ask(
-                    self._engine,
-                    critique_request(self._domain, p.canonical, p.feedback, self._options.params),
-                    f"step {step}/critique {i + 1}",
-                )
-                for i, p in enumerate(fresh)
+        asked = [
+            run.ask(
+                self._engine,
+                critique_request(self._domain, p.canonical, p.feedback, self._options.params),
+                f"step {step}/critique {i}",
             )
-        )
-        for parent, reply in zip(fresh, replies, strict=True):
-            self._critiques[parent.canonical] = reply.text.strip()
+            for i, p in enumerate(fresh, 1)
+        ]
+        for parent, reply in zip(fresh, await all_of(asked), strict=True):
+            self._critiques[parent.canonical] = said(reply.text)
+
+
+async def all_of(work: Iterable[Awaitable[T]]) -> list[T]:
+    """Every result, or the first error once all have ended: what is paid for is recorded."""
+    ended = await asyncio.gather(*work, return_exceptions=True)
+    results: list[T] = []
+    for result in ended:
+        if isinstance(result, BaseException):
+            raise result
+        results.append(result)
+    return results
 
 
 def _proposal(item: dict[str, JSON]) -> Proposal:
