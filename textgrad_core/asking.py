@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from textgrad_core.engine.protocol import Engine, Message, Reply, Request
+from textgrad_core.engine.replies import storable
 from textgrad_core.errors import AnswerError, Invalid
-from textgrad_core.optimizer.assembly import AskedUpdate
+from textgrad_core.optimizer.assembly import AskedUpdate, clip
 from textgrad_core.parsing import AnswerProblem, parse_answer, repair_request, tags
 from textgrad_core.prompting import render
 from textgrad_core.run import Run
@@ -17,6 +18,8 @@ V = TypeVar("V")
 
 
 RATIONALE_CHARS = 1_000
+QUOTED_CHARS = 20_000  # of an answer that is sent back
+REJECTED_CHARS = 500  # of a value that is named in an error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,8 +30,42 @@ class Answer(Generic[V]):
     rationale: str
 
 
+class Unaccepted(Invalid):
+    """An answer whose value was read and refused.
+
+    Args:
+        reason: Why.
+        hint: How to mend it.
+        value: The value, shortened.
+    """
+
+    def __init__(self, reason: str, hint: str, value: str) -> None:
+        """Keep all three."""
+        super().__init__(reason, hint)
+        self.value = value
+
+
+class UnusableAnswer(AnswerError):
+    """No usable value, also after one repair.
+
+    Args:
+        problem: What was wrong with the second answer.
+    """
+
+    def __init__(self, problem: AnswerProblem | Unaccepted) -> None:
+        """Keep the value, if there was one to refuse."""
+        super().__init__(f"unusable answer, also after one repair: {problem}")
+        self.value = problem.value if isinstance(problem, Unaccepted) else ""
+
+
 async def ask_value(
-    run: Run, engine: Engine, asked: AskedUpdate, site: str, accept: Callable[[str], V]
+    run: Run,
+    engine: Engine,
+    asked: AskedUpdate,
+    site: str,
+    accept: Callable[[str], V],
+    *,
+    keep_failure: bool = False,
 ) -> Answer[V]:
     """Ask for a value, parse the answer and have it accepted.
 
@@ -38,25 +75,26 @@ async def ask_value(
         asked: What to ask, and the mark the answer carries.
         site: Place in the program; a repair is recorded beside it.
         accept: Turns the text into a value, or raises `Invalid`.
+        keep_failure: As in `Run.ask`.
 
     Raises:
-        AnswerError: If the repaired answer is unusable too; the message says why.
+        UnusableAnswer: If the repaired answer is unusable too; the message says why.
         EngineError: If there is no answer at all.
     """
-    reply = await run.ask(engine, asked.request, site)
+    reply = await run.ask(engine, asked.request, site, keep_failure=keep_failure)
     try:
         return _understood(reply, asked.nonce, accept)
     except AnswerProblem as problem:
         again = repair_request(
             reply.text, problem, _form(asked.nonce), params=asked.request.params
         )
-    except Invalid as problem:
+    except Unaccepted as problem:
         again = mend_request(asked, reply, problem)
-    reply = await run.ask(engine, again, f"{site} repair")
+    reply = await run.ask(engine, again, f"{site} repair", keep_failure=keep_failure)
     try:
         return _understood(reply, asked.nonce, accept)
-    except (AnswerProblem, Invalid) as problem:
-        raise AnswerError(f"unusable answer, also after one repair: {problem}") from problem
+    except (AnswerProblem, Unaccepted) as problem:
+        raise UnusableAnswer(problem) from problem
 
 
 def mend_request(asked: AskedUpdate, reply: Reply, problem: Invalid) -> Request:
@@ -68,7 +106,7 @@ def mend_request(asked: AskedUpdate, reply: Reply, problem: Invalid) -> Request:
     return Request(
         messages=(
             *asked.request.messages,
-            Message(role="assistant", content=reply.text),
+            Message(role="assistant", content=clip(reply.text, QUOTED_CHARS)),
             Message(role="user", content=complaint),
         ),
         purpose="repair",
@@ -81,7 +119,11 @@ def _understood(reply: Reply, nonce: str, accept: Callable[[str], V]) -> Answer[
     found = parse_answer(reply.text, nonce=nonce, finish_reason=reply.finish_reason)
     before, mark, _ = reply.text.rpartition(tags(nonce)[0])
     said = before.strip()[-RATIONALE_CHARS:] if mark else ""
-    return Answer(value=accept(found.value), rationale=said)
+    value = storable(found.value)  # JSON may spell out what UTF-8 cannot hold
+    try:
+        return Answer(value=accept(value), rationale=said)
+    except Invalid as error:
+        raise Unaccepted(error.reason, error.hint, clip(value, REJECTED_CHARS)) from error
 
 
 def _form(nonce: str) -> str:

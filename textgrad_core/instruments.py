@@ -13,7 +13,7 @@ from textgrad_core.errors import (
     TextgradError,
 )
 from textgrad_core.journal import EndOfRecord, Journal
-from textgrad_core.jsondata import JSON, as_stored
+from textgrad_core.jsondata import JSON, as_stored, digest
 from textgrad_core.outcome import Evaluated, Outcome, Rejected, Unmeasured, outcome_to_json
 
 if TYPE_CHECKING:
@@ -21,12 +21,10 @@ if TYPE_CHECKING:
 
 
 class Instruments:
-    """The fingerprints of a run's domains: each domain is asked once, and held to its record.
-
-    Domains of one name but with other settings are told apart by the order of their first use.
+    """The fingerprints of a run's domains, each asked for once.
 
     Args:
-        journal: Where fingerprints are recorded.
+        journal: Where the instrument of a search is recorded.
     """
 
     def __init__(self, journal: Journal) -> None:
@@ -34,57 +32,35 @@ class Instruments:
         self._journal = journal
         # by identity; the domain is kept beside it, so that no other one can get its number
         self._asked: dict[int, tuple[Domain[Any], asyncio.Future[JSON]]] = {}
-        self._locks: dict[str, asyncio.Lock] = {}
-        self._known: dict[str, list[JSON]] = {}
 
-    async def fingerprint(self, domain: Domain[Any]) -> JSON:
-        """Everything that shapes the domain's scores; a replay answers from the record alone.
+    async def mark(self, domain: Domain[Any], site: str) -> str:
+        """The digest of a domain's fingerprint, as it goes into the key of an evaluation.
+
+        A replay takes it from the record of the evaluation itself and needs no instrument.
+        """
+        if self._journal.mode == "live":
+            return digest(await self.fingerprint(domain))
+        entry = self._journal.recall("evaluation", site)
+        request = {} if entry is None else entry.body.get("request")
+        return str(request.get("instrument", "")) if isinstance(request, dict) else ""
+
+    async def declare(self, domain: Domain[Any]) -> None:
+        """Record what a search measures with, or hold it against the record.
 
         Raises:
             SettingsDiffer: If the journal was made with another instrument.
             InstrumentError: If the domain cannot say.
             Divergence: In a replay of a run that used no instrument.
         """
-        import asyncio
-
-        if id(domain) not in self._asked:
-            self._asked[id(domain)] = domain, asyncio.ensure_future(self._ask(domain))
-        answer = self._asked[id(domain)][1]
-        try:
-            return await asyncio.shield(answer)
-        except BaseException:
-            if answer.done():
-                self._asked.pop(id(domain), None)  # ask again next time
-            raise
-
-    async def _ask(self, domain: Domain[Any]) -> JSON:
-        import asyncio
-
-        async with self._locks.setdefault(domain.name, asyncio.Lock()):
-            known = self._known.setdefault(domain.name, [])
-            if self._journal.mode != "live":
-                return self._recorded(domain.name, known)
-            found = await _fingerprint_of(domain)
-            if found not in known:
-                self._record(domain.name, known, found)
-            return found
-
-    def _recorded(self, name: str, known: list[JSON]) -> JSON:
-        site = _site(name, len(known))
+        site = f"instrument {domain.name}"
         entry = self._journal.recall("instrument", site)
-        if entry is None:  # an equal domain was asked before
-            site = _site(name, 0)
-            entry = self._journal.recall("instrument", site)
-        if entry is None:
-            ended = EndOfRecord if self._journal.mode == "partial" else Divergence
-            raise ended(f"the journal holds no instrument of the domain {name!r}")
-        known.append(entry.body["fingerprint"])
-        self._journal.note("instrument", site, entry.body)
-        return entry.body["fingerprint"]
-
-    def _record(self, name: str, known: list[JSON], found: JSON) -> None:
-        site = _site(name, len(known))
-        entry = self._journal.recall("instrument", site)
+        if self._journal.mode != "live":
+            if entry is None:
+                ended = EndOfRecord if self._journal.mode == "partial" else Divergence
+                raise ended(f"the journal holds no instrument of the domain {domain.name!r}")
+            self._journal.note("instrument", site, entry.body)
+            return
+        found = await self.fingerprint(domain)
         if entry is not None and entry.body["fingerprint"] != found:
             raise SettingsDiffer(
                 f"this run was measured with another instrument: recorded "
@@ -92,11 +68,24 @@ class Instruments:
                 "replay the run, or start over with --fresh"
             )
         self._journal.note("instrument", site, {"fingerprint": found})
-        known.append(found)
 
+    async def fingerprint(self, domain: Domain[Any]) -> JSON:
+        """Everything that shapes the domain's scores besides value, tier and seed.
 
-def _site(name: str, place: int) -> str:
-    return f"instrument {name}" if place == 0 else f"instrument {name} {place + 1}"
+        Raises:
+            InstrumentError: If the domain cannot say.
+        """
+        import asyncio
+
+        if id(domain) not in self._asked:
+            self._asked[id(domain)] = domain, asyncio.ensure_future(_fingerprint_of(domain))
+        answer = self._asked[id(domain)][1]
+        try:
+            return await asyncio.shield(answer)
+        except BaseException:
+            if answer.done():
+                self._asked.pop(id(domain), None)  # ask again next time
+            raise
 
 
 async def _fingerprint_of(domain: Domain[Any]) -> JSON:

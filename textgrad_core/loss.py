@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal, final
 
@@ -19,6 +20,7 @@ from textgrad_core.prompting import render
 from textgrad_core.run import Run
 from textgrad_core.variable import NO_FEEDBACK, Gradient, NoFeedback, Variable
 
+log = logging.getLogger("textgrad_core")
 FeedbackMode = Literal["exact", "llm", "both"]
 
 
@@ -57,6 +59,7 @@ class EvaluatorLoss(Function):
         engine: Writes feedback; the engine of ``backward`` goes before it.
         tier: How carefully to measure.
         seed: For instruments that need one.
+        deadline_s: Seconds after which the measurement is given up.
 
     Raises:
         UsageError: If a model should write feedback and the domain has no `Domain.critique`.
@@ -71,6 +74,7 @@ class EvaluatorLoss(Function):
         engine: Engine | str | None = None,
         tier: Tier = "report",
         seed: int = 0,
+        deadline_s: float | None = None,
     ) -> None:
         """Check that the domain can give the feedback that is asked for."""
         if feedback not in ("exact", "llm", "both"):
@@ -82,7 +86,7 @@ class EvaluatorLoss(Function):
             )
         self._domain, self._mode = domain, feedback
         self._engine = None if engine is None else get_engine(engine)
-        self._context = EvaluationContext(seed=seed, tier=tier)
+        self._context = EvaluationContext(seed=seed, tier=tier, deadline_s=deadline_s)
 
     def __call__(self, variable: Variable) -> Variable:
         """Start the measurement; the loss is deferred."""
@@ -141,11 +145,15 @@ def check(domain: Domain[Any], answer: str) -> tuple[Any, Rejected | None]:
     """
     try:
         value = domain.parse(answer)
+        broken = [c.words for c in domain.constraints if not c.holds(value)]
     except Invalid as error:
         return None, Rejected(reason=error.reason, hint=error.hint)
-    for constraint in domain.constraints:
-        if not constraint.holds(value):
-            return value, Rejected(reason=f"a constraint is broken: {constraint.words}")
+    except Exception as error:
+        log.warning("the domain %r failed to read %r", domain.name, answer[:200], exc_info=True)
+        cause = f"{type(error).__name__}: {error}"
+        return None, Rejected(reason=f"the domain {domain.name!r} failed to read it: {cause}")
+    if broken:
+        return value, Rejected(reason=f"a constraint is broken: {'; '.join(broken)}")
     return value, None
 
 

@@ -13,13 +13,15 @@ from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from textgrad_core.budget import Budget, Meter
 from textgrad_core.domain import Domain, EvaluationContext
-from textgrad_core.engine.protocol import Engine, Reply, Request
-from textgrad_core.errors import UsageError
+from textgrad_core.engine.protocol import Engine, Reply, Request, engine_key
+from textgrad_core.engine.replies import storable
+from textgrad_core.errors import EngineError, EngineFailure, UsageError
 from textgrad_core.instruments import Instruments, measure_plainly
 from textgrad_core.journal import Journal, Listener, Mode
 from textgrad_core.jsondata import JSON, digest
@@ -32,6 +34,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("textgrad_core")
 V = TypeVar("V")
+ANSWER_FAULTS: tuple[EngineFailure, ...] = ("refused", "cut", "empty")
+"""Failures in which an answer came, was paid for, and says nothing."""
 
 
 def cores() -> int:
@@ -100,28 +104,51 @@ class Run:
             number = self._sites[place] = self._sites.get(place, 0) + 1
         return f"{place} {number}"
 
-    async def ask(self, engine: Engine, request: Request, site: str) -> Reply:
+    async def ask(
+        self, engine: Engine, request: Request, site: str, *, keep_failure: bool = False
+    ) -> Reply:
         """One model call, from the journal if it holds it.
 
+        Args:
+            engine: The model.
+            request: What is asked.
+            site: Place in the program.
+            keep_failure: Whether an answer that came but is none (refused, cut, empty) is
+                recorded, as part of a course that goes on after it.
+
         Raises:
-            EngineError: If there is no usable answer; nothing is recorded then.
+            EngineError: If there is no usable answer.
             BudgetExhausted: If no call is left; nothing was sent.
             Divergence: In a replay that asks for something else.
         """
         self.meter.reserve("calls")
+        sent = False
 
         async def call() -> JSON:
+            nonlocal sent
             async with self._gate(engine):
-                reply = await engine.ask(request)
+                sent = True
+                try:
+                    reply = await engine.ask(request)
+                except EngineError as error:
+                    sent = error.attempts > 0
+                    self.model_calls_made += sent
+                    if keep_failure and error.kind in ANSWER_FAULTS:
+                        return {"failure": error.kind, "message": str(error)}
+                    raise
             self.model_calls_made += 1
-            return reply.to_json()
+            return replace(reply, text=storable(reply.text)).to_json()
 
-        asked: JSON = {"engine": engine.name, **request.to_json()}
+        asked: JSON = {**engine_key(engine), **request.to_json()}
         try:
             record, _ = await self.journal.perform("model", site, asked, call)
         except BaseException:
-            self.meter.give_back("calls")
+            if not sent:
+                self.meter.give_back("calls")
             raise
+        failure = failure_in(record)
+        if failure is not None:
+            raise failure
         reply = Reply.from_json(record)
         self.prompt_tokens = _add(self.prompt_tokens, reply.prompt_tokens)
         self.completion_tokens = _add(self.completion_tokens, reply.completion_tokens)
@@ -154,7 +181,12 @@ class Run:
             Divergence: In a replay that asks for something else.
         """
         canonical = domain.canonical(value)
-        asked: dict[str, JSON] = {"value": canonical, "tier": context.tier}
+        asked: dict[str, JSON] = {
+            "domain": domain.name,
+            "instrument": await self._instruments.mark(domain, site),
+            "value": canonical,
+            "tier": context.tier,
+        }
         if domain.seeded:
             asked["seed"] = context.seed
 
@@ -166,10 +198,7 @@ class Run:
 
         self.meter.reserve("evaluations")
         try:
-            await self.instrument(domain)
-            record, _ = await self.journal.perform(
-                "evaluation", site, {"domain": domain.name, **asked}, measure
-            )
+            record, _ = await self.journal.perform("evaluation", site, asked, measure)
         except _NotKept as failure:
             record = failure.record
         except BaseException:
@@ -177,14 +206,14 @@ class Run:
             raise
         return outcome_from_json(record if isinstance(record, dict) else {})
 
-    async def instrument(self, domain: Domain[Any]) -> JSON:
-        """The domain's fingerprint as recorded; a replay needs no instrument.
+    async def instrument(self, domain: Domain[Any]) -> None:
+        """Declare the one instrument of a run; a folder made with another one is refused.
 
         Raises:
             SettingsDiffer: If the journal was made with another instrument.
             InstrumentError: If the domain cannot say what it measures with.
         """
-        return await self._instruments.fingerprint(domain)
+        await self._instruments.declare(domain)
 
     def close(self) -> None:
         """Close journal and cache, and let go of threads that wait for an instrument."""
@@ -201,8 +230,10 @@ class Run:
         context: EvaluationContext,
         asked: dict[str, JSON],
     ) -> dict[str, JSON]:
-        cache = self._cache if domain.deterministic else None
-        key = digest({"domain": domain.name, "instrument": await self.instrument(domain), **asked})
+        # a domain that does not say what shapes its scores cannot share them
+        shared = domain.deterministic and await self._instruments.fingerprint(domain)
+        cache = self._cache if shared else None
+        key = digest(asked)
         kept = cache.get(key) if cache is not None else None
         if kept is not None and _is_outcome(kept):
             return {**kept, "cached": True}
@@ -245,6 +276,14 @@ class Run:
         if key not in self._gates:
             self._gates[key] = asyncio.Semaphore(engine.max_concurrency)
         return self._gates[key]
+
+
+def failure_in(record: JSON) -> EngineError | None:
+    """The failure a record holds in place of a reply, if it does."""
+    if not isinstance(record, dict) or "failure" not in record:
+        return None
+    kind: EngineFailure = next((k for k in ANSWER_FAULTS if k == record["failure"]), "empty")
+    return EngineError(str(record.get("message", "")), kind=kind)
 
 
 class _NotKept(Exception):

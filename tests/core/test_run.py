@@ -310,15 +310,24 @@ def test_a_replay_of_a_run_without_instrument_says_so(tmp_path: Path) -> None:
         evaluate(replay, Unfindable(), "ACGA")
 
 
-def test_another_instrument_is_refused(tmp_path: Path) -> None:
+def test_a_declared_instrument_must_stay_the_same(tmp_path: Path) -> None:
     with Run(tmp_path / "run") as run:
+        asyncio.run(run.instrument(toy(tmp_path)))
         evaluate(run, toy(tmp_path), "ACGT")
     with Run(tmp_path / "run") as run:
         with pytest.raises(SettingsDiffer, match="'version': '2'"):
-            evaluate(run, toy(tmp_path, version="2"), "ACGT")
-        assert run.meter.used["evaluations"] == 0
+            asyncio.run(run.instrument(toy(tmp_path, version="2")))
+        asyncio.run(run.instrument(toy(tmp_path)))
         evaluate(run, toy(tmp_path), "ACGT")
         assert run.evaluations_run == 0
+
+
+def test_another_instrument_measures_anew(tmp_path: Path) -> None:
+    """An undeclared one (a program may use several) is told apart by the key alone."""
+    for version, paid in (("1", 1), ("1", 0), ("2", 1), ("2", 0)):
+        with Run(tmp_path / "run") as run:
+            evaluate(run, toy(tmp_path, version=version), "ACGT")
+            assert run.evaluations_run == paid
 
 
 def test_two_domains_of_one_name_keep_their_own_instruments(tmp_path: Path) -> None:
@@ -336,8 +345,8 @@ def test_two_domains_of_one_name_keep_their_own_instruments(tmp_path: Path) -> N
             evaluate(replay, toy(tmp_path, hidden=hidden), "AACC", f"for {hidden}")
     with Run(tmp_path / "run") as run:
         evaluate(run, toy(tmp_path, hidden="AAAA"), "AACC", "for AAAA")
-        with pytest.raises(SettingsDiffer):
-            evaluate(run, toy(tmp_path, hidden="GGGG"), "AACC", "for CCCC")
+        evaluate(run, toy(tmp_path, hidden="GGGG"), "AACC", "for CCCC")
+        assert run.evaluations_run == 1
 
 
 class Counting(ToyDomain):
@@ -362,7 +371,7 @@ def test_an_instrument_is_asked_once_and_may_describe_itself_with_tuples(tmp_pat
 
             asyncio.run(together())
         assert len((tmp_path / "uses.asked").read_text("ascii")) == times
-        assert heard.count("instrument") == times
+        assert heard.count("evaluation") == 4 * times
 
 
 def test_an_instrument_that_cannot_describe_itself_is_named(tmp_path: Path) -> None:
@@ -449,8 +458,9 @@ def test_a_reply_is_asked_for_and_recorded_once(tmp_path: Path) -> None:
     assert len(engine.requests) == 1
 
 
-def test_a_failure_of_the_engine_is_not_recorded_and_costs_nothing(tmp_path: Path) -> None:
-    answers: list[str | Exception] = [down(), "there again"]
+def test_a_failure_of_the_engine_is_not_recorded_but_what_was_sent_counts(tmp_path: Path) -> None:
+    never = EngineError("no key", kind="auth", attempts=0)
+    answers: list[str | Exception] = [never, down(), "there again"]
 
     def answer(_: Request) -> str:
         now = answers.pop(0)
@@ -459,14 +469,41 @@ def test_a_failure_of_the_engine_is_not_recorded_and_costs_nothing(tmp_path: Pat
         return now
 
     engine = Recorder(answer)
-    with Run(tmp_path / "run", budget=Budget(calls=1)) as run:
+    with Run(tmp_path / "run", budget=Budget(calls=2)) as run:
         before = (tmp_path / "run" / "journal.jsonl").read_bytes()
-        with pytest.raises(EngineError):
-            asyncio.run(run.ask(engine, request("hello"), "greeting"))
+        for used in (0, 1):
+            with pytest.raises(EngineError):
+                asyncio.run(run.ask(engine, request("hello"), "greeting"))
+            assert (run.model_calls_made, run.meter.used["calls"]) == (used, used)
         assert (tmp_path / "run" / "journal.jsonl").read_bytes() == before
-        assert run.model_calls_made == 0
         assert asyncio.run(run.ask(engine, request("hello"), "greeting")).text == "there again"
-        assert run.model_calls_made == 1
+        assert run.model_calls_made == 2
+        with pytest.raises(BudgetExhausted):
+            asyncio.run(run.ask(engine, request("again"), "greeting 2"))
+
+
+def test_an_answer_that_is_none_can_be_part_of_the_course(tmp_path: Path) -> None:
+    refusal = EngineError("I would rather not", kind="refused")
+
+    def refuse(_: Request) -> str:
+        raise refusal
+
+    for made in (1, 0):
+        with Run(tmp_path / "run") as run:
+            with pytest.raises(EngineError, match="rather not") as caught:
+                asyncio.run(run.ask(Recorder(refuse), request("x"), "a site", keep_failure=True))
+            assert caught.value.kind == "refused"
+            assert run.model_calls_made == made
+
+
+def test_engines_that_answer_differently_have_different_keys(tmp_path: Path) -> None:
+    class Warm(Recorder):
+        shaping: Mapping[str, JSON] = {"temperature": 1}
+
+    for engine, made in ((Recorder(), 1), (Warm(), 1), (Warm(), 0)):
+        with Run(tmp_path / "run") as run:
+            asyncio.run(run.ask(engine, request("hello"), "greeting"))
+            assert run.model_calls_made == made
 
 
 def test_calls_are_reserved_before_they_are_sent() -> None:

@@ -99,6 +99,10 @@ class OpenAIEngine:
         self.max_retries = max_retries
         self.max_answer_bytes = max_answer_bytes
         self.params: Mapping[str, JSON] = dict(params or {})
+        self.shaping: Mapping[str, JSON] = {
+            "endpoint": _endpoint(address),
+            "params": dict(self.params),
+        }
         self._address = address
         self._given_key = _Secret(api_key) if api_key else None
         self._clients: WeakKeyDictionary[AbstractEventLoop, AsyncOpenAI] = WeakKeyDictionary()
@@ -280,6 +284,13 @@ def _mistaken_params(params: Mapping[str, JSON]) -> str:
         f"parameter {mistaken[0]!r} is set by the engine itself: leave it out "
         "(several samples are several requests)"
     )
+
+
+def _endpoint(address: str) -> str:
+    """The address without anything that could be a secret."""
+    parts = urlsplit(address)
+    port = f":{parts.port}" if parts.port else ""
+    return f"{parts.scheme}://{parts.hostname}{port}{parts.path}" if parts.hostname else ""
 
 
 def _host(address: str) -> str:

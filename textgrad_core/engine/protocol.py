@@ -111,3 +111,14 @@ class Engine(Protocol):
             EngineError: With its kind, and whether trying again may help.
         """
         ...
+
+
+def engine_key(engine: Engine) -> dict[str, JSON]:
+    """What tells one engine's replies from another's: its name, and its `shaping` if it has one.
+
+    ``shaping`` is an optional attribute: JSON data that shapes every reply besides the request,
+    such as the address of the server and parameters of the engine's own.
+    """
+    shaping = getattr(engine, "shaping", None)
+    own = dict(shaping) if isinstance(shaping, Mapping) else {}
+    return {"engine": engine.name, "shaping": own}

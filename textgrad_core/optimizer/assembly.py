@@ -26,6 +26,7 @@ class UpdateTask:
         feedback: What should change.
         rules: What every value must obey, in words.
         record: What was tried before, one line each.
+        place: Number of this proposal and how many are asked for at the same time.
         max_context_chars: Limit for feedback and conversations together.
     """
 
@@ -34,6 +35,7 @@ class UpdateTask:
     feedback: tuple[Gradient, ...]
     rules: tuple[str, ...] = ()
     record: tuple[str, ...] = ()
+    place: tuple[int, int] = (1, 1)
     max_context_chars: int = MAX_CONTEXT_CHARS
 
 
@@ -65,6 +67,7 @@ def update_request(
         feedback=feedback or "(none)",
         rules=_listed("Rules every value must obey:", task.rules),
         record=_listed("What was tried before:", task.record),
+        variation=_variation(*task.place),
         **marks,
     )
     request = Request(
@@ -137,3 +140,10 @@ def _left_out(chars: int) -> str:
 
 def _listed(title: str, lines: Sequence[str]) -> str:
     return "\n".join(["", title, *(f"- {line}" for line in lines), ""]) if lines else ""
+
+
+def _variation(number: int, of: int) -> str:
+    """Tells proposals that are asked for at the same time apart, so that they differ."""
+    if of == 1:
+        return ""
+    return f"This is proposal {number} of {of}, written independently; make it one of its own.\n"

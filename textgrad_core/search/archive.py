@@ -2,8 +2,23 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 from textgrad_core.errors import UsageError
 from textgrad_core.search.result import Trial
+
+
+class Archive(Protocol):
+    """The candidates a search builds upon."""
+
+    def offer(self, trial: Trial) -> bool:
+        """Whether a measured candidate got in."""
+        ...
+
+    @property
+    def parents(self) -> tuple[Trial, ...]:
+        """What may be built upon, best first."""
+        ...
 
 
 class Beam:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from textgrad_core.domain import Tier
@@ -58,3 +59,8 @@ def rank(trial: Trial) -> tuple[float, int, int]:
     """Lowest number first, then the earliest; trials without a number last."""
     scalar = float("inf") if trial.scalar is None else trial.scalar
     return (scalar, trial.step, trial.index)
+
+
+def leader(trials: Iterable[Trial]) -> Trial:
+    """The best trial that has a number; among equals the earliest."""
+    return min((t for t in trials if t.scalar is not None), key=rank)

@@ -3,22 +3,32 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Coroutine, Sequence
 from dataclasses import replace
 from typing import Any
 
-from textgrad_core.domain import Domain, EvaluationContext, Proposal, Reference
+from textgrad_core.domain import (
+    Domain,
+    EvaluationContext,
+    Proposal,
+    Reference,
+    explain_scores,
+)
 from textgrad_core.errors import InstrumentError, Invalid, UsageError
 from textgrad_core.journal import EndOfRecord
+from textgrad_core.jsondata import JSON
 from textgrad_core.loss import check, targets_met
 from textgrad_core.outcome import Evaluated, Outcome, Rejected, Unmeasured
 from textgrad_core.run import Run
-from textgrad_core.search.archive import Beam
-from textgrad_core.search.entrant import Entrant, made_trial, rank, refused_trial
+from textgrad_core.search.archive import Archive, Beam
+from textgrad_core.search.entrant import Entrant, leader, made_trial, refused_trial
+from textgrad_core.search.judgement import Judgement
 from textgrad_core.search.options import Options
 from textgrad_core.search.result import Result, Trial, Usage
-from textgrad_core.search.sources import Draft, Failed, Round, Source, all_of
+from textgrad_core.search.sources import Draft, Failed, Round, Source
 
+log = logging.getLogger("textgrad_core")
 PATIENCE = 2  # rounds without any new candidate before the search gives up
 
 
@@ -31,6 +41,7 @@ class Search:
         source: Where candidates come from.
         options: How the search runs.
         references: Known answers, evaluated at the report tier.
+        archive: Which candidates become parents; the best few by default.
     """
 
     def __init__(
@@ -40,23 +51,23 @@ class Search:
         source: Source,
         options: Options,
         references: Sequence[Reference],
+        archive: Archive | None = None,
     ) -> None:
         """Start with nothing tried; refuse a budget that cannot hold a run."""
         self._run, self._domain, self._source = run, domain, source
-        self._options, self._references = options, tuple(references)
-        self._beam = Beam(options.parents)
+        self._options = options
+        self._archive: Archive = archive or Beam(options.parents)
+        self._judgement = Judgement(run, domain, options, references, self._evaluate)
         self._trials: list[Trial] = []
         self._outcomes: dict[str, Outcome] = {}
         self._seen: set[str] = set()
         self._barren = 0
-        self._for_report = 1 + options.finalists + len(self._references)
-        limit = options.budget.evaluations
-        if limit is not None and limit < self._for_report + 2:
+        limit, needed = options.budget.evaluations, self._judgement.evaluations
+        if limit is not None and limit < needed + 2:
             raise UsageError(
-                f"a budget of {limit} evaluations is too small: the report takes "
-                f"{self._for_report} (start, {options.finalists} finalists, "
-                f"{len(self._references)} references), so give at least {self._for_report + 2}, "
-                "or ask for fewer finalists"
+                f"a budget of {limit} evaluations is too small: the report takes {needed} "
+                f"(start, finalists, {len(references)} references), so give at least "
+                f"{needed + 2}, or ask for fewer finalists"
             )
 
     async def finish(self, canonical: str) -> Result:
@@ -68,16 +79,15 @@ class Search:
             await self._begin(canonical)
             reason = await self._rounds()
             self._run.journal.note("stop", "stop", {"reason": reason})
-            finals, references = await self._report()
+            finals, references = await self._judgement.report(self._trials)
         except EndOfRecord:
             if not self._trials:
                 raise
             reason = "the journal ends here: the run was interrupted"
         except asyncio.CancelledError:
-            self._domain.close()
+            await asyncio.shield(asyncio.to_thread(self._domain.close))
             raise
-        start = finals[0] if finals and finals[0].scalar is not None else self._trials[0]
-        best = self._best(finals)
+        start, best = self._judgement.outcome(self._trials, finals)
         self._run.journal.note("best", "best", best.to_json())
         return Result(
             domain=self._domain.name,
@@ -107,40 +117,59 @@ class Search:
                 raise InstrumentError(
                     f"the start {canonical!r} could not be measured: {trial.outcome.cause}"
                 )
-        self._beam.offer(trial)
+        self._archive.offer(trial)
         self._remember(replace(trial, accepted=True))
 
     async def _rounds(self) -> str:
         """Round after round; returns why it stopped."""
         for step in range(1, self._options.steps + 1):
-            left = self._run.meter.left("evaluations")
-            room = self._options.proposals
-            if left is not None:
-                room = min(room, left - self._for_report)
-            if targets_met(self._domain, self._leader().outcome):
-                return f"every target was reached before step {step}"
-            if room < 1:
-                return f"the budget of {self._options.budget.evaluations} evaluations is used up"
-            if self._run.meter.out_of_time():
-                return f"the budget of {self._options.budget.seconds:g} seconds is used up"
-            if self._run.meter.left("calls") == 0:
-                return f"the budget of {self._options.budget.calls} model calls is used up"
-            if self._barren >= PATIENCE:
-                return f"no new candidate in {PATIENCE} rounds"
-            await self._round(step, room)
-        if targets_met(self._domain, self._leader().outcome):
+            reason = await self._why_stop(step)
+            if reason:
+                return reason
+            await self._round(step, self._room())
+        if targets_met(self._domain, leader(self._trials).outcome):
             return "every target is reached"
         return f"all {self._options.steps} steps are done"
+
+    def _room(self) -> int:
+        """Proposals the next round may hold, with the report still paid for."""
+        left = self._run.meter.left("evaluations")
+        wanted = self._options.proposals
+        return wanted if left is None else min(wanted, left - self._judgement.evaluations)
+
+    async def _why_stop(self, step: int) -> str:
+        budget = self._options.budget
+        if targets_met(self._domain, leader(self._trials).outcome):
+            return f"every target was reached before step {step}"
+        if self._room() < 1:
+            return f"the budget of {budget.evaluations} evaluations is used up"
+        if self._run.meter.left("calls") == 0:
+            return f"the budget of {budget.calls} model calls is used up"
+        if self._barren >= PATIENCE:
+            return f"no new candidate in {PATIENCE} rounds"
+        if budget.seconds is not None and await self._out_of_time(step, budget.seconds):
+            return f"the budget of {budget.seconds:g} seconds is used up"
+        return ""
+
+    async def _out_of_time(self, step: int, seconds: float) -> bool:
+        """Recorded, because the clock of another process would stop the run elsewhere."""
+
+        async def look() -> JSON:
+            return self._run.meter.out_of_time()
+
+        site = f"step {step}/clock"
+        over, _ = await self._run.journal.perform("clock", site, {"seconds": seconds}, look)
+        return bool(over)
 
     async def _round(self, step: int, count: int) -> None:
         asked = Round(
             step=step,
-            parents=self._beam.parents,
+            parents=self._archive.parents,
             history=tuple(self._trials),
             seen=frozenset(self._seen),
             count=count,
         )
-        drafts = await self._source.propose(self._run, asked)
+        drafts = (await self._source.propose(self._run, asked))[:count]
         work: list[Coroutine[Any, Any, Trial]] = []
         fresh = 0
         for index, draft in enumerate(drafts, 1):
@@ -150,7 +179,7 @@ class Search:
                 step=step,
                 index=index,
                 origin=self._source.name,
-                parent=draft.parent if isinstance(draft, Proposal) else None,
+                parent=draft.parent,
                 rationale=draft.rationale if isinstance(draft, Proposal) else "",
             )
             if refused is None:
@@ -158,14 +187,15 @@ class Search:
                 work.append(self._evaluate(entrant, f"step {step}/evaluation {index}"))
             else:
                 work.append(refused_trial(entrant, refused))
-            self._seen.add(canonical)
+            if canonical:
+                self._seen.add(canonical)
         self._barren = 0 if fresh else self._barren + 1
         await self._collect(work)
 
     def _vet(self, draft: Draft) -> tuple[Rejected | None, str]:
         """Validity, rules and duplicates, before anything is paid for."""
         if isinstance(draft, Failed):
-            return Rejected(reason=draft.reason), ""
+            return Rejected(reason=draft.reason), draft.text
         value, rejected = check(self._domain, draft.answer)
         if value is None:
             return rejected, draft.answer
@@ -179,19 +209,21 @@ class Search:
         done = await asyncio.gather(*work, return_exceptions=True)
         for trial in done:
             if isinstance(trial, Trial):
-                accepted = self._beam.offer(trial)
+                accepted = self._archive.offer(trial)
                 self._remember(replace(trial, accepted=accepted))
         for trial in done:
             if isinstance(trial, BaseException):
                 raise trial
 
     async def _evaluate(self, entrant: Entrant, site: str, *, keep_failure: bool = True) -> Trial:
-        domain = self._domain
+        domain, options = self._domain, self._options
         value = domain.parse(entrant.canonical)
-        context = EvaluationContext(seed=self._options.seed, tier=entrant.tier)
+        context = EvaluationContext(
+            seed=options.seed, tier=entrant.tier, deadline_s=options.deadline_s
+        )
         outcome = await self._run.evaluate(domain, value, context, site, keep_failure=keep_failure)
         previous = self._outcomes.get(entrant.parent) if entrant.parent is not None else None
-        feedback = await asyncio.to_thread(domain.explain, value, outcome, previous)
+        feedback = await asyncio.to_thread(_explained, domain, value, outcome, previous)
         scalar = domain.scalar(outcome.scores) if isinstance(outcome, Evaluated) else None
         return made_trial(entrant, outcome, scalar, feedback)
 
@@ -200,66 +232,8 @@ class Search:
         self._seen.add(trial.canonical)
         if trial.paid:
             self._outcomes[trial.canonical] = trial.outcome
-        body = {**trial.to_json(), "best": self._leader().scalar}
+        body = {**trial.to_json(), "best": leader(self._trials).scalar}
         self._run.journal.note("trial", f"step {trial.step}/trial {trial.index}", body)
-
-    def _leader(self) -> Trial:
-        """The best trial so far; among equals the earliest."""
-        measured = [t for t in self._trials if t.scalar is not None]
-        return min(measured, key=rank)
-
-    async def _report(self) -> tuple[tuple[Trial, ...], tuple[Trial, ...]]:
-        """Start, finalists and references, measured with care."""
-        measured = [t for t in self._trials[1:] if t.scalar is not None]
-        finalists = sorted(measured, key=rank)[: self._options.finalists]
-        work = [
-            self._evaluate(
-                Entrant(
-                    canonical=t.canonical,
-                    step=t.step,
-                    index=t.index,
-                    origin=t.origin,
-                    tier="report",
-                    parent=t.parent,
-                    rationale=t.rationale,
-                    accepted=True,
-                ),
-                f"report/{'start' if i == 0 else f'finalist {i}'}",
-            )
-            for i, t in enumerate([self._trials[0], *finalists])
-        ]
-        work += [self._reference(i, r) for i, r in enumerate(self._references, 1)]
-        trials = await all_of(work)
-        for place, trial in enumerate(trials):
-            self._run.journal.note("final", f"report/trial {place}", trial.to_json())
-        split = 1 + len(finalists)
-        ranked = sorted(trials[1:split], key=rank)
-        return (trials[0], *ranked), tuple(trials[split:])
-
-    async def _reference(self, index: int, reference: Reference) -> Trial:
-        value, rejected = check(self._domain, reference.answer)
-        entrant = Entrant(
-            canonical=reference.answer if value is None else self._domain.canonical(value),
-            step=0,
-            index=index,
-            origin=reference.name,
-            tier="report",
-            rationale=reference.note,
-        )
-        if value is None:
-            return await refused_trial(entrant, rejected)
-        return await self._evaluate(entrant, f"report/reference {index}")
-
-    def _best(self, finals: Sequence[Trial]) -> Trial:
-        """The best by the report tier where it may choose, else by the screen tier."""
-        leader = self._leader()
-        if self._domain.report_may_choose:
-            measured = [t for t in finals if t.scalar is not None]
-            return min(measured, key=rank) if measured else leader
-        for trial in finals:
-            if trial.canonical == leader.canonical and trial.scalar is not None:
-                return trial
-        return leader
 
     def _usage(self) -> Usage:
         run = self._run
@@ -272,3 +246,12 @@ class Search:
             completion_tokens=run.completion_tokens,
             seconds=run.meter.seconds,
         )
+
+
+def _explained(domain: Domain[Any], value: Any, outcome: Outcome, previous: Outcome | None) -> str:
+    """The domain's own words; where it fails, the plain numbers."""
+    try:
+        return domain.explain(value, outcome, previous)
+    except Exception:
+        log.exception("the domain %r failed to explain an outcome", domain.name)
+        return explain_scores(domain.objectives, outcome, previous)

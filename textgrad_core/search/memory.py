@@ -5,14 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from textgrad_core.domain import Objective
+from textgrad_core.optimizer.assembly import clip
 from textgrad_core.outcome import Evaluated, Rejected
 from textgrad_core.search.result import Trial
+
+VALUE_CHARS = 400
+REASON_CHARS = 300
 
 
 def record_lines(
     trials: Sequence[Trial], objectives: Sequence[Objective], scalar_name: str, count: int = 5
 ) -> tuple[str, ...]:
-    """The best, the latest and the latest rejected trials, one line each, no line twice."""
+    """The best, the latest and the latest rejected trials, one line each, no line twice.
+
+    Values and reasons are shortened, so the record stays small whatever was tried.
+    """
     measured = [t for t in trials if t.scalar is not None]
     best = sorted(measured, key=lambda t: (t.scalar, t.step, t.index))[:count]
     refused = [(t, t.outcome) for t in trials if isinstance(t.outcome, Rejected)][-count:]
@@ -22,16 +29,24 @@ def record_lines(
         for t in measured[-count:]
         if t not in best
     ]
-    lines += [f"rejected: {t.canonical}: {outcome.reason}" for t, outcome in refused]
+    lines += [
+        f"rejected: {shown(t.canonical)}: {clip(outcome.reason, REASON_CHARS)}"
+        for t, outcome in refused
+    ]
     return tuple(dict.fromkeys(lines))
 
 
 def trial_line(trial: Trial, objectives: Sequence[Objective], scalar_name: str) -> str:
     """A measured trial in one line."""
     if not isinstance(trial.outcome, Evaluated) or trial.scalar is None:
-        return trial.canonical
+        return shown(trial.canonical)
     parts = [f"{scalar_name} = {trial.scalar:.3f}"]
     for o in objectives:
         unit = f" {o.unit}" if o.unit else ""
         parts.append(f"{o.name} = {trial.outcome.scores[o.name]:.{o.decimals}f}{unit}")
-    return f"{trial.canonical}: {', '.join(parts)}"
+    return f"{shown(trial.canonical)}: {', '.join(parts)}"
+
+
+def shown(value: str) -> str:
+    """A value in one short line."""
+    return clip(value, VALUE_CHARS).replace("\n", "\\n") or "(no value)"

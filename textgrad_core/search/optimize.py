@@ -42,6 +42,7 @@ class Keywords(TypedDict, total=False):
     finalists: int
     feedback: FeedbackMode
     seed: int
+    deadline_s: float | None
     budget: Budget
     params: Mapping[str, JSON]
 
@@ -56,8 +57,8 @@ def optimize(start: Any, domain: Domain[Any], **how: Unpack[Keywords]) -> Result
 
             engine: a model that proposes: an engine, or what `get_engine` understands.
             proposer: search without a model; by default the domain's own. Not with an engine.
-            steps, proposals, parents, finalists, feedback, seed, budget, params: how the search
-            runs, see `Options`.
+            steps, proposals, parents, finalists, feedback, seed, deadline_s, budget, params:
+            how the search runs, see `Options`.
             folder: run folder. Running again with the same folder continues: nothing that is
             recorded there is measured or asked again.
             mode: ``"replay"`` answers from the folder alone and raises at the first difference;

@@ -23,6 +23,7 @@ class Options:
         feedback: Who writes feedback: ``"exact"`` computes it, ``"llm"`` and ``"both"`` ask
             the engine.
         seed: Seed of the whole run.
+        deadline_s: Seconds after which one evaluation is given up as `Unmeasured`.
         budget: Limits; a run that reaches one ends with what it has.
         params: Sampling parameters for the engine.
     """
@@ -33,6 +34,7 @@ class Options:
     finalists: int = 3
     feedback: FeedbackMode = "exact"
     seed: int = 0
+    deadline_s: float | None = None
     budget: Budget = field(default_factory=Budget)
     params: Mapping[str, JSON] = field(default_factory=dict)
 
@@ -43,6 +45,8 @@ class Options:
             given = getattr(self, name)
             if given < bound:
                 raise UsageError(f"{name}={given}: give at least {bound}")
+        if self.deadline_s is not None and not self.deadline_s > 0:
+            raise UsageError(f"deadline_s={self.deadline_s}: give more than 0, or None")
         if self.feedback not in ("exact", "llm", "both"):
             raise UsageError(f"feedback={self.feedback!r}: choose 'exact', 'llm' or 'both'")
 
@@ -55,6 +59,7 @@ class Options:
             "finalists": self.finalists,
             "feedback": self.feedback,
             "seed": self.seed,
+            "deadline_s": self.deadline_s,
             "budget": {
                 "evaluations": self.budget.evaluations,
                 "calls": self.budget.calls,

@@ -4,25 +4,24 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol, TypeVar, final
 
 from textgrad_core.answer_forms import said
-from textgrad_core.asking import ask_value
+from textgrad_core.asking import UnusableAnswer, ask_value
 from textgrad_core.domain import Domain, Proposal, ProposalRequest, Proposer
 from textgrad_core.engine.protocol import Engine
-from textgrad_core.errors import AnswerError, EngineError, Invalid
+from textgrad_core.errors import BudgetExhausted, EngineError, Invalid
 from textgrad_core.jsondata import JSON, digest, seed_from
 from textgrad_core.loss import check, critique_request
 from textgrad_core.optimizer.assembly import UpdateTask, update_request
-from textgrad_core.run import Run
+from textgrad_core.run import ANSWER_FAULTS, Run
 from textgrad_core.search.memory import record_lines
 from textgrad_core.search.options import Options
 from textgrad_core.search.result import Trial
 from textgrad_core.variable import Gradient
 
 T = TypeVar("T")
-_ANSWER_FAULTS = {"refused", "cut", "empty"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,9 +45,17 @@ class Round:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failed:
-    """A proposal that came to nothing, and why."""
+    """A proposal that came to nothing.
+
+    Args:
+        reason: Why.
+        parent: Canonical form of the candidate it should have improved.
+        text: What was proposed, shortened, if anything was.
+    """
 
     reason: str
+    parent: str | None = None
+    text: str = ""
 
 
 Draft = Proposal | Failed
@@ -114,6 +121,8 @@ class BuiltIn:
 class Model:
     """A language model that reads the feedback and writes new candidates."""
 
+    CALLS_PER_PROPOSAL = 2  # the call and its repair
+
     def __init__(self, engine: Engine, domain: Domain[Any], options: Options) -> None:
         """Keep engine and domain."""
         self._engine, self._domain, self._options = engine, domain, options
@@ -123,12 +132,21 @@ class Model:
 
     async def propose(self, run: Run, asked: Round) -> Sequence[Draft]:
         """Ask for every candidate at the same time, each for its own parent."""
+        asked = self._within_calls(run, asked)
         used = asked.parents[: asked.count]
         if self._options.feedback != "exact":
             await self._criticise(run, asked.step, used)
         return await all_of(
             self._ask(run, asked, i, used[i % len(used)]) for i in range(asked.count)
         )
+
+    def _within_calls(self, run: Run, asked: Round) -> Round:
+        """As many proposals as the calls that are left allow, whatever has to be repaired."""
+        left = run.meter.left("calls")
+        if left is None:
+            return asked
+        each = self.CALLS_PER_PROPOSAL + (self._options.feedback != "exact")
+        return replace(asked, count=max(1, min(asked.count, left // each)))
 
     async def _ask(self, run: Run, asked: Round, index: int, parent: Trial) -> Draft:
         domain = self._domain
@@ -139,19 +157,24 @@ class Model:
                 feedback=(Gradient(text=self._feedback(parent)),),
                 rules=tuple(c.words for c in domain.constraints),
                 record=record_lines(asked.history, domain.objectives, domain.scalar_name),
+                place=(index + 1, asked.count),
             ),
             sample=index,
             params=self._options.params,
         )
         site = f"step {asked.step}/proposal {index + 1}"
         try:
-            answer = await ask_value(run, self._engine, request, site, self._accept)
-        except AnswerError as error:
-            return Failed(reason=str(error))
+            answer = await ask_value(
+                run, self._engine, request, site, self._accept, keep_failure=True
+            )
+        except UnusableAnswer as error:
+            return Failed(reason=str(error), parent=parent.canonical, text=error.value)
+        except BudgetExhausted as error:
+            return Failed(reason=str(error), parent=parent.canonical)
         except EngineError as error:
-            if error.kind not in _ANSWER_FAULTS:
+            if error.kind not in ANSWER_FAULTS:
                 raise
-            return Failed(reason=f"the model gave no answer: {error}")
+            return Failed(reason=f"the model gave no answer: {error}", parent=parent.canonical)
         return Proposal(answer=answer.value, rationale=answer.rationale, parent=parent.canonical)
 
     def _accept(self, text: str) -> str:
@@ -161,23 +184,34 @@ class Model:
         return self._domain.canonical(value)
 
     def _feedback(self, trial: Trial) -> str:
-        written = self._critiques.get(trial.canonical)
-        if written is None:
+        written = self._critiques.get(trial.canonical, trial.feedback)
+        if written == trial.feedback:
             return trial.feedback
         return written if self._options.feedback == "llm" else f"{trial.feedback}\n\n{written}"
 
     async def _criticise(self, run: Run, step: int, parents: Sequence[Trial]) -> None:
         fresh = [p for p in parents if p.canonical not in self._critiques]
-        asked = [
-            run.ask(
-                self._engine,
-                critique_request(self._domain, p.canonical, p.feedback, self._options.params),
-                f"step {step}/critique {i}",
-            )
-            for i, p in enumerate(fresh, 1)
-        ]
-        for parent, reply in zip(fresh, await all_of(asked), strict=True):
-            self._critiques[parent.canonical] = said(reply.text)
+        written = await all_of(
+            self._critique(run, f"step {step}/critique {i}", parent)
+            for i, parent in enumerate(fresh, 1)
+        )
+        for parent, text in zip(fresh, written, strict=True):
+            self._critiques[parent.canonical] = text
+
+    async def _critique(self, run: Run, site: str, parent: Trial) -> str:
+        """A model's words on a candidate; the computed ones where it gives none."""
+        request = critique_request(
+            self._domain, parent.canonical, parent.feedback, self._options.params
+        )
+        try:
+            reply = await run.ask(self._engine, request, site, keep_failure=True)
+        except BudgetExhausted:
+            return parent.feedback
+        except EngineError as error:
+            if error.kind not in ANSWER_FAULTS:
+                raise
+            return parent.feedback
+        return said(reply.text) or parent.feedback
 
 
 async def all_of(work: Iterable[Awaitable[T]]) -> list[T]:
