@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from textgrad_core.answer_forms import said
 from textgrad_core.engine.protocol import Engine, Message, Reply, Request
 from textgrad_core.engine.replies import storable
 from textgrad_core.errors import AnswerError, Invalid
@@ -66,6 +68,7 @@ async def ask_value(
     accept: Callable[[str], V],
     *,
     keep_failure: bool = False,
+    lenient: bool = False,
 ) -> Answer[V]:
     """Ask for a value, parse the answer and have it accepted.
 
@@ -76,6 +79,8 @@ async def ask_value(
         site: Place in the program; a repair is recorded beside it.
         accept: Turns the text into a value, or raises `Invalid`.
         keep_failure: As in `Run.ask`.
+        lenient: Whether a lone fenced block or a whole answer without marks may be the value,
+            if it is accepted; only where `accept` knows a value when it sees one.
 
     Raises:
         UnusableAnswer: If the repaired answer is unusable too; the message says why.
@@ -83,7 +88,7 @@ async def ask_value(
     """
     reply = await run.ask(engine, asked.request, site, keep_failure=keep_failure)
     try:
-        return _understood(reply, asked.nonce, accept)
+        return _understood(reply, asked.nonce, accept, lenient)
     except AnswerProblem as problem:
         again = repair_request(
             reply.text, problem, _form(asked.nonce), params=asked.request.params
@@ -92,7 +97,7 @@ async def ask_value(
         again = mend_request(asked, reply, problem)
     reply = await run.ask(engine, again, f"{site} repair", keep_failure=keep_failure)
     try:
-        return _understood(reply, asked.nonce, accept)
+        return _understood(reply, asked.nonce, accept, lenient)
     except (AnswerProblem, Unaccepted) as problem:
         raise UnusableAnswer(problem) from problem
 
@@ -115,13 +120,22 @@ def mend_request(asked: AskedUpdate, reply: Reply, problem: Invalid) -> Request:
     )
 
 
-def _understood(reply: Reply, nonce: str, accept: Callable[[str], V]) -> Answer[V]:
-    found = parse_answer(reply.text, nonce=nonce, finish_reason=reply.finish_reason)
+def _understood(reply: Reply, nonce: str, accept: Callable[[str], V], lenient: bool) -> Answer[V]:
+    try:
+        found = parse_answer(
+            reply.text, nonce=nonce, finish_reason=reply.finish_reason, fenced_ok=lenient
+        )
+    except AnswerProblem:
+        if not lenient or reply.finish_reason == "length":
+            raise
+        with suppress(Invalid):
+            return Answer(value=accept(said(reply.text)), rationale="")
+        raise
     before, mark, _ = reply.text.rpartition(tags(nonce)[0])
-    said = before.strip()[-RATIONALE_CHARS:] if mark else ""
+    rationale = before.strip()[-RATIONALE_CHARS:] if mark else ""
     value = storable(found.value)  # JSON may spell out what UTF-8 cannot hold
     try:
-        return Answer(value=accept(value), rationale=said)
+        return Answer(value=accept(value), rationale=rationale)
     except Invalid as error:
         raise Unaccepted(error.reason, error.hint, clip(value, REJECTED_CHARS)) from error
 

@@ -200,7 +200,10 @@ class Domain(Protocol[V]):
         )
 
     def fingerprint(self) -> Mapping[str, JSON]:
-        """Everything that shapes a score: settings, data digests, library versions."""
+        """Everything that shapes a score: settings, data digests, library versions.
+
+        Outcomes of a domain that says nothing here are not shared between runs.
+        """
         return {}
 
     def references(self) -> tuple[Reference, ...]:
@@ -252,12 +255,14 @@ class Check:
         ok: Whether it works.
         detail: What was found, or what is missing.
         remedy: The command or step that mends it.
+        needed: Whether something does not work at all without it.
     """
 
     name: str
     ok: bool
     detail: str
     remedy: str = ""
+    needed: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,8 @@
       UsageError            the call is wrong: change the argument it names
       Invalid               an answer is no legal value of the domain: goes back as feedback
       MissingExtra          an optional dependency is absent: run the command in the message
-      PluginError           a plugin is unknown or broken: the others keep working
+      PluginError           a plugin is broken: the others keep working
+        UnknownPlugin       a plugin of that name is not installed
       InstrumentError       an evaluator failed although the candidate may be fine: try again
       EngineError           a language model did not answer: see ``kind`` and ``retryable``
       AnswerError           an answer could not be understood, even after one repair call
@@ -80,7 +81,7 @@ class MissingExtra(TextgradError, ImportError):
         self.needed_by, self.modules, self.extra = needed_by, modules, extra
         self.command = install_command(extra)
         super().__init__(
-            f"{needed_by} needs {', '.join(modules)}, which is not installed; "
+            f"{needed_by} needs {', '.join(modules)} (not installed); "
             f"in your clone of textgrad-suite run: {self.command}"
         )
 
@@ -91,7 +92,11 @@ def install_command(extra: str) -> str:
 
 
 class PluginError(TextgradError):
-    """A plugin is unknown, or failed to load."""
+    """A plugin failed to load."""
+
+
+class UnknownPlugin(PluginError, UsageError):
+    """No plugin of that name is installed."""
 
 
 class InstrumentError(TextgradError):

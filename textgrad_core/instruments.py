@@ -12,7 +12,7 @@ from textgrad_core.errors import (
     SettingsDiffer,
     TextgradError,
 )
-from textgrad_core.journal import EndOfRecord, Journal
+from textgrad_core.journal import EndOfRecord, Journal, differences
 from textgrad_core.jsondata import JSON, as_stored, digest
 from textgrad_core.outcome import Evaluated, Outcome, Rejected, Unmeasured, outcome_to_json
 
@@ -63,9 +63,9 @@ class Instruments:
         found = await self.fingerprint(domain)
         if entry is not None and entry.body["fingerprint"] != found:
             raise SettingsDiffer(
-                f"this run was measured with another instrument: recorded "
-                f"{entry.body['fingerprint']}, now {found}; restore that installation, "
-                "replay the run, or start over with --fresh"
+                "this run was measured with another instrument "
+                f"({differences(entry.body['fingerprint'], found)}): restore that "
+                "installation, replay the run, or start over with --fresh"
             )
         self._journal.note("instrument", site, {"fingerprint": found})
 

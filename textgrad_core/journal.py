@@ -235,15 +235,23 @@ def check_settings(header: Entry, settings: Mapping[str, JSON], path: Path) -> N
     if header.body.get("format") != FORMAT:
         raise JournalError(f"{path} has format {header.body.get('format')}, expected {FORMAT}")
     if settings and held != settings:
-        names = [n for n in sorted({*held, *settings}) if held.get(n) != settings.get(n)]
-        told = "; ".join(
-            f"{n}: was {shorten(str(held.get(n)), 60)}, now {shorten(str(settings.get(n)), 60)}"
-            for n in names
-        )
+        told = differences(held, dict(settings))
         raise SettingsDiffer(
-            f"{path.parent} holds a run with other settings ({told}): choose another folder "
-            "with --out, or start over with --fresh"
+            f"{path.parent} holds a run with other settings ({told}): "
+            "choose another folder with --out, or start over with --fresh"
         )
+
+
+def differences(held: JSON, now: JSON, name: str = "") -> str:
+    """Where two records differ, leaf by leaf: ``make.target: was A, now B``."""
+    if isinstance(held, dict) and isinstance(now, dict):
+        told = [
+            differences(held.get(key), now.get(key), f"{name}.{key}" if name else key)
+            for key in sorted({*held, *now})
+            if held.get(key) != now.get(key)
+        ]
+        return "; ".join(told)
+    return f"{name}: was {shorten(str(held), 60)}, now {shorten(str(now), 60)}"
 
 
 def as_settings(settings: Mapping[str, JSON]) -> dict[str, JSON]:

@@ -9,7 +9,7 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 from textgrad_core.domain import Domain, Plugin
-from textgrad_core.errors import MissingExtra, PluginError
+from textgrad_core.errors import MissingExtra, PluginError, UnknownPlugin
 
 GROUP = "textgrad_core.plugins"
 
@@ -79,7 +79,7 @@ def _entry_point(name: str) -> EntryPoint:
         known = plugin_names()
         close = difflib.get_close_matches(name, known, n=1)
         meant = f"; did you mean {close[0]!r}?" if close else ""
-        raise PluginError(f"no plugin {name!r}; installed: {', '.join(known) or 'none'}{meant}")
+        raise UnknownPlugin(f"no plugin {name!r}; installed: {', '.join(known) or 'none'}{meant}")
     if len({e.value for e in found}) > 1:
         sources = ", ".join(f"{e.value} ({e.dist.name if e.dist else '?'})" for e in found)
         raise PluginError(f"plugin {name!r} is claimed by several distributions: {sources}")

@@ -119,9 +119,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--target", action="append", help="receptor; repeatable (PPARA)")
     parser.add_argument("--ligand", action="append", metavar="SMILES", help="repeatable")
-    parser.add_argument(
-        "--out", type=Path, default=Path(__file__).with_name("result.json"), help="result file"
-    )
+    parser.add_argument("--out", type=Path, help="file to write the result to, as JSON")
     options = parser.parse_args()
     # dockstring calls the obabel program that is installed beside this Python.
     os.environ["PATH"] = str(Path(sys.executable).parent) + os.pathsep + os.environ["PATH"]
@@ -149,7 +147,8 @@ def main() -> int:
         "mean_difference_kcal_mol": round(mean, 3),
         "times_faster": round(ratio, 2),
     }
-    options.out.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    if options.out is not None:
+        options.out.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
     return int(worst > ALLOWED_KCAL_MOL)
 
 

@@ -179,7 +179,7 @@ def test_replay_and_report_need_no_instrument(shell: Shell) -> None:
     lines = journal.read_bytes().splitlines(keepends=True)
     journal.write_bytes(b"".join(lines[:-1]))
     shell("replay", "run", expect=5)
-    assert "the journal holds no best" in shell.errors
+    assert "is not finished; go on with: textgrad resume run" in shell.errors
     shell("report", "run")
 
 
@@ -193,6 +193,37 @@ def test_fresh_sets_the_old_run_aside(shell: Shell) -> None:
     assert "seed" in shell.errors
 
 
+def test_fresh_leaves_alone_what_runs_or_cannot_be_replaced(shell: Shell) -> None:
+    with shell.start(*RUN, WORDS_SLEEP_S="0.3") as first:
+        wait_for(lambda: len(shell.measured) >= 1)
+        shell(*RUN, "--fresh", expect=5)
+        assert f"process {first.pid}" in shell.errors
+        first.kill()
+    shell("run", "words", "--start", "HELLO", "--out", "run", "--fresh", expect=2)
+    assert {p.name for p in shell.folder.iterdir() if p.name.startswith("run")} == {"run"}
+
+
+def test_a_run_that_is_only_read_again_keeps_its_figures(shell: Shell) -> None:
+    shell(*RUN)
+    first = json.loads((shell.folder / "run" / "result.json").read_text())["usage"]
+    assert first["evaluations_run"] > 0
+    for command in (RUN, ("report", "run")):
+        shell(*command)
+        again = json.loads((shell.folder / "run" / "result.json").read_text())["usage"]
+        assert again == first
+
+
+def test_an_unfinished_run_can_be_shown_and_says_how_to_go_on(shell: Shell) -> None:
+    with shell.start(*RUN, WORDS_SLEEP_S="0.2") as process:
+        wait_for(lambda: len(shell.measured) >= 4)
+        process.kill()
+    out = shell("report", "run")
+    assert "the run was interrupted" in out
+    assert "textgrad resume run" in out
+    assert "(screen)" in out
+    shell("replay", "run", expect=5)
+
+
 def test_a_second_process_on_the_same_folder_is_refused(shell: Shell) -> None:
     with shell.start(*RUN, WORDS_SLEEP_S="0.3") as first:
         wait_for(lambda: len(shell.measured) >= 1)
@@ -202,7 +233,7 @@ def test_a_second_process_on_the_same_folder_is_refused(shell: Shell) -> None:
 
 
 def test_mistakes_are_named_with_their_remedy(shell: Shell) -> None:
-    shell("run", "word", expect=3)
+    shell("run", "word", expect=2)
     assert "did you mean 'words'" in shell.errors
     shell("run", "words", "--start", "HELLO", expect=2)
     assert "letters ['E', 'H', 'L', 'O'] are no bases" in shell.errors
@@ -210,6 +241,10 @@ def test_mistakes_are_named_with_their_remedy(shell: Shell) -> None:
     assert "proposals=0: give at least 1" in shell.errors
     shell("run", "words", "--steps", "many", expect=2)
     assert "invalid int value" in shell.errors
+    shell("run", "--seed", "1", "words", expect=2)
+    assert "name the plugin before its options" in shell.errors
+    shell("run", "words", "--see", "1", expect=2)
+    assert "unrecognized arguments: --see" in shell.errors
     shell("run", "words", "--feedback", "llm", expect=2)
     assert "--feedback llm needs --engine" in shell.errors
     shell("resume", "nowhere", expect=5)
@@ -220,9 +255,17 @@ def test_mistakes_are_named_with_their_remedy(shell: Shell) -> None:
     assert "caught fire" in shell.errors
     left = {p.name for p in shell.folder.iterdir()}
     assert left <= {"measurements.txt", "runs", "cache"}
+    for options in (["--start", "HELLO"], ["--evaluations", "3"], ["--engine", "foo:bar"]):
+        shell("run", "words", *options, "--out", "new", expect=2)
+        assert not (shell.folder / "new").exists()
     assert len(list((shell.folder / "runs").iterdir())) == 1  # of the instrument that failed
     answer = shell.json("run", "words", "--start", "HELLO", expect=2)
     assert answer["error"] == "Invalid"
+    assert shell.json("run", "words", "--bogus", expect=2)["error"] == "UsageError"
+    (shell.folder / "file").write_text("mine")
+    answer = shell.json("run", "words", "--out", "file", expect=5)
+    assert "file" in answer["message"]
+    assert (shell.folder / "file").read_text() == "mine"
 
 
 def test_plugins_and_doctor_survive_a_broken_one(shell: Shell) -> None:
@@ -294,4 +337,8 @@ def test_a_server_that_refuses_ends_the_run_with_its_own_code(shell: Shell) -> N
         options = ["--engine", "openai:m", "--base-url", server.url("401")]
         shell(*RUN, *options, expect=4, OPENAI_API_KEY="sk-wrong-0123456789")
     assert "auth" in shell.errors
+    assert "textgrad resume run" in shell.errors
     assert "sk-wrong" not in shell.errors
+    shell(*RUN, "--engine", "openai:m", "--out", "other", expect=4)
+    assert "OPENAI_API_KEY" in shell.errors
+    assert not (shell.folder / "other").exists()

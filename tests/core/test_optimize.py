@@ -287,7 +287,7 @@ def test_a_models_critique_reaches_the_proposal() -> None:
 def test_an_unusable_answer_costs_one_proposal_a_dead_engine_stops_the_run() -> None:
     refused = EngineError("no", kind="refused")
     result = search(engine=ScriptedEngine([refused, "nothing", "nothing"]), steps=1, proposals=2)
-    assert [t.status for t in result.trials] == ["accepted", "rejected", "rejected"]
+    assert [t.status for t in result.trials] == ["kept", "rejected", "rejected"]
     with pytest.raises(EngineError, match="auth"):
         search(engine=ScriptedEngine([EngineError("no key", kind="auth")] * 4), steps=1)
 
@@ -297,6 +297,151 @@ def test_model_calls_stay_within_the_budget() -> None:
     result = search(engine=engine, budget=tg.Budget(calls=4), steps=9, proposals=2)
     assert len(engine.requests) == 4
     assert "model calls is used up" in result.stop_reason
+
+
+def test_refusals_are_part_of_the_course(tmp_path: Path) -> None:
+    def moody() -> Any:
+        answers = iter(["GAAAAAAAAAAAAA", None, "GATAAAAAAAAAAA", None])
+
+        def answer(request: Any) -> str:
+            if request.purpose == "critique":
+                raise EngineError("no critique", kind="empty")
+            word = next(answers, "C" * 14)
+            if word is None:
+                raise EngineError("I would rather not", kind="refused")
+            return value_in(request, word)
+
+        return ScriptedEngine(answer)
+
+    how: dict[str, Any] = {"steps": 2, "proposals": 2, "feedback": "both"}
+    first = search(engine=moody(), folder=tmp_path / "run", **how)
+    assert [t.status for t in first.trials].count("rejected") == 2
+    assert "rather not" in str(first.trials[2].to_json()["reason"])
+    silent = ScriptedEngine([])
+    for mode in ("live", "replay"):
+        again = search(engine=silent, folder=tmp_path / "run", mode=mode, **how)
+        assert course(again) == course(first)
+    assert not silent.requests
+
+
+@pytest.mark.parametrize("calls", [1, 2, 3, 5, 8])
+def test_a_budget_of_calls_ends_a_run_with_what_it_has(calls: int, tmp_path: Path) -> None:
+    def answer(request: Any) -> str:
+        return value_in(request, f"never legal {len(engine.requests)}")
+
+    engine = ScriptedEngine(answer)
+    how: dict[str, Any] = {"budget": tg.Budget(calls=calls), "steps": 9, "proposals": 4}
+    result = search(engine=engine, folder=tmp_path / "run", **how)
+    assert len(engine.requests) <= calls
+    assert result.finals
+    sent = len(engine.requests)
+    assert course(search(engine=engine, folder=tmp_path / "run", **how)) == course(result)
+    assert len(engine.requests) == sent
+
+
+def test_a_budget_of_time_stops_a_run_at_the_same_place_when_it_is_run_again(
+    log: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WORDS_SLEEP_S", "0.05")
+    how: dict[str, Any] = {"budget": tg.Budget(seconds=0.3), "steps": 500}
+    first = search(folder=tmp_path / "run", **how)
+    assert first.stop_reason == "the budget of 0.3 seconds is used up"
+    paid = len(measured(log))
+    for mode in ("live", "replay", "partial"):
+        assert course(search(folder=tmp_path / "run", mode=mode, **how)) == course(first)
+    assert len(measured(log)) == paid
+
+
+def test_start_and_best_are_of_one_tier_and_a_judgement_chooses_nothing() -> None:
+    class Judge(Words):
+        report_may_choose = False
+
+        def evaluate(self, value: str, context: tg.EvaluationContext) -> tg.Outcome:
+            if context.tier == "report" and value == START:
+                return tg.Unmeasured(cause="no power", retryable=False)
+            return super().evaluate(value, context)
+
+    judged = search(Judge(), proposer=Fixed(HIDDEN, "GGGGGGGGGGGGGG"), steps=1)
+    assert len(judged.finals) == 2
+    assert judged.start.tier == judged.best.tier == "screen"
+    assert judged.best.canonical == HIDDEN
+
+
+def test_a_proposer_that_makes_too_many_gets_no_more_than_it_was_asked_for() -> None:
+    class Eager(Fixed):
+        def propose(self, request: tg.ProposalRequest) -> Sequence[tg.Proposal]:
+            return [tg.Proposal(answer=a) for a in self.answers]
+
+    answers = ("C" * 14, "G" * 14, "T" * 14)
+    result = search(
+        proposer=Eager(*answers), steps=1, proposals=1, budget=tg.Budget(evaluations=6)
+    )
+    assert [t.canonical for t in result.trials] == [START, answers[0]]
+
+
+def test_a_domain_that_trips_over_a_text_or_its_own_words_ends_no_run() -> None:
+    class Clumsy(Words):
+        def parse(self, answer: str) -> str:
+            if answer == "CRASH":
+                raise RecursionError("too deep")
+            return super().parse(answer)
+
+        def explain(self, value: str, outcome: tg.Outcome, previous: Any = None) -> str:
+            if value == HIDDEN:
+                raise KeyError("words")
+            return super().explain(value, outcome, previous)
+
+    result = search(Clumsy(), proposer=Fixed("CRASH", HIDDEN), steps=1)
+    assert "too deep" in str(result.trials[1].to_json()["reason"])
+    assert result.best.canonical == HIDDEN
+    assert "wrong = 0" in result.trials[2].feedback
+
+
+def test_proposals_of_one_round_are_asked_for_differently() -> None:
+    engine = ScriptedEngine(lambda request: value_in(request, "GAAAAAAAAAAAAA"))
+    search(engine=engine, steps=1, proposals=3)
+    asked = [r.messages[-1].content for r in engine.requests]
+    assert len(set(asked)) == 3
+
+
+def test_a_value_without_marks_is_taken_if_the_domain_knows_it() -> None:
+    engine = ScriptedEngine(["GAAAAAAAAAAAAA", "```\nGATAAAAAAAAAAA\n```"])
+    result = search(engine=engine, steps=1, proposals=2)
+    assert [t.canonical for t in result.trials[1:]] == ["GAAAAAAAAAAAAA", "GATAAAAAAAAAAA"]
+    assert len(engine.requests) == 2
+
+
+def test_what_was_refused_is_named_to_the_model_and_long_values_are_not_repeated() -> None:
+    words = iter(["X" * 5000, "Y" * 5000, "GAAAAAAAAAAAAA"])
+    engine = ScriptedEngine(lambda request: value_in(request, next(words)))
+    result = search(engine=engine, steps=2, proposals=1)
+    assert result.trials[1].canonical.startswith("YYYY")
+    last = engine.requests[-1].messages[-1].content
+    assert "rejected: YYYY" in last
+    assert len(last) < 3000
+
+
+def test_a_start_that_could_not_be_measured_is_measured_anew(log: Path, tmp_path: Path) -> None:
+    with pytest.raises(InstrumentError):
+        search(Words(faulty="instrument"), folder=tmp_path / "run")
+    failed = len(measured(log))
+    result = search(Words(), folder=tmp_path / "run")
+    assert result.best.scalar is not None
+    assert len(measured(log)) > failed
+
+
+def test_paid_siblings_are_kept_when_one_fails(tmp_path: Path) -> None:
+    class Broken(Words):
+        def scalar(self, scores: Any) -> float:
+            if scores["wrong"] == 0:
+                raise ZeroDivisionError
+            return super().scalar(scores)
+
+    with pytest.raises(ZeroDivisionError):
+        search(Broken(), proposer=Fixed(HIDDEN, "C" * 14), steps=1, folder=tmp_path / "run")
+    kinds = [e.site for e in read_entries(tmp_path / "run" / "journal.jsonl")[0]]
+    assert "step 1/evaluation 2" in kinds
+    assert "step 1/trial 2" in kinds
 
 
 def test_listeners_see_what_the_journal_holds(tmp_path: Path) -> None:

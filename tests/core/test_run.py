@@ -315,7 +315,7 @@ def test_a_declared_instrument_must_stay_the_same(tmp_path: Path) -> None:
         asyncio.run(run.instrument(toy(tmp_path)))
         evaluate(run, toy(tmp_path), "ACGT")
     with Run(tmp_path / "run") as run:
-        with pytest.raises(SettingsDiffer, match="'version': '2'"):
+        with pytest.raises(SettingsDiffer, match="version: was 1, now 2"):
             asyncio.run(run.instrument(toy(tmp_path, version="2")))
         asyncio.run(run.instrument(toy(tmp_path)))
         evaluate(run, toy(tmp_path), "ACGT")

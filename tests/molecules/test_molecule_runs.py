@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from docking_processes import SERVER, mentioning, needs_bindings, needs_linux
+from docking_processes import SERVER, alive, children, needs_bindings, needs_linux
 from fault_server import FaultServer
 from textgrad_core.journal_lines import read_entries
 from textgrad_core.testing import check_domain
@@ -69,14 +69,15 @@ def test_the_domain_keeps_the_contract() -> None:
 
 def test_a_killed_run_repeats_no_docking_and_leaves_no_process(tmp_path: Path) -> None:
     undisturbed = run(tmp_path, *SMALL, "--out", "whole")
-    before = set(mentioning(SERVER))
     with start(tmp_path, *SMALL, "--out", "cut") as process:
         end = time.monotonic() + 120
         while len(dockings(tmp_path / "cut")) < 3:
             assert time.monotonic() < end
             assert process.poll() is None
             time.sleep(0.05)
+        servers = children(process.pid, SERVER)
         process.kill()
+    assert servers
     kept = dockings(tmp_path / "cut")
     resumed = run(tmp_path, *SMALL, "--out", "cut")
     sites = dockings(tmp_path / "cut")
@@ -88,7 +89,7 @@ def test_a_killed_run_repeats_no_docking_and_leaves_no_process(tmp_path: Path) -
         cut, whole = (tmp_path / folder / name for folder in ("cut", "whole"))
         assert cut.read_text() == whole.read_text()
     end = time.monotonic() + 60
-    while set(mentioning(SERVER)) - before:
+    while any(alive(server) for server in servers):
         assert time.monotonic() < end, "a docking server outlived its run"
         time.sleep(0.1)
 

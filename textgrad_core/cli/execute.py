@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import json
+import os
 import platform
+import shlex
 import sys
 import textwrap
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import metadata
 from pathlib import Path
 from typing import Any, TextIO
 
-from textgrad_core.cli.job import Job, load_job, save_job
+from textgrad_core.cli.job import Job, save_job
 from textgrad_core.cli.table import WIDTH, LiveTable, comparison, counted
 from textgrad_core.domain import Domain
-from textgrad_core.errors import MissingExtra, SettingsDiffer
+from textgrad_core.engine.protocol import Engine
+from textgrad_core.errors import JournalError, MissingExtra
 from textgrad_core.journal import Mode
+from textgrad_core.journal_lines import Entry, read_entries
 from textgrad_core.jsondata import JSON
 from textgrad_core.report import (
     json_text,
@@ -23,8 +28,9 @@ from textgrad_core.report import (
     result_json,
     write_atomically,
 )
+from textgrad_core.report.text import visible
 from textgrad_core.search.optimize import optimize
-from textgrad_core.search.result import Result
+from textgrad_core.search.result import Result, Usage
 
 NOTICE = "Research use only."
 
@@ -49,24 +55,30 @@ def execute(job: Job, folder: Path, mode: Mode, out: TextIO | None) -> Finished:
     """
     domain = job.domain()
     try:
+        engine = job.model()
         if mode == "live":
-            _look_before(job, domain, folder)
+            look_before(job, domain, engine)
+        elif mode == "replay":
+            _refuse_unfinished(folder)
+        began = _Beginning(job, domain, folder, mode, out)
         table = None
         if out is not None:
-            references = len(domain.references())
-            table = LiveTable(domain, job.options, references, out, live=out.isatty())
-            _introduce(job, domain, folder, mode, out)
-        if mode == "live":
-            save_job(job, folder)
+            live = out.isatty() and os.environ.get("TERM") != "dumb"
+            table = LiveTable(domain, job.options, len(domain.references()), out, live=live)
         result = optimize(
             job.start,
             domain,
-            engine=job.model(),
+            engine=engine,
             folder=folder,
             mode=mode,
             cache="shared" if job.cache else "off",
-            listeners=() if table is None else (table,),
-            settings={"plugin": job.plugin, "make": dict(job.make), "engine": job.engine},
+            listeners=(began,) if table is None else (began, table),
+            settings={
+                "plugin": job.plugin,
+                "make": dict(job.make),
+                "engine": job.engine,
+                "base_url": job.base_url,
+            },
             **_options(job),
         )
         if table is not None:
@@ -79,8 +91,47 @@ def execute(job: Job, folder: Path, mode: Mode, out: TextIO | None) -> Finished:
         domain.close()
 
 
+def look_before(job: Job, domain: Domain[Any], engine: Engine | None) -> None:
+    """Refuse what cannot work before anything is written, printed or set aside."""
+    domain.parse(job.start)
+    domain.fingerprint()  # raises with the remedy where the instrument is missing
+    ready = getattr(engine, "ready", None)
+    if callable(ready):
+        ready()  # raises where a key is missing
+
+
+def _refuse_unfinished(folder: Path) -> None:
+    path = folder / "journal.jsonl"
+    entries = read_entries(path)[0] if path.exists() else []
+    if not any(e.kind == "best" for e in entries):
+        again = shlex.join(["textgrad", "resume", str(folder)])
+        raise JournalError(f"the run in {folder} is not finished; go on with: {again}")
+
+
+class _Beginning:
+    """Says what is about to happen and keeps the job, once the journal is open and ours."""
+
+    def __init__(
+        self, job: Job, domain: Domain[Any], folder: Path, mode: Mode, out: TextIO | None
+    ) -> None:
+        self._job, self._domain, self._folder = job, domain, folder
+        self._mode, self._out = mode, out
+
+    def __call__(self, entry: Entry) -> None:
+        """The first entry of a journal is that of the run."""
+        if entry.kind != "run":
+            return
+        if self._mode == "live":
+            save_job(self._job, self._folder)
+        if self._out is not None:
+            again = self._mode == "live" and entry.recalled
+            _introduce(self._job, self._domain, self._folder, self._out, again=again)
+
+
 def write_files(result: Result, domain: Domain[Any], job: Job, folder: Path) -> Finished:
     """The result as CSV and JSON, the field's own files, and the report page."""
+    usage = result.usage
+    result = _with_kept_usage(result, folder)
     write_atomically(folder / "result.csv", result_csv(result))
     write_atomically(folder / "result.json", json_text(result_json(result)))
     files = ["result.csv", "result.json", *domain.write(result, folder)]
@@ -103,7 +154,19 @@ def write_files(result: Result, domain: Domain[Any], job: Job, folder: Path) -> 
         files.append("report.html")
     except MissingExtra as error:
         notes.append(f"report.html was not written: {error}")
-    return Finished(result=result, files=tuple(files), notes=tuple(notes))
+    return Finished(result=replace(result, usage=usage), files=tuple(files), notes=tuple(notes))
+
+
+def _with_kept_usage(result: Result, folder: Path) -> Result:
+    """A run that is only read again keeps the figures of the one that did the work."""
+    usage = result.usage
+    if usage.evaluations_run or usage.model_calls_made:
+        return result
+    try:
+        kept = json.loads((folder / "result.json").read_text(encoding="utf-8"))["usage"]
+        return replace(result, usage=Usage(**kept))
+    except (OSError, ValueError, KeyError, TypeError):
+        return result  # there is no earlier result, or not of this version
 
 
 def shown(result: Result) -> list[Any]:
@@ -149,24 +212,7 @@ def _options(job: Job) -> dict[str, Any]:
     return {name: getattr(options, name) for name in type(options).__dataclass_fields__}
 
 
-def _look_before(job: Job, domain: Domain[Any], folder: Path) -> None:
-    """Refuse what cannot work before anything is written or printed."""
-    domain.parse(job.start)
-    domain.fingerprint()  # raises with the remedy where the instrument is missing
-    job.model()
-    if not (folder / "settings.json").exists():
-        return
-    kept, now = load_job(folder).to_json(), job.to_json()
-    differ = [n for n in now if n not in ("command", "cache") and kept[n] != now[n]]
-    if differ:
-        told = "; ".join(f"{n}: was {kept[n]}, now {now[n]}" for n in differ)
-        raise SettingsDiffer(
-            f"{folder} holds a run with other settings ({told}): choose another folder with "
-            "--out, or start over with --fresh"
-        )
-
-
-def _introduce(job: Job, domain: Domain[Any], folder: Path, mode: Mode, out: TextIO) -> None:
+def _introduce(job: Job, domain: Domain[Any], folder: Path, out: TextIO, *, again: bool) -> None:
     made = ", ".join(f"{n} {v}" for n, v in job.make.items() if v not in (None, "", False))
     say(f"textgrad run {job.plugin}" + (f": {made}" if made else ""), out)
     if job.engine is not None:
@@ -174,7 +220,7 @@ def _introduce(job: Job, domain: Domain[Any], folder: Path, mode: Mode, out: Tex
     elif domain.proposer is not None:
         say(f"Proposals: {domain.proposer.name} (built in). No language model is used.", out)
     say(f"{NOTICE} Run folder: {folder}", out)
-    if mode == "live" and (folder / "journal.jsonl").exists():
+    if again:
         say("Continuing: what the journal holds is not measured or asked again.", out)
     print("", file=out, flush=True)
 
@@ -190,8 +236,12 @@ def _conclude(finished: Finished, domain: Domain[Any], recalled: int, out: TextI
     if start.scalar is not None and best.scalar is not None:
         gain = start.scalar - best.scalar
         told = f"{gain:.2f} lower (better)" if gain > 0 else "nothing better was found"
-        name = result.scalar_name
-        say(f"Best {name} {best.scalar:.2f}, start {start.scalar:.2f}: {told}.", out)
+        name, tier = result.scalar_name, best.tier
+        say(f"Best {name} {best.scalar:.2f}, start {start.scalar:.2f} ({tier}): {told}.", out)
+    if not result.finals:
+        folder_named = str(result.folder or "")
+        say(f"{result.stop_reason.capitalize()}. Go on with:", out)
+        say(f"  {shlex.join(['textgrad', 'resume', folder_named])}", out)
     say(f"Best {domain.value_name}: {best.canonical}", out)
     say(_spent(result, domain.evaluation_name, recalled), out)
     say(f"Proposed by {result.proposer}.", out)
@@ -219,7 +269,7 @@ def _spent(result: Result, noun: str, recalled: int) -> str:
 
 def say(text: str, out: TextIO) -> None:
     """Print prose in lines of at most 80 columns; a value or a path is never broken."""
-    lines = textwrap.wrap(text, WIDTH, break_long_words=False, break_on_hyphens=False)
+    lines = textwrap.wrap(visible(text), WIDTH, break_long_words=False, break_on_hyphens=False)
     print("\n".join(lines), file=out)
 
 

@@ -36,8 +36,8 @@ EXPLAINED = (
 
 _BY_ERROR: tuple[tuple[type[TextgradError], int], ...] = (
     (MissingExtra, MISSING),
-    (PluginError, MISSING),
     (UsageError, USAGE),
+    (PluginError, MISSING),
     (Invalid, USAGE),
     (BudgetExhausted, USAGE),
     (EngineError, ENGINE),

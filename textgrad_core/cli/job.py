@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from argparse import Namespace
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from textgrad_core.budget import Budget
-from textgrad_core.domain import Domain
+from textgrad_core.cli.options import make_arguments
+from textgrad_core.domain import Domain, Plugin
 from textgrad_core.engine import get_engine
 from textgrad_core.engine.protocol import Engine
 from textgrad_core.errors import JournalError, UsageError
@@ -56,10 +58,10 @@ class Job:
                 raise UsageError(
                     f"--base-url {self.base_url!r} is no address: give http://HOST[:PORT]/v1"
                 )
-            if address.username or address.password:
+            if address.username or address.password or address.query or address.fragment:
                 raise UsageError(
-                    "--base-url holds a user or a password, which would be written to the run "
-                    "folder: put the key into the environment variable OPENAI_API_KEY"
+                    "--base-url holds a user, a password or a query, which would be written to "
+                    "the run folder: put the key into the environment variable OPENAI_API_KEY"
                 )
         if self.base_url is not None and self.engine is None:
             raise UsageError("--base-url needs --engine openai:MODEL")
@@ -94,6 +96,32 @@ class Job:
         words = [str(v) for v in self.make.values() if isinstance(v, str)]
         slug = re.sub(r"[^A-Za-z0-9]+", "-", "-".join([self.plugin, *words])).strip("-")
         return Path("runs") / f"{slug[:60]}-{digest(shaped)[:8]}"
+
+
+def job_of(plugin: Plugin, given: Namespace, command: str) -> Job:
+    """The job that the arguments of ``textgrad run`` describe."""
+    sampling = {"temperature": given.temperature, "max_tokens": given.max_tokens}
+    budget = Budget(evaluations=given.evaluations, calls=given.calls, seconds=given.seconds)
+    return Job(
+        plugin=plugin.name,
+        start=given.start,
+        make=make_arguments(plugin.make, given),
+        options=Options(
+            steps=given.steps,
+            proposals=given.proposals,
+            parents=given.parents,
+            finalists=given.finalists,
+            feedback=given.feedback,
+            seed=given.seed,
+            deadline_s=given.deadline,
+            budget=budget,
+            params={n: v for n, v in sampling.items() if v is not None},
+        ),
+        engine=given.engine,
+        base_url=given.base_url,
+        cache=not given.no_cache,
+        command=command,
+    )
 
 
 def save_job(job: Job, folder: Path) -> None:

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from typing import NoReturn
 
 from textgrad_core.cli.exits import EXPLAINED
 from textgrad_core.cli.options import add_make_options
 from textgrad_core.domain import Plugin
+from textgrad_core.errors import UsageError
 
 EPILOG = "exit codes:\n" + "\n".join(f"  {code:>3}  {text}" for code, text in EXPLAINED)
 
 
 def build_parser(plugin: Plugin | None = None) -> argparse.ArgumentParser:
     """The parser; with a plugin, ``run`` has that plugin's options too."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="textgrad",
         description="Optimisation by textual feedback for science. Research use only.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
     )
     parser.add_argument("--version", action="store_true", help="print the version and exit")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
@@ -41,15 +44,27 @@ def build_parser(plugin: Plugin | None = None) -> argparse.ArgumentParser:
 
 
 def plugin_of(arguments: Sequence[str]) -> str | None:
-    """The plugin named in ``run PLUGIN ...``, if there is one."""
-    if len(arguments) >= 2 and arguments[0] == "run" and not arguments[1].startswith("-"):
-        return arguments[1]
-    return None
+    """The plugin named in ``run PLUGIN ...``, if there is one.
+
+    Raises:
+        UsageError: If an option stands before it: which options there are, the plugin says.
+    """
+    if len(arguments) < 2 or arguments[0] != "run" or arguments[1] in ("-h", "--help"):
+        return None
+    if arguments[1].startswith("-"):
+        raise UsageError("name the plugin before its options: textgrad run PLUGIN [options]")
+    return arguments[1]
 
 
-def _add_run(
-    commands: argparse._SubParsersAction[argparse.ArgumentParser], plugin: Plugin | None
-) -> None:
+class Parser(argparse.ArgumentParser):
+    """A parser whose complaints are errors of the suite, so that they reach ``--json`` too."""
+
+    def error(self, message: str) -> NoReturn:
+        """Complain about the arguments."""
+        raise UsageError(f"{message}; see: {self.prog} --help")
+
+
+def _add_run(commands: argparse._SubParsersAction[Parser], plugin: Plugin | None) -> None:
     about = "improve a value with a plugin's instrument"
     run = commands.add_parser(
         "run",
@@ -59,6 +74,7 @@ def _add_run(
         if plugin is None
         else EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
     )
     run.add_argument("plugin", metavar="PLUGIN", help="see 'textgrad plugins'")
     if plugin is None:
@@ -91,7 +107,12 @@ def _add_run(
     limits = run.add_argument_group("limits")
     limits.add_argument("--evaluations", type=int, metavar="N", help="most evaluations")
     limits.add_argument("--calls", type=int, metavar="N", help="most model calls")
-    limits.add_argument("--seconds", type=float, metavar="X", help="most seconds for the search")
+    limits.add_argument(
+        "--seconds", type=float, metavar="X", help="start no round after so many seconds"
+    )
+    limits.add_argument(
+        "--deadline", type=float, metavar="X", help="give one evaluation up after so many seconds"
+    )
     model = run.add_argument_group("language model (without --engine none is used)")
     model.add_argument("--engine", metavar="openai:MODEL", help="let a model propose")
     model.add_argument("--base-url", metavar="URL", help="address of an OpenAI-compatible server")

@@ -10,7 +10,7 @@ from importlib import metadata
 
 from textgrad_core import __version__
 from textgrad_core.cli.exits import MISSING, OK
-from textgrad_core.domain import Check
+from textgrad_core.domain import Check, Plugin
 from textgrad_core.errors import PluginError, install_command
 from textgrad_core.registry import load_plugin, missing_modules, plugin_names
 
@@ -26,10 +26,13 @@ def show_plugins(*, as_json: bool) -> int:
             continue
         missing = missing_modules(plugin)
         problem = f"needs {', '.join(missing)}: {install_command(plugin.extra)}" if missing else ""
+        if not missing:
+            unmet = [c for c in _asked(plugin) if c.needed and not c.ok]
+            problem = "; ".join(f"{c.name}: {c.detail}; {c.remedy}" for c in unmet)
         rows.append(
             {
                 "name": name,
-                "ready": not missing,
+                "ready": not problem,
                 "summary": plugin.summary,
                 "problem": problem,
             }
@@ -66,10 +69,11 @@ def show_doctor(*, as_json: bool) -> int:
         print(json.dumps(record, ensure_ascii=False))
     else:
         for check in checks:
-            print(f"{'ok     ' if check.ok else 'MISSING'}  {check.name}: {check.detail}")
+            mark = "ok" if check.ok else "MISSING" if check.needed else "absent"
+            print(f"{mark:7}  {check.name}: {check.detail}")
             if not check.ok and check.remedy:
                 print(f"         -> {check.remedy}")
-    return OK if all(c.ok for c in checks) else MISSING
+    return OK if all(c.ok or not c.needed for c in checks) else MISSING
 
 
 def _plugin_checks(name: str) -> list[Check]:
@@ -84,13 +88,18 @@ def _plugin_checks(name: str) -> list[Check]:
         first = Check(name=f"plugin {name}", ok=False, detail=detail, remedy=remedy)
     else:
         first = Check(name=f"plugin {name}", ok=True, detail=plugin.summary)
+    return [first, *_asked(plugin)]
+
+
+def _asked(plugin: Plugin) -> list[Check]:
+    """What the plugin's own doctor says."""
     if plugin.doctor is None:
-        return [first]
+        return []
     try:
-        return [first, *plugin.doctor()]
+        return list(plugin.doctor())
     except Exception as error:  # noqa: BLE001 - border with plugins: one must not hide the others
         detail = f"its doctor failed: {type(error).__name__}: {error}"
-        return [first, Check(name=f"plugin {name}", ok=False, detail=detail)]
+        return [Check(name=f"plugin {plugin.name}", ok=False, detail=detail)]
 
 
 def _module(module: str, extra: str, purpose: str) -> Check:
@@ -100,5 +109,6 @@ def _module(module: str, extra: str, purpose: str) -> Check:
             ok=False,
             detail=f"not installed; needed for {purpose}",
             remedy=f"in your clone: {install_command(extra)}",
+            needed=False,
         )
     return Check(name=module, ok=True, detail=f"{metadata.version(module)}, for {purpose}")

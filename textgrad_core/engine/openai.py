@@ -5,6 +5,7 @@ The client is imported when the first request is made, not before.
 
 from __future__ import annotations
 
+import importlib.util
 import math
 import os
 from collections.abc import Mapping
@@ -148,6 +149,17 @@ class OpenAIEngine:
         client = self._clients.pop(asyncio.get_running_loop(), None)
         if client is not None:
             await client.close()
+
+    def ready(self) -> None:
+        """Check what can be checked without sending anything.
+
+        Raises:
+            EngineError: If there is no key, kind ``auth``.
+            MissingExtra: If the client is not installed.
+        """
+        self._key()
+        if importlib.util.find_spec("openai") is None:
+            raise MissingExtra("the openai engine", ("openai",), "openai")
 
     def _key(self) -> _Secret:
         given = self._given_key.reveal() if self._given_key else os.environ.get("OPENAI_API_KEY")

@@ -210,8 +210,8 @@ def write_atomically(path: Path, text: str) -> None:
     content = text.encode("utf-8", "backslashreplace")
     # The kernel applies the umask to a new file, as for any other.
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
-    handle = os.open(draft, flags, 0o666)
-    try:
+    try:  # from before the draft exists, so that an interrupt leaves none behind
+        handle = os.open(draft, flags, 0o666)
         with os.fdopen(handle, "wb") as file:
             file.write(content)
             file.flush()

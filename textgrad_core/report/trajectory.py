@@ -12,8 +12,9 @@ from textgrad_core.report.text import headline, number
 from textgrad_core.search.result import Result, Trial
 
 _KINDS: dict[str, MarkKind] = {
-    "accepted": "accepted",
-    "worse": "worse",
+    "kept": "accepted",
+    "not kept": "worse",
+    "measured": "accepted",
     "rejected": "rejected",
     "unmeasured": "unmeasured",
 }

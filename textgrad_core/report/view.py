@@ -185,7 +185,7 @@ def lineage(result: Result) -> tuple[Trial, ...]:
     """
     by_value: dict[str, Trial] = {}
     for trial in result.trials:
-        if trial.canonical not in by_value or trial.status == "accepted":
+        if trial.canonical not in by_value or trial.accepted:
             by_value[trial.canonical] = trial
     chain: list[Trial] = []
     seen: set[str] = set()

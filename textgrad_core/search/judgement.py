@@ -6,12 +6,34 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from textgrad_core.domain import Domain, Reference
+from textgrad_core.errors import UsageError
 from textgrad_core.loss import check
 from textgrad_core.run import Run
 from textgrad_core.search.entrant import Entrant, leader, rank, refused_trial
 from textgrad_core.search.options import Options
 from textgrad_core.search.result import Trial
 from textgrad_core.search.sources import all_of
+
+
+def evaluations_for_report(domain: Domain[Any], options: Options, references: int) -> int:
+    """How many evaluations the end of a search takes: start, finalists, references."""
+    finalists = options.finalists if domain.report_may_choose else 1
+    return 1 + finalists + references
+
+
+def check_budget(domain: Domain[Any], options: Options, references: int) -> None:
+    """Refuse a budget that cannot hold a run.
+
+    Raises:
+        UsageError: If it does not allow the report and one proposal besides the start.
+    """
+    limit, needed = options.budget.evaluations, evaluations_for_report(domain, options, references)
+    if limit is not None and limit < needed + 2:
+        raise UsageError(
+            f"a budget of {limit} evaluations is too small: the report takes {needed} "
+            f"(start, finalists, {references} references), so give at least {needed + 2}, "
+            "or ask for fewer finalists"
+        )
 
 
 class Judgement:
@@ -39,13 +61,14 @@ class Judgement:
     ) -> None:
         """Keep them."""
         self._run, self._domain, self._evaluate = run, domain, evaluate
+        self._options = options
         self._finalists = options.finalists if domain.report_may_choose else 1
         self._references = tuple(references)
 
     @property
     def evaluations(self) -> int:
         """How many evaluations the report takes."""
-        return 1 + self._finalists + len(self._references)
+        return evaluations_for_report(self._domain, self._options, len(self._references))
 
     async def report(self, trials: Sequence[Trial]) -> tuple[tuple[Trial, ...], tuple[Trial, ...]]:
         """Start and finalists, then references, measured at the report tier."""

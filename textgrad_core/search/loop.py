@@ -15,7 +15,7 @@ from textgrad_core.domain import (
     Reference,
     explain_scores,
 )
-from textgrad_core.errors import InstrumentError, Invalid, UsageError
+from textgrad_core.errors import InstrumentError, Invalid
 from textgrad_core.journal import EndOfRecord
 from textgrad_core.jsondata import JSON
 from textgrad_core.loss import check, targets_met
@@ -53,7 +53,7 @@ class Search:
         references: Sequence[Reference],
         archive: Archive | None = None,
     ) -> None:
-        """Start with nothing tried; refuse a budget that cannot hold a run."""
+        """Start with nothing tried."""
         self._run, self._domain, self._source = run, domain, source
         self._options = options
         self._archive: Archive = archive or Beam(options.parents)
@@ -62,13 +62,6 @@ class Search:
         self._outcomes: dict[str, Outcome] = {}
         self._seen: set[str] = set()
         self._barren = 0
-        limit, needed = options.budget.evaluations, self._judgement.evaluations
-        if limit is not None and limit < needed + 2:
-            raise UsageError(
-                f"a budget of {limit} evaluations is too small: the report takes {needed} "
-                f"(start, finalists, {len(references)} references), so give at least "
-                f"{needed + 2}, or ask for fewer finalists"
-            )
 
     async def finish(self, canonical: str) -> Result:
         """Run to the end and report."""

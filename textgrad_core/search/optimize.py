@@ -18,6 +18,7 @@ from textgrad_core.journal import Listener, Mode
 from textgrad_core.jsondata import JSON
 from textgrad_core.loss import FeedbackMode
 from textgrad_core.run import Run
+from textgrad_core.search.judgement import check_budget
 from textgrad_core.search.loop import Search
 from textgrad_core.search.options import Options
 from textgrad_core.search.result import Result
@@ -95,6 +96,7 @@ async def _optimize(start: Any, domain: Domain[Any], how: Keywords) -> Result:
     source = _source(domain, how.get("engine"), how.get("proposer"), options)
     named = how.get("references")
     references = tuple(domain.references() if named is None else named)
+    check_budget(domain, options, len(references))
     recorded: dict[str, JSON] = {
         "domain": domain.name,
         "start": canonical,

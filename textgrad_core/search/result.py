@@ -23,7 +23,7 @@ class Trial:
         outcome: What the instrument, or the check before it, said.
         scalar: The number to minimise; None if there is no score.
         tier: Tier of the outcome.
-        accepted: Whether it became a parent.
+        accepted: Whether it was kept as a parent for later rounds.
         feedback: What was said about it to whoever proposes next.
         rationale: Why it was proposed.
         parent: Canonical form of the candidate it came from.
@@ -65,14 +65,16 @@ class Trial:
 
     @property
     def status(self) -> str:
-        """One word: accepted, worse, rejected or unmeasured."""
+        """In words: kept, not kept, measured (at the report tier), rejected or unmeasured."""
         match self.outcome:
             case Rejected():
                 return "rejected"
             case Unmeasured():
                 return "unmeasured"
             case Evaluated():
-                return "accepted" if self.accepted else "worse"
+                if self.tier == "report":
+                    return "measured"
+                return "kept" if self.accepted else "not kept"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

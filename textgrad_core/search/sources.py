@@ -165,7 +165,7 @@ class Model:
         site = f"step {asked.step}/proposal {index + 1}"
         try:
             answer = await ask_value(
-                run, self._engine, request, site, self._accept, keep_failure=True
+                run, self._engine, request, site, self._accept, keep_failure=True, lenient=True
             )
         except UnusableAnswer as error:
             return Failed(reason=str(error), parent=parent.canonical, text=error.value)

@@ -19,7 +19,7 @@ from textgrad_core.errors import UsageError
 from textgrad_core.jsondata import JSON
 from textgrad_core.outcome import Artefact, Evaluated, Outcome, Rejected, Unmeasured
 from textgrad_core.search.result import Result
-from textgrad_molecules.docking import DockResult, receptor_names
+from textgrad_molecules.docking import DockResult, dockstring_receptor
 from textgrad_molecules.druglikeness import druglikeness, synthetic_accessibility
 from textgrad_molecules.explain import explain
 from textgrad_molecules.filters import ProposalFilter
@@ -37,6 +37,7 @@ LICENCES = (
     "RDKit comes under the BSD licence.",
     "Open Babel comes under the GPL, version 2.",
 )
+DEADLINE_S = 3600.0  # of one docking; the largest molecules accepted take minutes
 FLEXIBLE_ROTORS = 8  # from here on a short search agrees on false minima
 MAX_EXHAUSTIVENESS = 256
 MAX_WORKERS = 1024
@@ -86,11 +87,9 @@ class Molecules(Domain[str]):
 
     def __post_init__(self) -> None:
         """Check the settings at once and derive what follows from them."""
-        known = receptor_names()
-        if self.target not in known:
-            raise UsageError(f"unknown target {self.target!r}; known: {', '.join(known)}")
+        object.__setattr__(self, "target", dockstring_receptor(self.target).name)
         _check_bounds("screen_exhaustiveness", self.screen_exhaustiveness, 1, MAX_EXHAUSTIVENESS)
-        _check_bounds("report_exhaustiveness", self.report_exhaustiveness, 1, MAX_EXHAUSTIVENESS)
+        _check_bounds("exhaustiveness", self.report_exhaustiveness, 1, MAX_EXHAUSTIVENESS)
         _check_bounds("max_heavy_atoms", self.max_heavy_atoms, *_HEAVY_ATOM_BOUNDS)
         if self.workers is not None:
             _check_bounds("workers", self.workers, 1, MAX_WORKERS)
@@ -129,7 +128,7 @@ class Molecules(Domain[str]):
             molecule = Chem.MolFromSmiles(value)
             effort = self.exhaustiveness(molecule, context)
         docked = self._docker.get().dock(
-            value, exhaustiveness=effort, deadline_s=context.deadline_s
+            value, exhaustiveness=effort, deadline_s=context.deadline_s or DEADLINE_S
         )
         if isinstance(docked, Rejected | Unmeasured):
             return docked

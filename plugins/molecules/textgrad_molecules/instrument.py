@@ -8,9 +8,15 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from textgrad_molecules.docking import Docker
 
+_guard = threading.Lock()
+_dockers: dict[tuple[str, int | None], Docker] = {}
+
 
 class LazyDocker:
-    """Starts one `Docker` when somebody first asks for it, whichever thread that is.
+    """The one `Docker` per target and number of workers that a process has.
+
+    Domains of the same settings share it, so a domain that is sent to a worker process again and
+    again starts its docking server there once.
 
     Args:
         target: Name of a DOCKSTRING receptor.
@@ -18,23 +24,21 @@ class LazyDocker:
     """
 
     def __init__(self, target: str, workers: int | None) -> None:
-        self._target, self._workers = target, workers
-        self._lock = threading.Lock()
-        self._docker: Docker | None = None
+        self._key = (target, workers)
 
     def get(self) -> Docker:
-        """The docking engine, started now if it was not."""
+        """The docking engine, made now if there is none; its server starts at the first dock."""
         from textgrad_molecules.docking import Docker, dockstring_receptor
 
-        with self._lock:
-            if self._docker is None:
-                receptor = dockstring_receptor(self._target)
-                self._docker = Docker(receptor, workers=self._workers)
-            return self._docker
+        target, workers = self._key
+        with _guard:
+            if self._key not in _dockers:
+                _dockers[self._key] = Docker(dockstring_receptor(target), workers=workers)
+            return _dockers[self._key]
 
     def close(self) -> None:
-        """Stop the engine if it was started; `get` starts a new one."""
-        with self._lock:
-            docker, self._docker = self._docker, None
+        """Stop the engine if there is one; `get` makes a new one."""
+        with _guard:
+            docker = _dockers.pop(self._key, None)
         if docker is not None:
             docker.close()

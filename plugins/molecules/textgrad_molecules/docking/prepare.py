@@ -9,10 +9,11 @@ Source: García-Ortegón et al., J. Chem. Inf. Model. 2022, 62, 3486, and its pa
 from __future__ import annotations
 
 import re
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from textgrad_core.errors import Invalid
+from textgrad_core.errors import InstrumentError, Invalid
 
 if TYPE_CHECKING:
     from rdkit.Chem import Mol
@@ -211,10 +212,14 @@ def _embed(protonated: Mol, seed: int) -> Mol:
         setattr(settings, name, value)
     settings.randomSeed = seed  # type: ignore[assignment]  # stubs give every field this type
     settings.maxIterations = 10 * mol.GetNumAtoms()  # type: ignore[assignment]  # likewise
+    began = time.monotonic()
     try:
         found = rdDistGeom.EmbedMolecule(mol, settings)
     except (ValueError, RuntimeError) as error:
         raise Invalid(f"no 3D structure: {_first_line(error)}", _SHAPE_HINT) from error
+    if found != 0 and time.monotonic() - began >= EMBEDDING_LIMIT_S:
+        # a slow machine is no property of the molecule
+        raise InstrumentError(f"embedding took over {EMBEDDING_LIMIT_S} s and was given up")
     if found != 0:
         raise Invalid(
             "no 3D structure was found that satisfies its rings and stereocentres", _SHAPE_HINT
