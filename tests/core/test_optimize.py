@@ -370,7 +370,7 @@ def test_start_and_best_are_of_one_tier_and_a_judgement_chooses_nothing() -> Non
 def test_a_proposer_that_makes_too_many_gets_no_more_than_it_was_asked_for() -> None:
     class Eager(Fixed):
         def propose(self, request: tg.ProposalRequest) -> Sequence[tg.Proposal]:
-            return [tg.Proposal(answer=a) for a in self.answers]
+            return [tg.Proposal(answer=a) for a in self.answers[: 9 * request.count]]
 
     answers = ("C" * 14, "G" * 14, "T" * 14)
     result = search(
