@@ -174,9 +174,7 @@ class Variable:
     def __await__(self) -> Generator[Any, None, Any]:
         """Wait for the value without blocking the running loop."""
         if self._future is not None and not self._future.done():
-            import asyncio
-
-            return asyncio.wrap_future(self._future).__await__()
+            return runtime.settled(self._future).__await__()
         return _ready(self).__await__()
 
     @property
