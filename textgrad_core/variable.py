@@ -13,11 +13,12 @@ from textgrad_core import runtime
 from textgrad_core.errors import InstrumentError, UsageError
 from textgrad_core.jsondata import JSON
 from textgrad_core.outcome import Outcome
+from textgrad_core.schema import Schema, typed
 
 if TYPE_CHECKING:
     from textgrad_core.autograd.function import Node
     from textgrad_core.domain import Domain
-    from textgrad_core.engine.protocol import Engine
+    from textgrad_core.engine import EngineLike
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +31,8 @@ class Gradient:
         context: The conversation the variable took part in; shared, never copied.
         score: The number behind it, if there is one.
         data: JSON data behind it: sensitivities, per-test results, components.
+        verbatim: Whether it must stay as it is, as a violation or a rejection must: it is never
+            summarised away.
     """
 
     text: str
@@ -37,6 +40,7 @@ class Gradient:
     context: str = ""
     score: float | None = None
     data: Mapping[str, JSON] | None = field(default=None, hash=False)
+    verbatim: bool = False
 
 
 class NoFeedback(Enum):
@@ -99,6 +103,7 @@ class Variable:
         role_description: What the value is for. Prompts are built around it.
         requires_grad: Whether feedback should reach it.
         domain: The domain the value belongs to; new values are then parsed and checked by it.
+        schema: The JSON schema a typed value obeys; new values are then JSON that obeys it too.
     """
 
     __slots__ = (
@@ -112,6 +117,7 @@ class Variable:
         "passes",
         "requires_grad",
         "role_description",
+        "schema",
         "staged",
     )
 
@@ -122,6 +128,7 @@ class Variable:
         role_description: str,
         requires_grad: bool = True,
         domain: Domain[Any] | None = None,
+        schema: Schema | Mapping[str, JSON] | None = None,
     ) -> None:
         """Hold a value; nothing else happens."""
         if not isinstance(role_description, str) or not role_description.strip():
@@ -132,6 +139,7 @@ class Variable:
         self.role_description = role_description
         self.requires_grad = requires_grad
         self.domain = domain
+        self.schema = typed(value, schema) if schema is not None else None
         self.node: Node | None = None
         self.memo: dict[str, Any] = {}  # what the operation keeps for its feedback
         self.staged: dict[object, Gradient | NoFeedback] = {}  # answers of a failed backward
@@ -215,7 +223,7 @@ class Variable:
 
     def backward(
         self,
-        engine: Engine | None = None,
+        engine: EngineLike | None = None,
         gradient: Gradient | str | None = None,
     ) -> None:
         """Send feedback from here to everything this value was made from.
@@ -233,13 +241,15 @@ class Variable:
         runtime.run(self.abackward(engine, gradient))
 
     async def abackward(
-        self, engine: Engine | None = None, gradient: Gradient | str | None = None
+        self, engine: EngineLike | None = None, gradient: Gradient | str | None = None
     ) -> None:
         """The same as `backward`, for async code."""
         from textgrad_core.autograd.backward import backpropagate
+        from textgrad_core.engine import get_engine
 
         seed = Gradient(text=gradient) if isinstance(gradient, str) else gradient
-        await runtime.hand_over(backpropagate(self, seed, engine))
+        chosen = None if engine is None else get_engine(engine)
+        await runtime.hand_over(backpropagate(self, seed, chosen))
 
     def __add__(self, other: Variable | str) -> Variable:
         """Concatenate two texts; feedback passes through unchanged."""

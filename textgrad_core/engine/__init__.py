@@ -2,24 +2,48 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
+from textgrad_core.engine.base import CachedEngine, EngineLM
 from textgrad_core.engine.protocol import Engine, Message, Reply, Request
 from textgrad_core.errors import UsageError
 
 if TYPE_CHECKING:
+    from textgrad_core.engine.cached import Cached as Cached
     from textgrad_core.engine.callable_engine import CallableEngine as CallableEngine
+    from textgrad_core.engine.limits import RateLimited as RateLimited
     from textgrad_core.engine.openai import OpenAIEngine as OpenAIEngine
+    from textgrad_core.engine.retrying import Retrying as Retrying
+    from textgrad_core.engine.retrying import RetryRule as RetryRule
     from textgrad_core.engine.scripted import ScriptedEngine as ScriptedEngine
 
-__all__ = ["Engine", "Message", "Reply", "Request", "get_engine", "is_engine"]
+__all__ = [
+    "CachedEngine",
+    "Engine",
+    "EngineLM",
+    "EngineLike",
+    "Message",
+    "Reply",
+    "Request",
+    "get_engine",
+    "is_engine",
+]
+
+EngineLike: TypeAlias = Engine | EngineLM | Callable[..., Any] | str
+"""What every argument named ``engine`` takes; `get_engine` makes an engine of it."""
 
 KNOWN_PREFIXES = ("openai",)
-_OPENAI_OPTIONS = ("api_key", "max_concurrency", "deadline_s", "max_retries", "max_answer_bytes")
+_OPENAI_OPTIONS = ("api_key", "max_concurrency", "deadline_s", "max_answer_bytes")
+_RETRY_OPTIONS = ("max_retries", "total_deadline_s")
 _LAZY = {
+    "Cached": "cached",
     "CallableEngine": "callable_engine",
     "OpenAIEngine": "openai",
+    "RateLimited": "limits",
+    "RetryRule": "retrying",
+    "Retrying": "retrying",
     "ScriptedEngine": "scripted",
 }
 
@@ -27,14 +51,17 @@ _LAZY = {
 def get_engine(spec: object, base_url: str | None = None, **params: object) -> Engine:
     """The engine a short description means.
 
+    A model given by name comes as ``Retrying(OpenAIEngine(...))``. The wrappers compose by hand,
+    too: ``Cached(Retrying(RateLimited(OpenAIEngine(...), requests_per_minute=60)), store)``.
+
     Args:
         spec: ``"openai:MODEL"`` or a model name alone; or a user's function or object (see
             `CallableEngine`); or an engine, which is returned as it is.
         base_url: Address of the server, for a model given by name.
         **params: For a model given by name: options of `OpenAIEngine` (``api_key``,
-            ``max_concurrency``, ``deadline_s``, ``max_retries``, ``max_answer_bytes``,
-            ``params``); every other name is a sampling parameter that is sent as it is, such as
-            ``temperature=0``.
+            ``max_concurrency``, ``deadline_s``, ``max_answer_bytes``, ``params``) and of
+            `Retrying` (``max_retries``, ``total_deadline_s``); every other name is a sampling
+            parameter that is sent as it is, such as ``temperature=0``.
 
     Raises:
         UsageError: If the description means no engine.
@@ -72,19 +99,28 @@ def _named(spec: str, base_url: str | None, params: dict[str, object]) -> Engine
             f"engine {spec!r} starts with {prefix!r}; known are: {known}. If the model's own name "
             f"holds a colon, write 'openai:{spec}' with the base_url of its server"
         )
+    if params.pop("cache", False):
+        raise UsageError(
+            "cache is no option of an engine: what a Run with a folder has asked is remembered "
+            "there; leave cache out"
+        )
     from textgrad_core.engine.openai import OpenAIEngine
+    from textgrad_core.engine.retrying import RETRIES, TOTAL_DEADLINE_S, Retrying, RetryRule
 
     options: dict[str, Any] = {name: params[name] for name in _OPENAI_OPTIONS if name in params}
     sampling: dict[str, Any] = {
-        k: v for k, v in params.items() if k not in options and k != "params"
+        k: v for k, v in params.items() if k not in {*options, *_RETRY_OPTIONS, "params"}
     }
     given: Any = params.get("params") or {}
-    return OpenAIEngine(
+    engine = OpenAIEngine(
         rest if colon else spec,
         base_url,
         params={**given, **sampling},
         **options,
     )
+    retries: Any = params.get("max_retries", RETRIES)
+    deadline: Any = params.get("total_deadline_s", TOTAL_DEADLINE_S)
+    return Retrying(engine, RetryRule(retries=retries), total_deadline_s=deadline)
 
 
 def __getattr__(name: str) -> object:

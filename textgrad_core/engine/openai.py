@@ -1,19 +1,32 @@
 """Any server that speaks OpenAI's chat completions, through the official client.
 
-The client is imported when the first request is made, not before.
+The client is imported when the first request is made, not before. Its own retries are off: one
+ask sends one request, and `Retrying` around the engine is the only layer that repeats.
 """
 
 from __future__ import annotations
 
+import logging
 import math
 import os
+import time
 from collections.abc import Mapping
+from importlib import import_module
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 from weakref import WeakKeyDictionary
 
-from textgrad_core.engine.protocol import Reply, Request
-from textgrad_core.engine.replies import failure_from_status, normalise, storable
+from textgrad_core.engine.base import EngineLM
+from textgrad_core.engine.protocol import Message, Reply, Request
+from textgrad_core.engine.replies import (
+    failure_from_status,
+    headroom,
+    normalise,
+    storable,
+    wait_asked_s,
+)
+from textgrad_core.engine.tokens import looks_truncated, prompt_chars
 from textgrad_core.errors import EngineError, MissingExtra, UsageError
 from textgrad_core.jsondata import JSON
 
@@ -24,6 +37,7 @@ if TYPE_CHECKING:
 
     from textgrad_core.engine.transport import Trace
 
+log = logging.getLogger("textgrad_core")
 DEFAULT_BASE_URL = "https://api.openai.com/v1"
 DUMMY_KEY = "no-key"
 CONNECT_TIMEOUT_S = 10.0
@@ -46,7 +60,7 @@ class _Secret:
         return "<key>"
 
 
-class OpenAIEngine:
+class OpenAIEngine(EngineLM):
     """A model behind a chat-completions server.
 
     Args:
@@ -55,8 +69,7 @@ class OpenAIEngine:
             OpenAI's own.
         api_key: Key; else OPENAI_API_KEY. A server given by address may need none.
         max_concurrency: Requests that may be under way at once; the caller keeps to it.
-        deadline_s: Seconds one ask may take in all, retries included.
-        max_retries: Times the client repeats a request after a passing failure.
+        deadline_s: Seconds until the whole answer of one request must be there.
         params: Sampling parameters sent with every request; a request's own go before them.
         max_answer_bytes: Largest answer that is read.
 
@@ -71,7 +84,6 @@ class OpenAIEngine:
         api_key: str | None = None,
         max_concurrency: int = 8,
         deadline_s: float = 120.0,
-        max_retries: int = 2,
         params: Mapping[str, JSON] | None = None,
         *,
         max_answer_bytes: int = 16 << 20,
@@ -80,7 +92,6 @@ class OpenAIEngine:
             raise UsageError("model is empty: name one, such as 'gpt-5' or 'llama3:8b'")
         for what, number, low in (
             ("max_concurrency", max_concurrency, 1),
-            ("max_retries", max_retries, 0),
             ("max_answer_bytes", max_answer_bytes, 1),
         ):
             if number < low:
@@ -96,10 +107,10 @@ class OpenAIEngine:
         self.name = f"openai:{model}@{self.host}"
         self.max_concurrency = max_concurrency
         self.deadline_s = float(deadline_s)
-        self.max_retries = max_retries
         self.max_answer_bytes = max_answer_bytes
         self.params: Mapping[str, JSON] = dict(params or {})
         self._address = address
+        self._warned = False
         self._given_key = _Secret(api_key) if api_key else None
         self._clients: WeakKeyDictionary[AbstractEventLoop, AsyncOpenAI] = WeakKeyDictionary()
 
@@ -107,7 +118,7 @@ class OpenAIEngine:
         return f"OpenAIEngine({self.name!r})"
 
     async def ask(self, request: Request) -> Reply:
-        """Answer one request within the deadline.
+        """Send one request, and give its answer within the deadline.
 
         Raises:
             EngineError: With its kind; the text never holds the key.
@@ -125,7 +136,9 @@ class OpenAIEngine:
         try:
             async with asyncio.timeout(self.deadline_s):
                 raw = await client.chat.completions.with_raw_response.create(**self._call(request))
-            return normalise(raw.http_response.content)
+            reply = normalise(raw.http_response.content)
+            self._warn_if_truncated(request, reply)
+            return replace(reply, headroom=headroom(raw.http_response.headers))
         except TimeoutError:
             failure = self._overdue(trace)
         except EngineError as error:
@@ -136,6 +149,18 @@ class OpenAIEngine:
             TRACE.reset(token)
         # Raised outside the handler: the client's own errors carry the request with its key.
         raise _told(failure, key, trace)
+
+    def _warn_if_truncated(self, request: Request, reply: Reply) -> None:
+        chars = prompt_chars(request)
+        if not self._warned and looks_truncated(chars, reply.prompt_tokens):
+            self._warned = True
+            log.warning(
+                "%s was sent %d characters and counted %s tokens: it seems to cut long prompts "
+                "without saying so; give it a larger context (Ollama: num_ctx)",
+                self.name,
+                chars,
+                reply.prompt_tokens,
+            )
 
     async def aclose(self) -> None:
         """Close the connections that belong to the running event loop."""
@@ -194,7 +219,7 @@ class OpenAIEngine:
         return AsyncOpenAI(
             api_key=key.reveal(),
             base_url=address,
-            max_retries=self.max_retries,
+            max_retries=0,
             timeout=timeout,
             http_client=httpx2.AsyncClient(
                 transport=transport, timeout=timeout, follow_redirects=True
@@ -208,20 +233,11 @@ class OpenAIEngine:
             raise EngineError(mistake, kind="request", attempts=0)
         return {
             "model": self.model,
-            "messages": [
-                {"role": m.role, "content": storable(m.content)} for m in request.messages
-            ],
+            "messages": [{"role": m.role, "content": _content(m)} for m in request.messages],
             "extra_body": {**self.params, **request.params},
         }
 
     def _overdue(self, trace: Trace) -> EngineError:
-        if trace.status == 429:
-            return EngineError(
-                f"{self.host} still limits the rate after {self.deadline_s:g} s: lower "
-                "max_concurrency or raise deadline_s",
-                kind="rate",
-                retryable=True,
-            )
         seen = f" (its last status was {trace.status})" if trace.status else ""
         return EngineError(
             f"{self.host} gave no full answer within {self.deadline_s:g} s{seen}: raise "
@@ -229,6 +245,18 @@ class OpenAIEngine:
             kind="timeout",
             retryable=True,
         )
+
+
+def _content(message: Message) -> str | list[dict[str, JSON]]:
+    """Text as text; with images, parts as the server wants them."""
+    if not message.parts:
+        return storable(message.content)
+    return [
+        {"type": "text", "text": storable(part)}
+        if isinstance(part, str)
+        else {"type": "image_url", "image_url": {"url": part.address}}
+        for part in message.parts
+    ]
 
 
 def _understood(error: Exception, host: str) -> EngineError:
@@ -250,7 +278,8 @@ def _understood(error: Exception, host: str) -> EngineError:
             return failure_from_status(
                 error.status_code,
                 error.body if error.body is not None else error.response.text,
-                retry_after=error.response.headers.get("retry-after", ""),
+                retry_after_s=wait_asked_s(error.response.headers, time.time()),
+                may_retry=error.response.headers.get("x-should-retry") != "false",
             )
     return EngineError(
         f"the request to {host} failed: {type(error).__name__}: {error}", kind="request"
@@ -259,16 +288,10 @@ def _understood(error: Exception, host: str) -> EngineError:
 
 def _told(failure: EngineError, key: _Secret, trace: Trace) -> EngineError:
     """The same failure without the key, and with what happened on the wire."""
-    message = str(failure).removeprefix(f"{failure.kind}: ")
+    message = failure.message
     if key.reveal() != DUMMY_KEY and len(key.reveal()) >= SHORTEST_KEY_CHARS:
         message = message.replace(key.reveal(), "<key>")
-    return EngineError(
-        message,
-        kind=failure.kind,
-        retryable=failure.retryable,
-        attempts=trace.attempts,
-        request_id=trace.request_id,
-    )
+    return failure.but(message=message, attempts=trace.attempts, request_id=trace.request_id)
 
 
 def _mistaken_params(params: Mapping[str, JSON]) -> str:
@@ -294,3 +317,9 @@ def _host(address: str) -> str:
     if parts.username is not None or parts.password is not None:
         raise UsageError("base_url holds a user or password: pass the secret as api_key instead")
     return parts.hostname
+
+
+def __getattr__(name: str) -> Any:
+    if name == "ChatOpenAI":  # TextGrad's name, at TextGrad's place
+        return import_module("textgrad_core.engine.chat").ChatOpenAI
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
