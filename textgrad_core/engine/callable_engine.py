@@ -12,6 +12,8 @@ from textgrad_core.errors import EngineError, EngineFailure, UsageError
 if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor
 
+DEFAULT_CONCURRENCY = 32
+
 
 class CallableEngine(EngineLM):
     """Wraps ``f(prompt, system_prompt=None) -> str``, or an object with ``generate`` like it.
@@ -25,7 +27,9 @@ class CallableEngine(EngineLM):
             ``thread_safe = False`` it is never called twice at the same time.
         name: Stable name of the model behind it, part of every key; by default where the
             function is defined, and its ``model_string`` or ``model`` if it has one.
-        max_concurrency: Calls that may be under way at once.
+        max_concurrency: Calls that may be under way at once; by default what the target's own
+            attribute of that name says, or else 32: a batch waits for the slowest call, not for
+            a queue.
 
     Raises:
         UsageError: If the target cannot be called.
@@ -36,8 +40,11 @@ class CallableEngine(EngineLM):
         target: object,
         *,
         name: str | None = None,
-        max_concurrency: int = 8,
+        max_concurrency: int | None = None,
     ) -> None:
+        if max_concurrency is None:
+            own = getattr(target, "max_concurrency", None)
+            max_concurrency = own if isinstance(own, int) else DEFAULT_CONCURRENCY
         if max_concurrency < 1:
             raise UsageError(f"max_concurrency is {max_concurrency}: it must be 1 or more")
         call = own_method(target)
