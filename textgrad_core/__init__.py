@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from textgrad_core.domain import Proposer as Proposer
     from textgrad_core.domain import Reference as Reference
     from textgrad_core.domain import RunDefaults as RunDefaults
+    from textgrad_core.engine import EngineLM as EngineLM
     from textgrad_core.engine import get_engine as get_engine
     from textgrad_core.errors import Invalid as Invalid
     from textgrad_core.errors import TextgradError as TextgradError
@@ -32,9 +33,12 @@ if TYPE_CHECKING:
     from textgrad_core.jsondata import JSON as JSON
     from textgrad_core.loss import EvaluatorLoss as EvaluatorLoss
     from textgrad_core.loss import TextLoss as TextLoss
+    from textgrad_core.optimizer.base import StepReport as StepReport
     from textgrad_core.optimizer.tgd import TGD as TGD
-    from textgrad_core.optimizer.tgd import StepReport as StepReport
     from textgrad_core.optimizer.tgd import TextualGradientDescent as TextualGradientDescent
+    from textgrad_core.optimizer.tgd import (
+        TextualGradientDescentwithMomentum as TextualGradientDescentwithMomentum,
+    )
     from textgrad_core.outcome import Artefact as Artefact
     from textgrad_core.outcome import Evaluated as Evaluated
     from textgrad_core.outcome import Outcome as Outcome
@@ -45,6 +49,7 @@ if TYPE_CHECKING:
     from textgrad_core.registry import plugin_names as plugin_names
     from textgrad_core.run import Run as Run
     from textgrad_core.runtime import eager as eager
+    from textgrad_core.schema import Schema as Schema
     from textgrad_core.search.optimize import aoptimize as aoptimize
     from textgrad_core.search.optimize import optimize as optimize
     from textgrad_core.search.result import Result as Result
@@ -73,21 +78,33 @@ _HOMES = {
         "Reference",
         "RunDefaults",
     ),
-    "engine": ("get_engine",),
+    "engine": ("EngineLM", "get_engine"),
     "errors": ("Invalid", "TextgradError", "UsageError"),
     "jsondata": ("JSON",),
     "loss": ("EvaluatorLoss", "TextLoss"),
-    "optimizer.tgd": ("StepReport", "TGD", "TextualGradientDescent"),
+    "optimizer.base": ("StepReport",),
+    "optimizer.tgd": ("TGD", "TextualGradientDescent", "TextualGradientDescentwithMomentum"),
     "outcome": ("Artefact", "Evaluated", "Outcome", "Rejected", "Unmeasured"),
     "registry": ("load_domain", "load_plugin", "plugin_names"),
     "run": ("Run",),
     "runtime": ("eager",),
+    "schema": ("Schema",),
     "search.optimize": ("aoptimize", "optimize"),
     "search.result": ("Result", "Trial"),
     "variable": ("NO_FEEDBACK", "Gradient", "Variable"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
-_SUBMODULES = ("autograd", "engine", "errors", "loss", "optimizer", "report", "search", "testing")
+_SUBMODULES = (
+    "autograd",
+    "config",
+    "engine",
+    "errors",
+    "loss",
+    "optimizer",
+    "report",
+    "search",
+    "testing",
+)
 
 __all__ = [*sorted(_HOME_OF), "__version__"]
 

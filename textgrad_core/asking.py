@@ -6,10 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from textgrad_core.answering import AnswerForm, candidates
 from textgrad_core.engine.protocol import Engine, Message, Reply, Request
-from textgrad_core.errors import AnswerError, Invalid
+from textgrad_core.errors import AnswerError, EngineFailure, Invalid
 from textgrad_core.optimizer.assembly import AskedUpdate
-from textgrad_core.parsing import AnswerProblem, parse_answer, repair_request, tags
+from textgrad_core.parsing import AnswerProblem, repair_request
 from textgrad_core.prompting import render
 from textgrad_core.run import Run
 
@@ -17,6 +18,8 @@ V = TypeVar("V")
 
 
 RATIONALE_CHARS = 1_000
+ANSWER_FAULTS: frozenset[EngineFailure] = frozenset({"refused", "cut", "empty"})
+"""Failures of an engine that say: the model was reached and gave no answer to this request."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +38,7 @@ async def ask_value(
     Args:
         run: Where the calls are recorded and counted.
         engine: The model.
-        asked: What to ask, and the mark the answer carries.
+        asked: What to ask, and the form the answer has.
         site: Place in the program; a repair is recorded beside it.
         accept: Turns the text into a value, or raises `Invalid`.
 
@@ -45,25 +48,24 @@ async def ask_value(
     """
     reply = await run.ask(engine, asked.request, site)
     try:
-        return _understood(reply, asked.nonce, accept)
+        return _understood(reply, asked.form, accept)
     except AnswerProblem as problem:
         again = repair_request(
-            reply.text, problem, _form(asked.nonce), params=asked.request.params
+            reply.text, problem, asked.form.told("repair"), params=asked.request.params
         )
     except Invalid as problem:
         again = mend_request(asked, reply, problem)
     reply = await run.ask(engine, again, f"{site} repair")
     try:
-        return _understood(reply, asked.nonce, accept)
+        return _understood(reply, asked.form, accept)
     except (AnswerProblem, Invalid) as problem:
         raise AnswerError(f"unusable answer, also after one repair: {problem}") from problem
 
 
 def mend_request(asked: AskedUpdate, reply: Reply, problem: Invalid) -> Request:
     """What to ask when the form was right and the value was not."""
-    opening, closing = tags(asked.nonce)
     complaint = render(
-        "mend", reason=problem.reason, hint=problem.hint, open=opening, close=closing
+        "mend", reason=problem.reason, hint=problem.hint, form=asked.form.told("repair")
     )
     return Request(
         messages=(
@@ -77,13 +79,19 @@ def mend_request(asked: AskedUpdate, reply: Reply, problem: Invalid) -> Request:
     )
 
 
-def _understood(reply: Reply, nonce: str, accept: Callable[[str], V]) -> Answer[V]:
-    found = parse_answer(reply.text, nonce=nonce, finish_reason=reply.finish_reason)
-    before, mark, _ = reply.text.rpartition(tags(nonce)[0])
-    said = before.strip()[-RATIONALE_CHARS:] if mark else ""
-    return Answer(value=accept(found.value), rationale=said)
+def _understood(reply: Reply, form: AnswerForm, accept: Callable[[str], V]) -> Answer[V]:
+    """The first reading of an answer that is accepted; if none is, why the likeliest is not."""
+    first: Invalid | None = None
+    for text in candidates(reply, form):
+        try:
+            value = accept(text)
+        except Invalid as problem:
+            first = first or problem
+        else:
+            return Answer(value=value, rationale=_rationale(reply.text, form))
+    raise first or AnswerProblem("the answer holds no value")
 
 
-def _form(nonce: str) -> str:
-    opening, closing = tags(nonce)
-    return f"Write the complete value, and nothing else, between {opening} and {closing}."
+def _rationale(text: str, form: AnswerForm) -> str:
+    before, mark, _ = text.rpartition(form.marks[0])
+    return before.strip()[-RATIONALE_CHARS:] if mark else ""

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar, final
+from typing import Any, Protocol, final
 
 from textgrad_core.answer_forms import said
-from textgrad_core.asking import ask_value
+from textgrad_core.asking import ANSWER_FAULTS, ask_value
 from textgrad_core.domain import Domain, Proposal, ProposalRequest, Proposer
+from textgrad_core.effects import all_of
 from textgrad_core.engine.protocol import Engine
-from textgrad_core.errors import AnswerError, EngineError, Invalid
+from textgrad_core.errors import AnswerError, BudgetExhausted, EngineError, Invalid
 from textgrad_core.jsondata import JSON, digest, seed_from
 from textgrad_core.loss import check, critique_request
 from textgrad_core.optimizer.assembly import UpdateTask, update_request
@@ -20,9 +21,6 @@ from textgrad_core.search.memory import record_lines
 from textgrad_core.search.options import Options
 from textgrad_core.search.result import Trial
 from textgrad_core.variable import Gradient
-
-T = TypeVar("T")
-_ANSWER_FAULTS = {"refused", "cut", "empty"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,10 +144,10 @@ class Model:
         site = f"step {asked.step}/proposal {index + 1}"
         try:
             answer = await ask_value(run, self._engine, request, site, self._accept)
-        except AnswerError as error:
+        except (AnswerError, BudgetExhausted) as error:
             return Failed(reason=str(error))
         except EngineError as error:
-            if error.kind not in _ANSWER_FAULTS:
+            if error.kind not in ANSWER_FAULTS:
                 raise
             return Failed(reason=f"the model gave no answer: {error}")
         return Proposal(answer=answer.value, rationale=answer.rationale, parent=parent.canonical)
@@ -178,17 +176,6 @@ class Model:
         ]
         for parent, reply in zip(fresh, await all_of(asked), strict=True):
             self._critiques[parent.canonical] = said(reply.text)
-
-
-async def all_of(work: Iterable[Awaitable[T]]) -> list[T]:
-    """Every result, or the first error once all have ended: what is paid for is recorded."""
-    ended = await asyncio.gather(*work, return_exceptions=True)
-    results: list[T] = []
-    for result in ended:
-        if isinstance(result, BaseException):
-            raise result
-        results.append(result)
-    return results
 
 
 def _proposal(item: dict[str, JSON]) -> Proposal:
