@@ -46,6 +46,12 @@ class Gradient:
         """The text."""
         return self.text
 
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        from textgrad_core.report.notebook import gradient_html
+
+        return gradient_html(self)
+
 
 class NoFeedback(Enum):
     """The value that says: nothing to change here. Propagation stops at it."""

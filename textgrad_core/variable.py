@@ -310,6 +310,12 @@ class Variable:
         shown = "<under way>" if waiting else repr(self._value if self._future is None else "...")
         return f"Variable({shown}, {role})"
 
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        from textgrad_core.report.notebook import variable_html
+
+        return variable_html(self)
+
 
 async def _ready(variable: Variable) -> Any:
     return variable.value

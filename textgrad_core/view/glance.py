@@ -53,7 +53,9 @@ def glance(
     """What a variable is at this moment; never waits for it."""
     state: State = "there"
     future = variable._future
-    if future is None:
+    if variable._file is not None:
+        text = f"(image {variable._file.name})"
+    elif future is None:
         text = shown(variable._value)
     elif not future.done():
         state, text = "under way", ""
