@@ -35,8 +35,14 @@ EngineLike: TypeAlias = Engine | EngineLM | Callable[..., Any] | str
 """What every argument named ``engine`` takes; `get_engine` makes an engine of it."""
 
 KNOWN_PREFIXES = ("openai",)
-_OPENAI_OPTIONS = ("api_key", "max_concurrency", "deadline_s", "max_answer_bytes")
-_RETRY_OPTIONS = ("max_retries", "total_deadline_s")
+_OPENAI_OPTIONS = (
+    "api_key",
+    "max_concurrency",
+    "deadline_s",
+    "max_retries",
+    "total_deadline_s",
+    "max_answer_bytes",
+)
 _LAZY = {
     "Cached": "cached",
     "CallableEngine": "callable_engine",
@@ -51,17 +57,17 @@ _LAZY = {
 def get_engine(spec: object, base_url: str | None = None, **params: object) -> Engine:
     """The engine a short description means.
 
-    A model given by name comes as ``Retrying(OpenAIEngine(...))``. The wrappers compose by hand,
-    too: ``Cached(Retrying(RateLimited(OpenAIEngine(...), requests_per_minute=60)), store)``.
+    A model given by name repeats requests after passing failures. The wrappers compose by hand:
+    ``Cached(Retrying(RateLimited(get_engine("m", max_retries=0), requests_per_minute=9)), kept)``.
 
     Args:
         spec: ``"openai:MODEL"`` or a model name alone; or a user's function or object (see
             `CallableEngine`); or an engine, which is returned as it is.
         base_url: Address of the server, for a model given by name.
         **params: For a model given by name: options of `OpenAIEngine` (``api_key``,
-            ``max_concurrency``, ``deadline_s``, ``max_answer_bytes``, ``params``) and of
-            `Retrying` (``max_retries``, ``total_deadline_s``); every other name is a sampling
-            parameter that is sent as it is, such as ``temperature=0``.
+            ``max_concurrency``, ``deadline_s``, ``max_retries``, ``total_deadline_s``,
+            ``max_answer_bytes``, ``params``); every other name is a sampling parameter that is
+            sent as it is, such as ``temperature=0``.
 
     Raises:
         UsageError: If the description means no engine.
@@ -105,22 +111,18 @@ def _named(spec: str, base_url: str | None, params: dict[str, object]) -> Engine
             "there; leave cache out"
         )
     from textgrad_core.engine.openai import OpenAIEngine
-    from textgrad_core.engine.retrying import RETRIES, TOTAL_DEADLINE_S, Retrying, RetryRule
 
     options: dict[str, Any] = {name: params[name] for name in _OPENAI_OPTIONS if name in params}
     sampling: dict[str, Any] = {
-        k: v for k, v in params.items() if k not in {*options, *_RETRY_OPTIONS, "params"}
+        k: v for k, v in params.items() if k not in options and k != "params"
     }
     given: Any = params.get("params") or {}
-    engine = OpenAIEngine(
+    return OpenAIEngine(
         rest if colon else spec,
         base_url,
         params={**given, **sampling},
         **options,
     )
-    retries: Any = params.get("max_retries", RETRIES)
-    deadline: Any = params.get("total_deadline_s", TOTAL_DEADLINE_S)
-    return Retrying(engine, RetryRule(retries=retries), total_deadline_s=deadline)
 
 
 def __getattr__(name: str) -> object:

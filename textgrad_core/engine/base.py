@@ -34,12 +34,12 @@ class EngineLM:
     thread_safe: bool = True
 
     def generate(
-        self, prompt: str | Sequence[str], system_prompt: str | None = None, **params: Any
+        self, prompt: str | Sequence[str | bytes], system_prompt: str | None = None, **params: Any
     ) -> str:
         """The answer to a prompt.
 
         Args:
-            prompt: Text, or several that are joined by blank lines.
+            prompt: Text, or a list of texts and images; blank lines go between them.
             system_prompt: Goes before it.
             **params: Sampling parameters.
 
@@ -125,17 +125,17 @@ class CachedEngine:
 
 
 def _ask_and_wait(
-    engine: Engine, prompt: str | Sequence[str], system_prompt: str | None, params: dict[str, Any]
+    engine: Engine, prompt: str | Sequence[str | bytes], system_prompt: str | None, params: dict[str, Any]
 ) -> str:
     from textgrad_core import runtime
+    from textgrad_core.engine.messages import message
     from textgrad_core.engine.protocol import Message, Request
     from textgrad_core.run import current_run
 
     parts = [prompt] if isinstance(prompt, str) else list(prompt)
-    if not all(isinstance(part, str) for part in parts):
-        raise UsageError("generate() takes text: pass images to MultimodalLLMCall")
     system = () if system_prompt is None else (Message(role="system", content=system_prompt),)
-    user = Message(role="user", content="\n\n".join(parts))
+    between = [piece for part in parts for piece in ("\n\n", part)][1:]
+    user = message("user", between)
     run = current_run()
     asked = Request(messages=(*system, user), purpose="direct", params=params)
     return runtime.run(run.ask(engine, asked, run.site("direct call"))).text

@@ -1,7 +1,7 @@
 """Any server that speaks OpenAI's chat completions, through the official client.
 
-The client is imported when the first request is made, not before. Its own retries are off: one
-ask sends one request, and `Retrying` around the engine is the only layer that repeats.
+The client is imported when the first request is made, not before. Its own retries are off:
+`Retries` is the only layer that repeats, here or in `Retrying` around the engine.
 """
 
 from __future__ import annotations
@@ -11,21 +11,17 @@ import math
 import os
 import time
 from collections.abc import Mapping
-from importlib import import_module
 from dataclasses import replace
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 from weakref import WeakKeyDictionary
 
 from textgrad_core.engine.base import EngineLM
+from textgrad_core.engine.credentials import Secret, host_of, key_for
+from textgrad_core.engine.headers import headroom, wait_asked_s
 from textgrad_core.engine.protocol import Message, Reply, Request
-from textgrad_core.engine.replies import (
-    failure_from_status,
-    headroom,
-    normalise,
-    storable,
-    wait_asked_s,
-)
+from textgrad_core.engine.replies import failure_from_status, normalise, storable
+from textgrad_core.engine.retrying import RETRIES, TOTAL_DEADLINE_S, Retries, RetryRule
 from textgrad_core.engine.tokens import looks_truncated, prompt_chars
 from textgrad_core.errors import EngineError, MissingExtra, UsageError
 from textgrad_core.jsondata import JSON
@@ -39,25 +35,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("textgrad_core")
 DEFAULT_BASE_URL = "https://api.openai.com/v1"
-DUMMY_KEY = "no-key"
 CONNECT_TIMEOUT_S = 10.0
-SHORTEST_KEY_CHARS = 6  # a shorter one is no secret, and masking it would garble every message
 _OURS = ("model", "messages", "stream", "stream_options", "n")
-
-
-class _Secret:
-    """A key that no repr, log or traceback of locals shows."""
-
-    __slots__ = ("_text",)
-
-    def __init__(self, text: str) -> None:
-        self._text = text
-
-    def reveal(self) -> str:
-        return self._text
-
-    def __repr__(self) -> str:
-        return "<key>"
 
 
 class OpenAIEngine(EngineLM):
@@ -70,7 +49,10 @@ class OpenAIEngine(EngineLM):
         api_key: Key; else OPENAI_API_KEY. A server given by address may need none.
         max_concurrency: Requests that may be under way at once; the caller keeps to it.
         deadline_s: Seconds until the whole answer of one request must be there.
+        max_retries: Times a request is repeated after a passing failure, see `RetryRule`; 0 for
+            an engine inside `RateLimited`, with `Retrying` around both.
         params: Sampling parameters sent with every request; a request's own go before them.
+        total_deadline_s: Seconds one ask may take in all, retries and waits included.
         max_answer_bytes: Largest answer that is read.
 
     Raises:
@@ -84,14 +66,17 @@ class OpenAIEngine(EngineLM):
         api_key: str | None = None,
         max_concurrency: int = 8,
         deadline_s: float = 120.0,
+        max_retries: int = RETRIES,
         params: Mapping[str, JSON] | None = None,
         *,
+        total_deadline_s: float = TOTAL_DEADLINE_S,
         max_answer_bytes: int = 16 << 20,
     ) -> None:
         if not model.strip():
             raise UsageError("model is empty: name one, such as 'gpt-5' or 'llama3:8b'")
         for what, number, low in (
             ("max_concurrency", max_concurrency, 1),
+            ("max_retries", max_retries, 0),
             ("max_answer_bytes", max_answer_bytes, 1),
         ):
             if number < low:
@@ -103,30 +88,39 @@ class OpenAIEngine(EngineLM):
             raise UsageError(mistake)
         address = base_url or os.environ.get("OPENAI_BASE_URL") or ""
         self.model = model
-        self.host = _host(address)
+        self.host = host_of(address)
         self.name = f"openai:{model}@{self.host}"
         self.max_concurrency = max_concurrency
         self.deadline_s = float(deadline_s)
+        self.max_retries = max_retries
+        self.repeats = max_retries > 0
         self.max_answer_bytes = max_answer_bytes
+        self._retries = Retries(
+            self.name, RetryRule(retries=max_retries), total_deadline_s=total_deadline_s
+        )
         self.params: Mapping[str, JSON] = dict(params or {})
         self._address = address
         self._warned = False
-        self._given_key = _Secret(api_key) if api_key else None
+        self._given_key = Secret(api_key) if api_key else None
         self._clients: WeakKeyDictionary[AbstractEventLoop, AsyncOpenAI] = WeakKeyDictionary()
 
     def __repr__(self) -> str:
         return f"OpenAIEngine({self.name!r})"
 
     async def ask(self, request: Request) -> Reply:
-        """Send one request, and give its answer within the deadline.
+        """Answer one request, repeating it after passing failures.
 
         Raises:
             EngineError: With its kind; the text never holds the key.
             MissingExtra: If the client is not installed.
         """
+        return await self._retries.answer(self._send, request)
+
+    async def _send(self, request: Request) -> Reply:
+        """Send one request, and give its answer within the deadline."""
         import asyncio
 
-        key = self._key()
+        key = key_for(self.model, self._given_key, needed=not self._address)
         client = self._client(key)
         from textgrad_core.engine.transport import TRACE, Trace
 
@@ -148,7 +142,11 @@ class OpenAIEngine(EngineLM):
         finally:
             TRACE.reset(token)
         # Raised outside the handler: the client's own errors carry the request with its key.
-        raise _told(failure, key, trace)
+        raise failure.but(
+            message=key.masked_in(failure.message),
+            attempts=trace.attempts,
+            request_id=trace.request_id,
+        )
 
     def _warn_if_truncated(self, request: Request, reply: Reply) -> None:
         chars = prompt_chars(request)
@@ -170,27 +168,7 @@ class OpenAIEngine(EngineLM):
         if client is not None:
             await client.close()
 
-    def _key(self) -> _Secret:
-        given = self._given_key.reveal() if self._given_key else os.environ.get("OPENAI_API_KEY")
-        text = (given or "").strip()
-        if text and not (text.isascii() and text.isprintable()):
-            raise EngineError(
-                "the key holds a character that no HTTP header may hold: copy it again",
-                kind="auth",
-                attempts=0,
-            )
-        if text:
-            return _Secret(text)
-        if self._address:
-            return _Secret(DUMMY_KEY)
-        raise EngineError(
-            f"no key for {self.model!r}: set OPENAI_API_KEY, pass api_key, or pass base_url for "
-            "a server that needs none; nothing was sent",
-            kind="auth",
-            attempts=0,
-        )
-
-    def _client(self, key: _Secret) -> AsyncOpenAI:
+    def _client(self, key: Secret) -> AsyncOpenAI:
         """The client of the running loop: its connections cannot move to another."""
         import asyncio
 
@@ -200,7 +178,7 @@ class OpenAIEngine(EngineLM):
             client = self._clients[loop] = self._new_client(key)
         return client
 
-    def _new_client(self, key: _Secret) -> AsyncOpenAI:
+    def _new_client(self, key: Secret) -> AsyncOpenAI:
         try:
             import httpx2
             from openai import AsyncOpenAI
@@ -286,14 +264,6 @@ def _understood(error: Exception, host: str) -> EngineError:
     )
 
 
-def _told(failure: EngineError, key: _Secret, trace: Trace) -> EngineError:
-    """The same failure without the key, and with what happened on the wire."""
-    message = failure.message
-    if key.reveal() != DUMMY_KEY and len(key.reveal()) >= SHORTEST_KEY_CHARS:
-        message = message.replace(key.reveal(), "<key>")
-    return failure.but(message=message, attempts=trace.attempts, request_id=trace.request_id)
-
-
 def _mistaken_params(params: Mapping[str, JSON]) -> str:
     """Why these parameters cannot be sent; empty if they can."""
     mistaken = [name for name in _OURS if name in params]
@@ -303,20 +273,6 @@ def _mistaken_params(params: Mapping[str, JSON]) -> str:
         f"parameter {mistaken[0]!r} is set by the engine itself: leave it out "
         "(several samples are several requests)"
     )
-
-
-def _host(address: str) -> str:
-    if not address:
-        return "default"
-    parts = urlsplit(address)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise UsageError(
-            f"base_url has scheme {parts.scheme!r} and host {parts.hostname!r}: write it like "
-            "'http://127.0.0.1:8080/v1'"
-        )
-    if parts.username is not None or parts.password is not None:
-        raise UsageError("base_url holds a user or password: pass the secret as api_key instead")
-    return parts.hostname
 
 
 def __getattr__(name: str) -> Any:

@@ -8,7 +8,9 @@ from dataclasses import replace
 from typing import Any
 
 from textgrad_core.domain import Domain, EvaluationContext, Proposal, Reference
-from textgrad_core.errors import InstrumentError, Invalid, UsageError
+from textgrad_core.effects import all_of
+from textgrad_core.effects import all_of
+from textgrad_core.errors import BudgetExhausted, InstrumentError, Invalid, UsageError
 from textgrad_core.journal import EndOfRecord
 from textgrad_core.loss import check, targets_met
 from textgrad_core.outcome import Evaluated, Outcome, Rejected, Unmeasured
@@ -17,7 +19,7 @@ from textgrad_core.search.archive import Beam
 from textgrad_core.search.entrant import Entrant, made_trial, rank, refused_trial
 from textgrad_core.search.options import Options
 from textgrad_core.search.result import Result, Trial, Usage
-from textgrad_core.search.sources import Draft, Failed, Round, Source, all_of
+from textgrad_core.search.sources import Draft, Failed, Round, Source
 
 PATIENCE = 2  # rounds without any new candidate before the search gives up
 
@@ -127,7 +129,12 @@ class Search:
                 return f"the budget of {self._options.budget.calls} model calls is used up"
             if self._barren >= PATIENCE:
                 return f"no new candidate in {PATIENCE} rounds"
-            await self._round(step, room)
+            if self._run.meter.refusal is not None:
+                return f"the {self._run.meter.refusal}"
+            try:
+                await self._round(step, room)
+            except BudgetExhausted as limit:
+                return f"the {limit}"
         if targets_met(self._domain, self._leader().outcome):
             return "every target is reached"
         return f"all {self._options.steps} steps are done"
@@ -262,13 +269,15 @@ class Search:
         return leader
 
     def _usage(self) -> Usage:
-        run = self._run
+        run, spent = self._run, self._run.ledger.total
         return Usage(
-            evaluations=run.meter.used["evaluations"],
+            evaluations=int(run.meter.used["evaluations"]),
             evaluations_run=run.evaluations_run,
-            model_calls=run.meter.used["calls"],
+            model_calls=int(run.meter.used["calls"]),
             model_calls_made=run.model_calls_made,
-            prompt_tokens=run.prompt_tokens,
-            completion_tokens=run.completion_tokens,
+            prompt_tokens=spent.prompt_tokens,
+            completion_tokens=spent.completion_tokens,
+            failed_attempts=spent.failed_attempts,
+            cost=None if spent.cost is None else float(spent.cost),
             seconds=run.meter.seconds,
         )

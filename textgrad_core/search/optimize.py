@@ -17,6 +17,7 @@ from textgrad_core.errors import UsageError
 from textgrad_core.journal import Listener, Mode
 from textgrad_core.jsondata import JSON
 from textgrad_core.loss import FeedbackMode
+from textgrad_core.prices import PriceTable
 from textgrad_core.run import Run
 from textgrad_core.search.loop import Search
 from textgrad_core.search.options import Options
@@ -44,6 +45,7 @@ class Keywords(TypedDict, total=False):
     seed: int
     budget: Budget
     params: Mapping[str, JSON]
+    prices: PriceTable | Mapping[str, object] | Path | str | None
 
 
 def optimize(start: Any, domain: Domain[Any], **how: Unpack[Keywords]) -> Result:
@@ -66,6 +68,7 @@ def optimize(start: Any, domain: Domain[Any], **how: Unpack[Keywords]) -> Result
             user, a path keeps them in that file, ``"off"`` keeps none.
             executor: where evaluations run; threads by default.
             references: known answers to compare with; by default the domain's.
+            prices: what models cost, see `Run`; needed for ``Budget(cost=...)``.
             listeners: called with every journal entry.
             settings: more to record as the run's settings.
 
@@ -109,6 +112,7 @@ async def _optimize(start: Any, domain: Domain[Any], how: Keywords) -> Result:
         settings=recorded,
         mode=how.get("mode", "live"),
         budget=options.budget,
+        prices=how.get("prices"),
         cache=_cache(how.get("cache", "shared")),
         executor=how.get("executor"),
         listeners=how.get("listeners", ()),

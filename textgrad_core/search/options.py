@@ -55,10 +55,6 @@ class Options:
             "finalists": self.finalists,
             "feedback": self.feedback,
             "seed": self.seed,
-            "budget": {
-                "evaluations": self.budget.evaluations,
-                "calls": self.budget.calls,
-                "seconds": self.budget.seconds,
-            },
+            "budget": self.budget.to_json(),
             "params": dict(self.params),
         }
