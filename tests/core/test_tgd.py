@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -21,30 +20,7 @@ from textgrad_core.parsing import wrap
 from textgrad_core.run import Run
 from textgrad_core.variable import Gradient, Variable
 from toy_domain import ToyDomain
-
-
-def leaf(value: str = "old", role: str = "a value", *feedback: str) -> Variable:
-    variable = Variable(value, role_description=role)
-    for text in feedback or ("too old",):
-        variable.gradients.add(text)
-    return variable
-
-
-def nonce(request: Request) -> str:
-    """The mark the answer must carry, as the prompt asks for it."""
-    for message in reversed(request.messages):
-        _, found, rest = message.content.rpartition("<VALUE-")
-        if found:
-            return rest.partition(">")[0]
-    raise AssertionError("the prompt asks for no mark")
-
-
-def writing(value: str | Callable[[Request], str]) -> Recorder:
-    def answer(request: Request) -> str:
-        text = value if isinstance(value, str) else value(request)
-        return f"I did what was asked.\n{wrap(text, nonce(request))}"
-
-    return Recorder(answer)
+from writers import leaf, nonce, writing
 
 
 def test_feedback_becomes_a_new_value() -> None:
@@ -212,10 +188,11 @@ def test_the_value_is_shown_in_full_whatever_the_limit() -> None:
     for n in range(3000):
         variable.gradients.add(Gradient(text=f"{n}: {'b' * 200}", context=f"talk {n} {'c' * 900}"))
     TGD([variable], engine=engine, max_context_chars=5_000).step()
-    asked = last_words(engine.requests[0])
+    (request,) = engine.asked("proposal")
+    asked = last_words(request)
     assert value in asked
     assert len(asked) < len(value) + 5_000 + 1_000
-    assert "left out" in asked
+    assert "in short: " in asked
 
 
 def test_shared_conversations_are_told_once() -> None:
