@@ -79,7 +79,7 @@ def test_much_is_cut_with_a_mark() -> None:
 
 def test_feedback_shows_its_source_and_numbers() -> None:
     page = shown(Gradient(text="shrink", source="a loss", score=2.5, data={"wrong": [1]}))
-    for text in ("shrink", "on a loss", "score 2.500", "data: wrong"):
+    for text in ("shrink", "from a loss", "score 2.500", "data: wrong"):
         assert text in page.text
 
 

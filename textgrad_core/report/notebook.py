@@ -51,7 +51,7 @@ def variable_html(variable: Variable) -> str:
 
 def gradient_html(gradient: Gradient) -> str:
     """The text, where it comes from, and the number behind it."""
-    facts = [f"on {gradient.source}" if gradient.source else ""]
+    facts = [f"from {gradient.source}" if gradient.source else ""]
     if gradient.score is not None:
         facts.append(f"score {number(gradient.score, 3)}")
     if gradient.data:
@@ -83,7 +83,7 @@ def result_html(result: Result) -> str:
         _strong(result.domain) + _soft(facts),
         f"<p>{_safe(finding(result))}</p>",
         _table(heads, rows),
-        f'<img alt="course of the run" style="max-width:100%" src="{svg_address(picture)}">',
+        f'<img alt="course of the run" style="max-width:min(100%,45em)" src="{svg_address(picture)}">',
         _soft(f"proposed by {result.proposer}") if result.proposer else "",
     )
 
