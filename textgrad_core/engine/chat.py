@@ -19,6 +19,8 @@ class ChatOpenAI(OpenAIEngine):
     Args:
         model_string: Model name as the server knows it.
         system_prompt: Sent where a call brings none; by default nothing is.
+        is_multimodal: Kept for TextGrad's programs; images are sent to any model, and one that
+            takes none says so.
         base_url: Address of the server.
         **options: As for `OpenAIEngine`.
 
@@ -30,11 +32,12 @@ class ChatOpenAI(OpenAIEngine):
         self,
         model_string: str = DEFAULT_MODEL,
         system_prompt: str | None = None,
+        is_multimodal: bool = True,
         base_url: str | None = None,
         **options: Any,
     ) -> None:
         super().__init__(model_string, base_url, **options)
-        self.model_string = model_string
+        self.model_string, self.is_multimodal = model_string, is_multimodal
         self.system_prompt = system_prompt
         if system_prompt:  # it shapes every reply, so it is part of every key
             told = sha256(system_prompt.encode("utf-8", "surrogatepass")).hexdigest()[:8]
@@ -79,4 +82,4 @@ class ChatExternalClient(ChatOpenAI):
                 "your own function with get_engine(function)"
             )
         options.setdefault("api_key", getattr(client, "api_key", None))
-        super().__init__(model_string, system_prompt, str(address), **options)
+        super().__init__(model_string, system_prompt, base_url=str(address), **options)
