@@ -11,7 +11,6 @@ rollback journal is used: slower, and as safe.
 from __future__ import annotations
 
 import json
-import logging
 import os
 import sqlite3
 import sys
@@ -22,8 +21,8 @@ from pathlib import Path
 from textgrad_core.errors import JournalBusy
 from textgrad_core.filelock import FileLock
 from textgrad_core.jsondata import JSON, canonical_json
+from textgrad_core.logs import log
 
-log = logging.getLogger("textgrad_core")
 Connect = Callable[[Path], sqlite3.Connection]
 
 

@@ -7,16 +7,15 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import logging
 import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 from textgrad_core.errors import JournalBusy
+from textgrad_core.logs import log
 from textgrad_core.ownerfile import OwnerFile
 
-log = logging.getLogger("textgrad_core")
 _UNSUPPORTED = {errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS}
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
@@ -12,13 +11,13 @@ from textgrad_core.domain import Domain, EvaluationContext
 from textgrad_core.errors import UsageError
 from textgrad_core.instruments import measure_plainly
 from textgrad_core.jsondata import JSON
+from textgrad_core.logs import log
 from textgrad_core.outcome import Unmeasured, outcome_from_json, outcome_to_json
 from textgrad_core.singleflight import SingleFlight
 
 if TYPE_CHECKING:
     from textgrad_core.cache import Claim, EvaluationCache
 
-log = logging.getLogger("textgrad_core")
 FIRST_LOOK_S = 0.05
 LONGEST_LOOK_S = 1.0
 

@@ -5,7 +5,6 @@ The loop's thread starts at first use and is a daemon; after a fork the child st
 
 from __future__ import annotations
 
-import logging
 import os
 import threading
 from collections import deque
@@ -17,12 +16,12 @@ from contextvars import Context, ContextVar, copy_context
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from textgrad_core.errors import UsageError
+from textgrad_core.logs import log
 
 if TYPE_CHECKING:
     import asyncio
 
 T = TypeVar("T")
-log = logging.getLogger("textgrad_core")
 
 _guard = threading.Lock()
 _loops: dict[int, _Loop] = {}  # keyed by process: a fork inherits no thread

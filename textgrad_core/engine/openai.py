@@ -6,7 +6,6 @@ The client is imported when the first request is made, not before. Its own retri
 
 from __future__ import annotations
 
-import logging
 import math
 import os
 import time
@@ -25,6 +24,7 @@ from textgrad_core.engine.retrying import RETRIES, TOTAL_DEADLINE_S, Retries, Re
 from textgrad_core.engine.tokens import looks_truncated, prompt_chars
 from textgrad_core.errors import EngineError, MissingExtra, UsageError
 from textgrad_core.jsondata import JSON
+from textgrad_core.logs import log
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 
     from textgrad_core.engine.transport import Trace
 
-log = logging.getLogger("textgrad_core")
 DEFAULT_BASE_URL = "https://api.openai.com/v1"
 CONNECT_TIMEOUT_S = 10.0
 _OURS = ("model", "messages", "stream", "stream_options", "n")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -13,6 +12,7 @@ from textgrad_core.effects import all_of, outside
 from textgrad_core.engine import EngineLike, get_engine
 from textgrad_core.errors import UsageError
 from textgrad_core.jsondata import JSON
+from textgrad_core.logs import log
 from textgrad_core.optimizer.assembly import MAX_CONTEXT_CHARS
 from textgrad_core.optimizer.base import Optimizer, StepReport
 from textgrad_core.optimizer.bounds import MIN_PIECE_CHARS
@@ -22,8 +22,6 @@ from textgrad_core.optimizer.rules import Rule, as_rules, as_text
 from textgrad_core.optimizer.summarise import Summarise
 from textgrad_core.run import Run, current_run, scope
 from textgrad_core.variable import Variable
-
-log = logging.getLogger("textgrad_core")
 
 Choose = Callable[[Variable, tuple[Any, ...]], Any]
 """From a variable and its candidates to one of them, or None to keep the value; may be async."""

@@ -26,6 +26,7 @@ _TEXT = (
     "margin:6px 0;white-space:pre-wrap;overflow-wrap:anywhere;font-family:ui-monospace,monospace"
 )
 _CELL = "text-align:left;padding:3px 10px;vertical-align:top;overflow-wrap:anywhere"
+_PICTURE = "max-width:min(100%,45em)"
 _STATES = {"under way": "is being computed", "failed": "failed"}
 
 
@@ -83,7 +84,7 @@ def result_html(result: Result) -> str:
         _strong(result.domain) + _soft(facts),
         f"<p>{_safe(finding(result))}</p>",
         _table(heads, rows),
-        f'<img alt="course of the run" style="max-width:min(100%,45em)" src="{svg_address(picture)}">',
+        f'<img alt="course of the run" style="{_PICTURE}" src="{svg_address(picture)}">',
         _soft(f"proposed by {result.proposer}") if result.proposer else "",
     )
 
