@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, cast
 
 from textgrad_core.engine.base import CachedEngine, EngineLM
 from textgrad_core.engine.protocol import Engine, Message, Reply, Request
@@ -31,7 +31,17 @@ __all__ = [
     "is_engine",
 ]
 
-EngineLike: TypeAlias = Engine | EngineLM | Callable[..., Any] | str
+
+class Generates(Protocol):
+    """A user's object with a method ``generate(prompt, system_prompt=None) -> str``."""
+
+    @property
+    def generate(self) -> Callable[..., Any]:
+        """The method."""
+        ...
+
+
+EngineLike: TypeAlias = Engine | EngineLM | Generates | Callable[..., Any] | str
 """What every argument named ``engine`` takes; `get_engine` makes an engine of it."""
 
 KNOWN_PREFIXES = ("openai",)
