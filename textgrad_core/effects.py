@@ -7,6 +7,8 @@ from collections.abc import Awaitable, Callable, Iterable
 from inspect import isawaitable
 from typing import Any, TypeVar
 
+from textgrad_core.threads import in_thread
+
 T = TypeVar("T")
 
 
@@ -23,5 +25,5 @@ async def all_of(work: Iterable[Awaitable[T]]) -> list[T]:
 
 async def outside(function: Callable[..., Any], *arguments: Any) -> Any:
     """Call a function in a thread, where it may wait for values; await what it returns."""
-    made = await asyncio.to_thread(function, *arguments)
+    made = await in_thread(lambda: function(*arguments))
     return await made if isawaitable(made) else made

@@ -284,3 +284,16 @@ def test_a_rule_may_say_itself_what_is_wrong() -> None:
     TGD([variable], engine=engine, constraints=[no_zero]).step()
     assert variable.value == "1"
     assert "there is a 0 in it" in last_words(engine.requests[1])
+
+
+def test_data_is_shown_as_json_and_an_image_is_no_parameter() -> None:
+    engine = writing("new")
+    variable = Variable({"a": [1, None]}, role_description="data")
+    variable.gradients.add("change it")
+    TGD([variable], engine=engine).step()
+    assert '{"a": [1, null]}' in last_words(engine.requests[0])
+    picture = Variable(b"\x89PNG\r\n\x1a\n", role_description="the plot")
+    picture.gradients.add("brighter")
+    with pytest.raises(UsageError, match="'the plot' holds an image"):
+        TGD([picture], engine=engine).step()
+    assert len(engine.requests) == 1

@@ -10,6 +10,7 @@ from textgrad_core.errors import Invalid, UsageError
 from textgrad_core.jsondata import JSON
 from textgrad_core.loss import check
 from textgrad_core.schema import shown
+from textgrad_core.values import is_image, text_of
 from textgrad_core.variable import Variable
 
 Rule: TypeAlias = str | Constraint[Any] | Callable[[Any], bool]
@@ -75,5 +76,14 @@ def _holds(rule: Constraint[Any], value: JSON) -> bool:
 
 
 def as_text(parameter: Variable, value: Any) -> str:
-    """A variable's value as a prompt shows it."""
-    return str(value) if parameter.schema is None else shown(value)
+    """A variable's value as a prompt shows it.
+
+    Raises:
+        UsageError: If it is an image, which no model here can rewrite.
+    """
+    if is_image(value):
+        raise UsageError(
+            f"{parameter.role_description!r} holds an image, and only text can be rewritten: "
+            "leave it out of the parameters"
+        )
+    return text_of(value) if parameter.schema is None else shown(value)

@@ -11,8 +11,7 @@ from textgrad_core import runtime
 from textgrad_core.budget import Budget
 from textgrad_core.cache import EvaluationCache, default_cache_path
 from textgrad_core.domain import Domain, Proposer, Reference
-from textgrad_core.engine import get_engine
-from textgrad_core.engine.protocol import Engine
+from textgrad_core.engine import EngineLike, get_engine
 from textgrad_core.errors import UsageError
 from textgrad_core.journal import Listener, Mode
 from textgrad_core.jsondata import JSON
@@ -28,7 +27,7 @@ from textgrad_core.search.sources import BuiltIn, Model, Source
 class Keywords(TypedDict, total=False):
     """The keyword arguments of `optimize`; what each means stands there."""
 
-    engine: Engine | str | None
+    engine: EngineLike | None
     proposer: Proposer | None
     folder: Path | str | None
     mode: Mode
@@ -122,7 +121,7 @@ async def _optimize(start: Any, domain: Domain[Any], how: Keywords) -> Result:
 
 
 def _source(
-    domain: Domain[Any], engine: Engine | str | None, proposer: Proposer | None, options: Options
+    domain: Domain[Any], engine: EngineLike | None, proposer: Proposer | None, options: Options
 ) -> Source:
     if engine is not None:
         if proposer is not None:
