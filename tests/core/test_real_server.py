@@ -84,7 +84,8 @@ class Druglikeness(Domain[str]):
         from rdkit import Chem
         from rdkit.Chem import QED
 
-        return Evaluated(scores={"QED": float(QED.qed(Chem.MolFromSmiles(value)))})
+        measure: Callable[[Chem.Mol], float] = QED.qed
+        return Evaluated(scores={"QED": float(measure(Chem.MolFromSmiles(value)))})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -37,7 +37,6 @@ class LlamaServer:
     def __init__(self, model: Path, context: int = 16_384) -> None:
         self._model, self._context = model, context
         self._process: subprocess.Popen[str] | None = None
-        self._log = tempfile.TemporaryFile()  # a pipe that nobody reads would stop it
         self.port = 0
 
     @property
@@ -47,20 +46,18 @@ class LlamaServer:
 
     def start(self) -> None:
         """Serve: the first time on a free port, afterwards on the same one."""
-        process = subprocess.Popen(
-            [sys.executable, __file__, self._model, str(self.port), str(self._context)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._log,
-            text=True,
-        )
-        assert process.stdout is not None
-        line = process.stdout.readline()
-        if not line.startswith(READY):
-            process.communicate()
-            self._log.seek(0)
-            told = self._log.read().decode("utf-8", "replace")
-            raise RuntimeError(f"the server did not start: {line}{told[-2000:]}")
+        command = [sys.executable, __file__, str(self._model), str(self.port), str(self._context)]
+        with tempfile.TemporaryFile() as log:  # a pipe that nobody reads would stop the server
+            process = subprocess.Popen(
+                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True
+            )
+            assert process.stdout is not None
+            line = process.stdout.readline()
+            if not line.startswith(READY):
+                process.communicate()
+                log.seek(0)
+                told = log.read().decode("utf-8", "replace")
+                raise RuntimeError(f"the server did not start: {line}{told[-2000:]}")
         self._process = process
         self.port = int(line.rpartition(":")[2])
 
@@ -79,7 +76,7 @@ class LlamaServer:
     def counted(self, name: str) -> int:
         """A counter of the server's own, such as ``prompt_tokens_total``."""
         address = f"http://127.0.0.1:{self.port}/metrics"
-        with urllib.request.urlopen(address, timeout=30) as answer:  # noqa: S310 - loopback only
+        with urllib.request.urlopen(address, timeout=30) as answer:
             lines = answer.read().decode().splitlines()
         (value,) = (line.split()[1] for line in lines if line.startswith(f"llamacpp:{name} "))
         return int(float(value))
@@ -95,7 +92,6 @@ class LlamaServer:
         trace: TracebackType | None,
     ) -> None:
         self.kill()
-        self._log.close()
 
 
 def serve(model: str, port: int, context: int) -> None:
