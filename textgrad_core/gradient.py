@@ -117,8 +117,7 @@ class Gradients(MutableSet[Any]):
 
     def discard(self, gradient: object) -> None:
         """Forget every entry equal to this one."""
-        wanted = as_gradient(gradient)
-        self._by_edge = {edge: g for edge, g in self._by_edge.items() if g != wanted}
+        self._by_edge = {e: g for e, g in self._by_edge.items() if not _same(g, gradient)}
 
     def update(self, *others: Iterable[object]) -> None:
         """Add all of them."""
@@ -143,9 +142,9 @@ class Gradients(MutableSet[Any]):
         return len(self._by_edge)
 
     def __contains__(self, gradient: object) -> bool:
-        """Whether an equal one is there."""
+        """Whether an equal one is there; a variable is, if its text is."""
         try:
-            return as_gradient(gradient) in self._by_edge.values()
+            return any(_same(kept, gradient) for kept in self._by_edge.values())
         except UsageError:
             return False
 
@@ -164,6 +163,13 @@ class Gradients(MutableSet[Any]):
         if not edges:
             raise KeyError(f"no gradient {wanted[:60]!r}: add it before its context")
         self._by_edge[edges[-1]] = replace(self._by_edge[edges[-1]], context=context)
+
+
+def _same(kept: Gradient, other: object) -> bool:
+    """Whether feedback that is kept is what somebody means by another gradient, or by its text."""
+    if isinstance(other, Gradient):
+        return kept == other
+    return kept.text == as_gradient(other).text
 
 
 class GradientContexts(MutableMapping[Any, Any]):

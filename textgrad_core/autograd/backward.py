@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from textgrad_core.autograd.function import Feedback, FeedbackRequest, Node
@@ -144,10 +144,11 @@ class _Pass:
 
     def _settle(self, place: int, answers: asyncio.Queue[_Answer | _Averaged]) -> int:
         """All has been said about a variable: average what is to be, then pass it on."""
-        heard = self._heard(place)
-        if not any(len({r.gradient.text for r in same}) > 1 for same in grouped(heard)):
+        root = self._order[0].node
+        groups = grouped(self._heard(place))
+        if root is None or not any(len({r.gradient.text for r in same}) > 1 for same in groups):
             return self._open(place, answers)
-        self._start(self._average(place, heard, answers))
+        self._start(self._average(place, root), _Averaged(place), answers)
         return 1
 
     def _open(self, consumer: int, answers: asyncio.Queue[_Answer | _Averaged]) -> int:
@@ -166,9 +167,9 @@ class _Pass:
             if function.passes_through:
                 place = self._index[id(given)]
                 if consumer in self._base:
-                    marks = self._base.get(place, ()) + self._base[consumer] + own
+                    marks = self._base.get(place, ()) + (self._base[consumer] or own)
                     self._base[place] = tuple(sorted({*marks}))
-                handed = tuple(Received(r.gradient, (*r.marks, *own)) for r in heard)
+                handed = tuple(Received(r.gradient, r.marks or own) for r in heard)
                 answers.put_nowait(_Answer(consumer, argument, handed))
             elif consumer not in self._base and not heard:
                 answers.put_nowait(_Answer(consumer, argument))
@@ -183,13 +184,27 @@ class _Pass:
                     site=f"{output.node.site} feedback {argument}, {self._name}",
                     round=self._name,
                 )
-                self._start(self._ask(consumer, request, answers))
+                blank = _Answer(consumer, argument)
+                self._start(self._ask(consumer, request), blank, answers)
         return opened
 
-    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+    def _start(
+        self,
+        work: Coroutine[Any, Any, tuple[Received, ...]],
+        blank: _Answer | _Averaged,
+        answers: asyncio.Queue[_Answer | _Averaged],
+    ) -> None:
+        """Start what fills in a blank answer."""
         import asyncio
 
-        task = asyncio.ensure_future(work)
+        async def deliver() -> None:
+            try:
+                answer = replace(blank, received=await work)
+            except Exception as error:  # noqa: BLE001 - delivered to finish(), which raises it
+                answer = replace(blank, error=error)
+            answers.put_nowait(answer)
+
+        task = asyncio.ensure_future(deliver())
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -198,51 +213,36 @@ class _Pass:
         received = (r for _, r in sorted(self._received[place].items(), key=lambda item: item[0]))
         return tuple({id(r.gradient): r for r in received}.values())
 
-    async def _ask(
-        self,
-        consumer: int,
-        request: FeedbackRequest,
-        answers: asyncio.Queue[_Answer | _Averaged],
-    ) -> None:
+    async def _ask(self, consumer: int, request: FeedbackRequest) -> tuple[Received, ...]:
+        """Have an operation say what one input deserves."""
         staged, key = request.output.staged, request.key
         try:
             if key not in staged:
                 staged[key] = _gradients(await request.node.function.feedback(request))
-        except Exception as error:  # noqa: BLE001 - delivered to finish(), which raises it
+        except Exception as error:
             error.add_note(
                 f"in the feedback of {request.node.function.name} ({request.node.site}) "
                 f"for argument {request.argument}, built at {request.node.built_at}"
             )
-            answers.put_nowait(_Answer(consumer, request.argument, error=error))
-            return
+            raise
         through = {mark for r in self._heard(consumer) for mark in r.marks}
         marks = tuple(sorted(through.union(self._base.get(consumer, ()))))
-        received = tuple(Received(g, marks) for g in staged[key])
-        answers.put_nowait(_Answer(consumer, request.argument, received))
+        return tuple(Received(gradient, marks) for gradient in staged[key])
 
-    async def _average(
-        self,
-        place: int,
-        heard: tuple[Received, ...],
-        answers: asyncio.Queue[_Answer | _Averaged],
-    ) -> None:
+    async def _average(self, place: int, root: Node) -> tuple[Received, ...]:
         """Make one of the pieces that came through the same aggregates."""
-        variable, root = self._order[place], self._order[0].node
+        variable = self._order[place]
         averaged: list[Received] = []
-        try:
-            for number, same in enumerate(grouped(heard), 1):
-                pieces = tuple(r.gradient for r in same)
-                key = ("average", same[0].marks, tuple(g.text for g in pieces))
-                if len(pieces) > 1 and key not in variable.staged and root is not None:
-                    site = f"{root.site} average {place}.{number}, {self._name}"
-                    summarise = summariser(root.run, self._engine, site, variable)
-                    variable.staged[key] = await average(pieces, summarise)
-                found = variable.staged.get(key, pieces)
-                averaged.extend(Received(gradient, same[0].marks) for gradient in found)
-        except Exception as error:  # noqa: BLE001 - delivered to finish(), which raises it
-            answers.put_nowait(_Averaged(place, error=error))
-            return
-        answers.put_nowait(_Averaged(place, tuple(averaged)))
+        for number, same in enumerate(grouped(self._heard(place)), 1):
+            pieces = tuple(r.gradient for r in same)
+            key = ("average", same[0].marks, tuple(g.text for g in pieces))
+            if len(pieces) > 1 and key not in variable.staged:
+                site = f"{root.site} average {place}.{number}, {self._name}"
+                summarise = summariser(root.run, self._engine, site, variable)
+                variable.staged[key] = await average(pieces, summarise)
+            found = variable.staged.get(key, pieces)
+            averaged.extend(Received(gradient, same[0].marks) for gradient in found)
+        return tuple(averaged)
 
     def _deliver(self, answer: _Answer) -> list[int]:
         """Stage an answer on its input; returns the input if it was the last one it waited for."""

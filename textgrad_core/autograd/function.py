@@ -105,19 +105,19 @@ class Function:
         """The same as `forward`."""
         return self.forward(*args, **kwargs)
 
-    def forward(self, *args: Any, **kwargs: Any) -> Variable:  # noqa: ARG002 - for subclasses
+    def forward(self, *args: Any, **kwargs: Any) -> Variable:
         """The output, for these arguments."""
-        raise UsageError(f"{type(self).__name__} defines no forward(): define it, or use apply()")
+        raise NotImplementedError(f"{type(self).__name__} defines no forward()")
 
     async def compute(
         self,
-        run: Run,  # noqa: ARG002 - for subclasses
-        site: str,  # noqa: ARG002
-        inputs: Sequence[Variable],  # noqa: ARG002
-        memo: dict[str, Any],  # noqa: ARG002
+        run: Run,
+        site: str,
+        inputs: Sequence[Variable],
+        memo: dict[str, Any],
     ) -> Any:
         """Compute the value; the inputs' values are there. `memo` keeps what feedback needs."""
-        raise UsageError(f"{type(self).__name__} defines no compute(): call it, do not apply it")
+        raise NotImplementedError(f"{type(self).__name__} defines no compute()")
 
     async def feedback(self, request: FeedbackRequest) -> Feedback:
         """Feedback for one input; never called where feedback passes through."""

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from string import Formatter
 from typing import Any, TypeAlias
 
-from textgrad_core.engine.protocol import Image, Message, Request
+from textgrad_core.engine.messages import message
+from textgrad_core.engine.protocol import Message, Request
 from textgrad_core.errors import UsageError
-from textgrad_core.values import ImageURL, is_image, text_of
+from textgrad_core.values import is_image, text_of
 
 Piece: TypeAlias = str | int
 """Fixed text, or the place of an input."""
@@ -42,22 +43,6 @@ class Layout:
             raise UsageError("the system prompt is an image: give text")
         system = Message(role="system", content=text_of(values[self.system]))
         return Request(messages=(system, user), purpose="forward")
-
-
-def message(role: Any, values: Sequence[Any]) -> Message:
-    """One turn from texts, images and other values; neighbouring texts become one."""
-    content = "".join(text_of(value) for value in values)
-    if not any(is_image(value) for value in values):
-        return Message(role=role, content=content)
-    parts: list[str | Image] = []
-    for value in values:
-        if is_image(value):
-            parts.append(_image(value))
-        elif parts and isinstance(parts[-1], str):
-            parts[-1] += text_of(value)
-        else:
-            parts.append(text_of(value))
-    return Message(role=role, content=content, parts=tuple(p for p in parts if p != ""))
 
 
 def conversation(request: Request, answer: str) -> str:
@@ -125,7 +110,3 @@ def _as_plain_text(template: str, places: Mapping[str, int]) -> list[Piece]:
     if start < len(template):
         pieces.append(template[start:])
     return pieces
-
-
-def _image(value: Any) -> Image:
-    return Image(url=str(value)) if isinstance(value, ImageURL) else Image(data=value)

@@ -70,7 +70,7 @@ class LLMCall(Caller):
         return self.ask([0], [input_variable], ["prompt"], response_role_description)
 
 
-class LLMCall_with_in_context_examples(Caller):  # noqa: N801 - TextGrad's name
+class ExemplifiedLLMCall(Caller):
     """A call whose feedback is written after the model of examples of good feedback.
 
     Args:
@@ -96,6 +96,9 @@ class LLMCall_with_in_context_examples(Caller):  # noqa: N801 - TextGrad's name
         return self.ask(
             [0], [input_variable], ["prompt"], response_role_description, in_context_examples or ()
         )
+
+
+LLMCall_with_in_context_examples = ExemplifiedLLMCall
 
 
 class FormattedLLMCall(Caller):

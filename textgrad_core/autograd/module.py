@@ -29,9 +29,9 @@ class Module:
         """The same as `forward`."""
         return self.forward(*args, **kwargs)
 
-    def forward(self, *args: Any, **kwargs: Any) -> Variable:  # noqa: ARG002 - for subclasses
+    def forward(self, *args: Any, **kwargs: Any) -> Variable:
         """What the program does."""
-        raise UsageError(f"{type(self).__name__} defines no forward(): define it")
+        raise NotImplementedError(f"{type(self).__name__} defines no forward()")
 
     def parameters(self) -> list[Variable]:
         """The variables that can improve, each once."""

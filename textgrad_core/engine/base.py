@@ -125,7 +125,10 @@ class CachedEngine:
 
 
 def _ask_and_wait(
-    engine: Engine, prompt: str | Sequence[str | bytes], system_prompt: str | None, params: dict[str, Any]
+    engine: Engine,
+    prompt: str | Sequence[str | bytes],
+    system_prompt: str | None,
+    params: dict[str, Any],
 ) -> str:
     from textgrad_core import runtime
     from textgrad_core.engine.messages import message
