@@ -7,11 +7,11 @@ retries, resume and bookkeeping. They prove nothing about quality: the model wri
 
 from __future__ import annotations
 
-import asyncio
 import json
 import platform
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -357,17 +357,52 @@ def test_a_search_whose_server_dies_finds_the_same(
     assert disturbed.best == quiet.best
 
 
+PLAN: Mapping[str, JSON] = {
+    "type": "object",
+    "properties": {
+        "fractions": {"type": "integer", "minimum": 1, "maximum": 40},
+        "technique": {"enum": ["arc", "static"]},
+    },
+    "required": ["fractions", "technique"],
+    "additionalProperties": False,
+}
+
+
+def test_a_typed_value_is_enforced_by_the_server(server: LlamaServer, tmp_path: Path) -> None:
+    start = {"fractions": 5, "technique": "arc"}
+    plan = tg.Variable(start, role_description="plan", schema=PLAN)
+    with (
+        closing_engine(server, max_tokens=4_000, seed=1) as engine,
+        tg.Run(tmp_path) as run,
+    ):
+        values = []
+        for step in range(5):
+            plan.gradients = [f"change something, for the {step + 1}th time"]
+            report = tg.TGD([plan], engine=engine, params={"seed": step}).step()
+            assert not report.failures
+            values.append(plan.value)
+        assert run.model_calls_made == 1 + len(values)  # one call finds out what the server can
+    for value in values:
+        assert value.keys() == {"fractions", "technique"}
+        assert value["fractions"] in range(1, 41)
+        assert value["technique"] in ("arc", "static")
+    assert len({json.dumps(value) for value in values}) > 1
+
+
+@contextmanager
+def closing_engine(server: LlamaServer, **params: JSON) -> Iterator[OpenAIEngine]:
+    """An engine whose connections are closed at the end."""
+    engine = OpenAIEngine(ALIAS, server.url, max_retries=0, params={**COMMON, **params})
+    try:
+        yield engine
+    finally:
+        runtime.run(engine.aclose())
+
+
 def ask(server: LlamaServer, text: str, **params: JSON) -> Reply:
-    engine = OpenAIEngine(ALIAS, server.url, max_retries=0, params={**COMMON, "seed": 1, **params})
     request = Request(messages=(Message(role="user", content=text),))
-
-    async def once() -> Reply:
-        try:
-            return await engine.ask(request)
-        finally:
-            await engine.aclose()
-
-    return asyncio.run(once())
+    with closing_engine(server, seed=1, **params) as engine:
+        return runtime.run(engine.ask(request))
 
 
 def test_a_cut_answer_says_so(server: LlamaServer) -> None:
