@@ -50,7 +50,7 @@ class Run:
         executor: Where evaluations run; by default threads, as many as the domain or the
             machine allows, because native instruments bring their own processes.
         retries: How often an evaluation is tried again after a retryable failure.
-        listeners: Called with every journal entry.
+        listeners: Functions of one journal entry, or `Callback`s; told every entry.
 
     Attributes:
         ledger: What model calls took, by site and in all.

@@ -68,7 +68,7 @@ def optimize(start: Any, domain: Domain[Any], **how: Unpack[Keywords]) -> Result
             executor: where evaluations run; threads by default.
             references: known answers to compare with; by default the domain's.
             prices: what models cost, see `Run`; needed for ``Budget(cost=...)``.
-            listeners: called with every journal entry.
+            listeners: functions of one journal entry, or `Callback`s; told every entry.
             settings: more to record as the run's settings.
 
     Returns:
