@@ -9,7 +9,6 @@ from typing import Any
 
 from textgrad_core.domain import Domain, EvaluationContext, Proposal, Reference
 from textgrad_core.effects import all_of
-from textgrad_core.effects import all_of
 from textgrad_core.errors import BudgetExhausted, InstrumentError, Invalid, UsageError
 from textgrad_core.journal import EndOfRecord
 from textgrad_core.loss import check, targets_met
