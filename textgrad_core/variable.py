@@ -60,6 +60,7 @@ class Variable:
         "_given",
         "_gradients",
         "_value",
+        "built_frozen",
         "domain",
         "memo",
         "node",
@@ -100,6 +101,7 @@ class Variable:
         self.domain = domain
         self.schema = typed(value, schema) if schema is not None else None
         self.node: Node | None = None
+        self.built_frozen = False  # the output of an operation on frozen inputs
         self.memo: dict[str, Any] = {}  # what the operation keeps for its feedback
         self.staged: dict[object, tuple[Gradient, ...]] = {}  # answers of a failed backward
         self.passes = 0  # backward passes that started here and succeeded
@@ -111,6 +113,7 @@ class Variable:
         """The output of an operation that is under way."""
         variable = cls(None, role_description=role_description, requires_grad=requires_grad)
         variable._future, variable.node = future, node
+        variable.built_frozen = not requires_grad
         return variable
 
     def _image(self, path: str) -> Path | None:
@@ -266,12 +269,14 @@ class Variable:
     async def abackward(self, engine: EngineLike | None = None, gradient: object = None) -> None:
         """The same as `backward`, for async code."""
         from textgrad_core.autograd.backward import backpropagate
+        from textgrad_core.autograd.thaw import thaw
         from textgrad_core.engine import get_engine
 
         if gradient is NO_FEEDBACK:
             return
         seed = None if gradient is None else as_gradient(gradient)
         chosen = None if engine is None else get_engine(engine)
+        thaw(self)
         await runtime.hand_over(backpropagate(self, seed, chosen))
 
     def __add__(self, other: Variable | str) -> Variable:

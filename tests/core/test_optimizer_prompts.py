@@ -263,13 +263,33 @@ def test_an_own_optimizer_needs_a_step_only() -> None:
     assert (variable.value, len(variable.gradients)) == ("OLD", 0)
 
 
-def test_a_models_answer_may_be_improved_although_its_prompt_is_frozen() -> None:
+@pytest.mark.parametrize("optimizer_first", [True, False])
+def test_a_models_answer_may_be_improved_although_its_prompt_is_frozen(
+    optimizer_first: bool,
+) -> None:
     question = Variable("Why?", role_description="question", requires_grad=False)
     answer = tg.LLMCall(Recorder(lambda _: "Because."))(question)
-    optimizer = TGD([answer], engine=writing("Because of that."))
-    answer.gradients.add("say of what")
+    other = tg.LLMCall(Recorder(lambda _: "So."))(question)
+    critic = Recorder(lambda _: "Say of what.")
+    optimizer = TGD([answer], engine=writing("Because of that.")) if optimizer_first else None
+    loss = tg.sum(tg.TextLoss("Be strict.", critic)(v) for v in (other, answer))
+    optimizer = optimizer or TGD([answer], engine=writing("Because of that."))
+    loss.backward(critic)
+    assert len(critic.asked("feedback")) == 1
     assert optimizer.step().changed == (answer,)
     assert answer.value == "Because of that."
+    assert len(other.gradients) == len(question.gradients) == 0
+
+
+def test_what_was_frozen_by_hand_stays_frozen() -> None:
+    critic = Recorder(lambda _: "Say of what.")
+    question = Variable("Why?", role_description="question")
+    answer = tg.LLMCall(Recorder(lambda _: "Because."))(question)
+    answer.requires_grad = False
+    loss = tg.TextLoss("Be strict.", critic)(answer)
+    with pytest.raises(UsageError, match="nothing it was made from"):
+        loss.backward(critic)
+    assert critic.asked("feedback") == []
 
 
 def test_a_rule_may_say_itself_what_is_wrong() -> None:
