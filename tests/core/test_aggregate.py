@@ -122,16 +122,24 @@ def test_scores_are_averaged_and_violations_stay_as_they_are() -> None:
 
 
 def test_equal_feedback_costs_nothing() -> None:
+    class Same(Telling):
+        async def feedback(
+            self,
+            request: FeedbackRequest,  # noqa: ARG002 - it always says the same
+        ) -> Gradient:
+            return Gradient(text="shorter", context=self.label)
+
     v = leaf()
-    parts = [v + "" for _ in range(4)]
-    tg.aggregate(parts).backward(gradient="shorter")
-    assert {g.text for g in v.gradients} == {"shorter"}
+    tg.aggregate([Same(f"L{n}").apply([v], "loss") for n in range(3)]).backward()
+    (gradient,) = v.gradients
+    assert gradient.text == "shorter"
+    assert gradient.context.split() == ["L0", "L1", "L2"]
 
 
 def test_without_an_engine_it_says_so_and_changes_nothing() -> None:
     v = leaf()
     losses = [Telling(f"L{n}").apply([v], "loss") for n in range(3)]
-    with pytest.raises(UsageError, match="sum"):
+    with pytest.raises(UsageError, match=r"average 3 pieces .* sum\(\)"):
         tg.aggregate(losses).backward()
     assert not v.gradients
     with pytest.raises(UsageError, match="no variables"):

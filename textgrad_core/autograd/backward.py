@@ -146,7 +146,7 @@ class _Pass:
         """All has been said about a variable: average what is to be, then pass it on."""
         root = self._order[0].node
         groups = grouped(self._heard(place))
-        if root is None or not any(len({r.gradient.text for r in same}) > 1 for same in groups):
+        if root is None or all(len(same) < 2 for same in groups):
             return self._open(place, answers)
         self._start(self._average(place, root), _Averaged(place), answers)
         return 1
@@ -158,7 +158,10 @@ class _Pass:
             return 0
         heard = self._heard(consumer)
         function = output.node.function
+        base = self._base.get(consumer)
         own = (consumer,) if function.averages else ()
+        handed = tuple(Received(r.gradient, r.marks or own) for r in heard)
+        marks = tuple(sorted({mark for r in heard for mark in r.marks}.union(base or ())))
         opened = 0
         for argument, given in enumerate(output.node.inputs):
             if not given.requires_grad:
@@ -166,12 +169,10 @@ class _Pass:
             opened += 1
             if function.passes_through:
                 place = self._index[id(given)]
-                if consumer in self._base:
-                    marks = self._base.get(place, ()) + (self._base[consumer] or own)
-                    self._base[place] = tuple(sorted({*marks}))
-                handed = tuple(Received(r.gradient, r.marks or own) for r in heard)
+                if base is not None:
+                    self._base[place] = tuple(sorted({*self._base.get(place, ()), *(base or own)}))
                 answers.put_nowait(_Answer(consumer, argument, handed))
-            elif consumer not in self._base and not heard:
+            elif base is None and not heard:
                 answers.put_nowait(_Answer(consumer, argument))
             else:
                 request = FeedbackRequest(
@@ -179,13 +180,13 @@ class _Pass:
                     node=output.node,
                     argument=argument,
                     received=tuple(r.gradient for r in heard),
-                    is_base=consumer in self._base,
+                    is_base=base is not None,
                     engine=self._engine,
                     site=f"{output.node.site} feedback {argument}, {self._name}",
                     round=self._name,
                 )
                 blank = _Answer(consumer, argument)
-                self._start(self._ask(consumer, request), blank, answers)
+                self._start(self._ask(request, marks), blank, answers)
         return opened
 
     def _start(
@@ -213,7 +214,7 @@ class _Pass:
         received = (r for _, r in sorted(self._received[place].items(), key=lambda item: item[0]))
         return tuple({id(r.gradient): r for r in received}.values())
 
-    async def _ask(self, consumer: int, request: FeedbackRequest) -> tuple[Received, ...]:
+    async def _ask(self, request: FeedbackRequest, marks: Marks) -> tuple[Received, ...]:
         """Have an operation say what one input deserves."""
         staged, key = request.output.staged, request.key
         try:
@@ -225,8 +226,6 @@ class _Pass:
                 f"for argument {request.argument}, built at {request.node.built_at}"
             )
             raise
-        through = {mark for r in self._heard(consumer) for mark in r.marks}
-        marks = tuple(sorted(through.union(self._base.get(consumer, ()))))
         return tuple(Received(gradient, marks) for gradient in staged[key])
 
     async def _average(self, place: int, root: Node) -> tuple[Received, ...]:

@@ -40,16 +40,18 @@ def grouped(heard: Iterable[Received]) -> list[list[Received]]:
 
 
 def summariser(run: Run, engine: Engine | None, site: str, variable: Variable) -> Summarise:
-    """What writes summaries of the feedback on a variable.
+    """What writes summaries of the feedback on a variable; it refuses if there is no engine."""
 
-    Raises:
-        UsageError: If there is no engine.
-    """
-    if engine is None:
+    async def refuse(texts: Sequence[str], limit_chars: int, place: str) -> str:
         raise UsageError(
-            "no engine to average the feedback that came through aggregate(): pass "
-            "backward(engine=...), or use sum(), which hands on all of it"
+            f"no engine to average {len(texts)} pieces of feedback on "
+            f"{variable.role_description!r} that came through aggregate() ({place}, at most "
+            f"{limit_chars} characters): pass backward(engine=...), or use sum(), which hands on "
+            "all of them"
         )
+
+    if engine is None:
+        return refuse
     return by_model(run, engine, site, variable.role_description, {})
 
 
@@ -62,8 +64,8 @@ async def average(gradients: Sequence[Gradient], summarise: Summarise) -> tuple[
     kept = tuple(g for g in gradients if g.verbatim)
     loose = [g for g in gradients if not g.verbatim]
     texts = list(dict.fromkeys(g.text for g in loose))
-    if len(texts) < 2:
-        return tuple(gradients)
+    if not loose:
+        return kept
     level = 0
     while len(texts) > 1:
         level += 1
