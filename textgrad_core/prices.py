@@ -18,6 +18,7 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
 from textgrad_core.errors import UsageError
+from textgrad_core.jsondata import JSON
 
 MILLION = 1_000_000
 _FIELDS = ("prompt_per_million", "completion_per_million")
@@ -53,6 +54,16 @@ class PriceTable:
     def of(self, *names: str) -> Price | None:
         """The price under the first of these names that has one."""
         return next((self.models[n] for n in names if n in self.models), None)
+
+    def to_json(self) -> dict[str, JSON]:
+        """Plain data that `price_table` reads back exactly."""
+        return {
+            "currency": self.currency,
+            "models": {
+                name: {n: str(getattr(price, n)) for n in _FIELDS}
+                for name, price in self.models.items()
+            },
+        }
 
 
 def price_table(data: Mapping[str, object]) -> PriceTable:

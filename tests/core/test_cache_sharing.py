@@ -53,7 +53,7 @@ with Run(cache=EvaluationCache(cache)) as run:
 
 
 def process(*arguments: object) -> subprocess.Popen[str]:
-    path = os.pathsep.join([str(HELPERS), os.environ.get("PYTHONPATH", "")])
+    path = os.pathsep.join(filter(None, [str(HELPERS), os.environ.get("PYTHONPATH")]))
     return subprocess.Popen(
         [sys.executable, "-c", MEASURE_ALL, *map(str, arguments)],
         stdin=subprocess.PIPE,

@@ -263,3 +263,8 @@ def test_errors_travel_between_processes_with_every_field(error: Exception) -> N
     copy = pickle.loads(pickle.dumps(error))  # noqa: S301 - our own bytes
     assert type(copy) is type(error)
     assert (str(copy), vars(copy)) == (str(error), vars(error))
+
+
+def test_a_price_table_reads_back_exactly_what_it_says() -> None:
+    table = price_table(PRICES)
+    assert price_table(table.to_json()) == table

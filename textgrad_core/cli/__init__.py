@@ -67,6 +67,7 @@ def _run(given: Namespace, arguments: Sequence[str]) -> int:
     from textgrad_core.budget import Budget
     from textgrad_core.cli.job import Job
     from textgrad_core.cli.options import make_arguments
+    from textgrad_core.prices import load_prices
     from textgrad_core.registry import load_plugin, missing_modules
     from textgrad_core.search.options import Options
 
@@ -75,7 +76,8 @@ def _run(given: Namespace, arguments: Sequence[str]) -> int:
     if missing:
         raise MissingExtra(f"plugin {plugin.name!r}", missing, plugin.extra or plugin.name)
     sampling = {"temperature": given.temperature, "max_tokens": given.max_tokens}
-    budget = Budget(evaluations=given.evaluations, calls=given.calls, seconds=given.seconds)
+    limits = ("evaluations", "calls", "seconds", "tokens", "cost")
+    budget = Budget(**{name: getattr(given, name) for name in limits})
     job = Job(
         plugin=plugin.name,
         start=given.start,
@@ -92,6 +94,7 @@ def _run(given: Namespace, arguments: Sequence[str]) -> int:
         ),
         engine=given.engine,
         base_url=given.base_url,
+        prices=None if given.prices is None else load_prices(Path(given.prices)).to_json(),
         cache=not given.no_cache,
         command=shlex.join(["textgrad", *arguments]),
     )

@@ -35,6 +35,7 @@ class Job:
         options: How the search runs.
         engine: Model that proposes, as typed; None for the plugin's own search.
         base_url: Address of the model's server.
+        prices: What models cost, as plain data.
         cache: Whether outcomes are shared with other runs.
         command: The command that does the same.
     """
@@ -45,6 +46,7 @@ class Job:
     options: Options
     engine: str | None = None
     base_url: str | None = None
+    prices: Mapping[str, JSON] | None = None
     cache: bool = True
     command: str = ""
 
@@ -61,6 +63,8 @@ class Job:
                     "--base-url holds a user or a password, which would be written to the run "
                     "folder: put the key into the environment variable OPENAI_API_KEY"
                 )
+        if self.options.budget.cost is not None and self.prices is None:
+            raise UsageError("--cost needs --prices FILE: nothing says what the model costs")
         if self.base_url is not None and self.engine is None:
             raise UsageError("--base-url needs --engine openai:MODEL")
         if self.options.feedback != "exact" and self.engine is None:
@@ -76,7 +80,9 @@ class Job:
 
     def to_json(self) -> dict[str, JSON]:
         """Plain data; holds no secret."""
+        priced: dict[str, JSON] = {} if self.prices is None else {"prices": dict(self.prices)}
         return {
+            **priced,
             "format": FORMAT,
             "plugin": self.plugin,
             "start": self.start,
@@ -121,6 +127,7 @@ def load_job(folder: Path) -> Job:
             options=Options(**options),
             engine=record["engine"],
             base_url=record["base_url"],
+            prices=record.get("prices"),
             cache=record["cache"],
             command=record["command"],
         )

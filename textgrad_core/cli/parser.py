@@ -91,6 +91,13 @@ def _add_run(
     limits = run.add_argument_group("limits")
     limits.add_argument("--evaluations", type=int, metavar="N", help="most evaluations")
     limits.add_argument("--calls", type=int, metavar="N", help="most model calls")
+    limits.add_argument(
+        "--tokens", type=int, metavar="N", help="most tokens of all model calls, sent and received"
+    )
+    limits.add_argument("--cost", type=float, metavar="X", help="most money for model calls")
+    limits.add_argument(
+        "--prices", metavar="FILE", help="what models cost, in TOML or JSON; needed for --cost"
+    )
     limits.add_argument("--seconds", type=float, metavar="X", help="most seconds for the search")
     model = run.add_argument_group("language model (without --engine none is used)")
     model.add_argument("--engine", metavar="openai:MODEL", help="let a model propose")
