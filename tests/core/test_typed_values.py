@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 
 from engines import Recorder, last_words
+from fault_server import FaultServer
 from strategies import json_values
 from textgrad_core.answering import response_format
 from textgrad_core.domain import Constraint
@@ -239,3 +240,22 @@ def test_strict_is_asked_for_where_strict_servers_allow_it(
 ) -> None:
     sent: Any = response_format("json_schema", definition)
     assert sent["json_schema"]["strict"] is strict
+
+
+def test_the_schema_reaches_a_server_over_the_wire() -> None:
+    def answer(body: dict[str, Any]) -> str:
+        schema = body["response_format"]["json_schema"]["schema"]
+        allowed = schema["properties"]["value"].get("enum", [{"ptv": 8}])
+        return json.dumps({"reason": "enforced", "value": allowed[0]})
+
+    variable = typed()
+    with FaultServer(answer) as server, Run() as run:
+        engine = get_engine("m", base_url=server.url(), api_key="k", temperature=0)
+        report = TGD([variable], engine=engine, params={"top_p": 0.5}).step()
+        assert run.meter.used["calls"] == 2
+        probe, proposal = (one.body for one in server.received)
+    assert report.failures == ()
+    assert variable.value == {"ptv": 8}
+    assert probe["response_format"]["json_schema"]["strict"] is True
+    assert (proposal["temperature"], proposal["top_p"]) == (0, 0.5)
+    assert proposal["response_format"]["json_schema"]["schema"]["properties"]["value"] == WEIGHTS
