@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping, MutableSet
 from dataclasses import dataclass, field, replace
 from enum import Enum
+from itertools import count
 from typing import Any
 
 from textgrad_core.errors import UsageError
@@ -94,12 +95,12 @@ class Gradients(MutableSet[Any]):
     A set in its interface, except that equal feedback from two edges is kept twice.
     """
 
-    __slots__ = ("_by_edge", "_next")
+    __slots__ = ("_by_edge", "_numbers")
 
     def __init__(self, gradients: Iterable[object] = ()) -> None:
         """Start with hand-written feedback, or none."""
         self._by_edge: dict[object, Gradient] = {}
-        self._next = 0
+        self._numbers = count(1)  # atomic, where ``+= 1`` is not: threads may add at once
         for gradient in gradients:
             self.add(gradient)
 
@@ -111,8 +112,7 @@ class Gradients(MutableSet[Any]):
             edge: Where it came from; None if it was written by hand.
         """
         if edge is None:
-            self._next += 1
-            edge = ("by hand", self._next)
+            edge = ("by hand", next(self._numbers))
         self._by_edge[edge] = as_gradient(gradient)
 
     def discard(self, gradient: object) -> None:

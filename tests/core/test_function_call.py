@@ -277,6 +277,28 @@ def test_results_and_failures_are_recorded_and_not_computed_again(tmp_path: Path
     assert isinstance(told[1][2], Failure)
 
 
+def test_a_strict_replay_runs_no_function_and_asks_no_model(tmp_path: Path) -> None:
+    def program(engine: Recorder, fn: Callable[[str], str]) -> list[str]:
+        v = leaf("draft")
+        out = FunctionCall(fn, "checks")(a=LLMCall(engine)(v))
+        out.backward(engine=engine)
+        return [str(out), *texts(v)]
+
+    def check(a: str) -> str:
+        return f"checked {a}"
+
+    def check_nothing(a: str) -> str:
+        raise AssertionError(f"called with {a}")
+
+    check_nothing.__name__ = "check"
+    with Run(tmp_path / "run"):
+        live = program(Recorder(lambda r: r.purpose), check)
+    with Run(tmp_path / "run", mode="replay"):
+        silent = Recorder()
+        assert program(silent, check_nothing) == live
+    assert silent.requests == []
+
+
 def test_calls_made_inside_a_function_have_places_of_their_own(tmp_path: Path) -> None:
     answers = Recorder(lambda r: f"answer to {last_words(r)}")
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -35,6 +38,53 @@ class Model(tg.EngineLM):
         if "You give feedback" in told:
             return "Shirts dry at the same time."
         return "thirty hours"
+
+
+PROMPTS = """
+import hashlib, json
+import textgrad_core as tg
+from textgrad_core.engine import ScriptedEngine
+
+def answer(r):
+    mark = r.messages[-1].content.rpartition("<VALUE-")[2].partition(">")[0]
+    said = hashlib.md5(json.dumps(r.to_json()).encode()).hexdigest()
+    return f"<VALUE-{mark}>{said}</VALUE-{mark}>" if r.purpose == "proposal" else said
+
+engine = ScriptedEngine(answer)
+png = bytes.fromhex("89504e470d0a1a0a")
+prompts = [tg.Variable(f"p{n}", role_description=f"prompt {n}") for n in range(3)]
+count = lambda **v: {k: len(x.value) for k, x in v.items()}
+check = tg.autograd.StringBasedFunction(count, "counts")
+see = tg.autograd.MultimodalLLMCall(engine, prompts[0])
+judge = tg.loss.MultiFieldEvaluation(prompts[1], ["counts", "answer"], engine, prompts[2])
+losses = []
+for n in range(12):
+    image = tg.Variable(png + bytes([n]), role_description="image")
+    seen = see([image, tg.Variable(f"q{n}", role_description="question")])
+    losses.append(judge(check({"b": seen, "a": prompts[2]}), seen))
+optimizer = tg.TGD(prompts, engine=engine)
+for _ in range(2):
+    optimizer.zero_grad()
+    tg.aggregate(losses).backward(engine=engine)
+    optimizer.step()
+texts = sorted(json.dumps(r.to_json(), sort_keys=True) for r in engine.requests)
+print(len(texts), hashlib.sha256("".join(texts).encode()).hexdigest())
+"""
+
+
+def test_prompts_do_not_depend_on_the_hash_seed() -> None:
+    told = {
+        subprocess.run(
+            [sys.executable, "-c", PROMPTS],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in ("0", "1", "4711")
+    }
+    assert len(told) == 1
+    assert int(told.pop().split()[0]) > 100
 
 
 def test_an_answer_improves() -> None:

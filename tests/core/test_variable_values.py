@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import pickle
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -188,6 +190,27 @@ def test_a_reader_survives_a_writer() -> None:
     for gradient in variable.gradients:
         variable.gradients.add(gradient.text + "!")
     assert len(variable.gradients) == 4
+
+
+def test_threads_lose_no_feedback_and_readers_survive_them() -> None:
+    variable = leaf()
+    counts: list[int] = []
+
+    def write(number: int) -> None:
+        for turn in range(500):
+            variable.gradients.add(f"{number} {turn}")
+            counts.append(len(list(variable.gradients)) if turn % 50 == 0 else 0)
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(write, range(8)))
+    finally:
+        sys.setswitchinterval(interval)
+    wanted = {f"{number} {turn}" for number in range(8) for turn in range(500)}
+    assert {g.text for g in variable.gradients} == wanted
+    assert len(variable.gradients) == 4000
 
 
 def test_backward_may_start_from_an_outcome() -> None:
