@@ -145,6 +145,8 @@ async def _won(cache: EvaluationCache, key: str) -> Claim | dict[str, JSON]:
 
     pause = FIRST_LOOK_S
     while (claim := cache.claim(key)) is None:
+        if pause == FIRST_LOOK_S:
+            log.info("another process measures %s; waiting for its outcome", key[:12])
         await asyncio.sleep(pause)
         pause = min(1.5 * pause, LONGEST_LOOK_S)
         kept = _kept(cache, key)

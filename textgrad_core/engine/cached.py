@@ -20,7 +20,8 @@ class Cached(Wrapper):
 
     The key holds the engine's name, the model, every sampling parameter, the messages and the
     sample index: two samples of one prompt are two entries. Only complete answers are kept:
-    no error, nothing cut, nothing empty.
+    no error, nothing cut, nothing empty. A kept reply counts in a run's tokens and cost as it did
+    when it was paid for, so that a run takes the same course whatever is kept.
 
     Args:
         engine: What answers the rest.
