@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 import textgrad_core as tg
 from engines import Recorder, last_words
 from strategies import hostile_values
+from textgrad_core.answering import AnswerForm
 from textgrad_core.engine.protocol import Request
 from textgrad_core.errors import Invalid, UsageError
 from textgrad_core.optimizer import (
@@ -20,8 +21,10 @@ from textgrad_core.optimizer import (
     TextualGradientDescent,
     TextualGradientDescentwithMomentum,
 )
+from textgrad_core.optimizer.assembly import UpdateTask, update_request
 from textgrad_core.optimizer.past import PastStep, past_block, shares
-from textgrad_core.variable import Variable
+from textgrad_core.schema import Schema
+from textgrad_core.variable import Gradient, Variable
 from writers import answering, leaf, writing
 
 
@@ -317,3 +320,64 @@ def test_data_is_shown_as_json_and_an_image_is_no_parameter() -> None:
     with pytest.raises(UsageError, match="'the plot' holds an image"):
         TGD([picture], engine=engine).step()
     assert len(engine.requests) == 1
+
+
+WHOLE_PROMPT = """\
+Role of the value: the motto
+
+The current value:
+<CURRENT-@>
+old
+</CURRENT-@>
+
+Feedback on it:
+In this conversation:
+Q: say it
+
+too long
+
+too sad
+
+Earlier steps, the oldest first:
+
+The value 1 step ago:
+<PAST-#>
+older
+</PAST-#>
+
+Feedback 1 step ago:
+too loud
+
+Rules every value must obey:
+- It is JSON that obeys this JSON schema: {"type":"string"}
+- be kind
+
+Examples to go by:
+<EXAMPLE-@>
+like this
+</EXAMPLE-@>
+
+What was tried before:
+- rejected: x
+
+Write the improved value between <VALUE-@> and </VALUE-@>."""
+
+
+def test_the_whole_prompt_is_this() -> None:
+    task = UpdateTask(
+        role="the motto",
+        current="old",
+        feedback=(Gradient(text="too long", context="Q: say it"), Gradient(text="too sad")),
+        rules=("be kind",),
+        examples=("like this",),
+        record=("rejected: x",),
+        past=(PastStep(value="older", feedback=("too loud",)),),
+        past_values=True,
+        past_feedback=True,
+    )
+    form = AnswerForm(schema=Schema(definition={"type": "string"}))
+    asked = update_request(task, form=form)
+    prompt = last_words(asked.request).replace(asked.form.nonce, "@")
+    past = prompt.partition("<PAST-")[2].partition(">")[0]
+    assert prompt.replace(past, "#") == WHOLE_PROMPT
+    assert asked.request.params == {}

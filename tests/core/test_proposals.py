@@ -85,6 +85,28 @@ def test_choosing_none_keeps_the_value() -> None:
     assert (report.changed, report.failures) == ((), ())
 
 
+def test_nobody_is_asked_to_choose_for_a_step_that_has_failed() -> None:
+    def answer(request: Request) -> str:
+        if "the second" in last_words(request) or request.purpose == "repair":
+            return "I would rather not."
+        return wrap(f"value {request.sample}", nonce(request))
+
+    asked: list[Variable] = []
+
+    def choose(variable: Variable, candidates: Sequence[str]) -> str:
+        asked.append(variable)
+        return candidates[0]
+
+    one, two = leaf("old", "the first"), leaf("old", "the second")
+    report = TGD([one, two], engine=Recorder(answer), proposals=2, choose=choose).step()
+    assert (asked, one.value) == ([], "old")
+    assert len(report.failures) == 1
+    TGD(
+        [one, two], engine=Recorder(answer), proposals=2, choose=choose, all_or_nothing=False
+    ).step()
+    assert (asked, one.value) == ([one], "value 0")
+
+
 def test_choosing_something_else_is_refused_and_changes_nothing() -> None:
     variables = [leaf(), leaf()]
     optimizer = TGD(variables, engine=by_sample(), proposals=2, choose=lambda *_: "mine")

@@ -144,16 +144,15 @@ class TextualGradientDescent(Optimizer):
     async def _step(self) -> StepReport:
         site = self._site(current_run()) if any(len(p.gradients) for p in self.parameters) else ""
         made = await self._ask(self._count, site)
-        chosen: dict[int, Any] = {}
-        for place, proposals in made.items():
-            if proposals.values:
-                chosen[place] = await self._chosen(f"{site} choice {place}", proposals)
-        self._unfinished = None
         failures = tuple(p.why for p in made.values() if not p.values)
+        chosen: dict[int, Any] = {}
+        if not (failures and self._all_or_nothing):  # choosing may cost as much as asking
+            for place, proposals in made.items():
+                if proposals.values:
+                    chosen[place] = await self._chosen(f"{site} choice {place + 1}", proposals)
+        self._unfinished = None
         for place, proposals in made.items():
             self._remember(place, proposals)
-        if failures and self._all_or_nothing:
-            chosen = {}
         taken = {place: value for place, value in chosen.items() if value is not None}
         for place, value in taken.items():
             self._set(self.parameters[place], value)
