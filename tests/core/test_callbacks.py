@@ -159,6 +159,18 @@ def test_nothing_is_printed_where_no_logging_is_set_up() -> None:
     assert (done.stdout, done.stderr) == ("answer\n", "")
 
 
+def test_the_logging_of_the_page_shows_warnings() -> None:
+    (code,) = (code for code in page_code() if "basicConfig" in code)
+    done = subprocess.run(
+        [sys.executable, "-c", f"{code}\nfrom textgrad_core.logs import log\nlog.warning('torn')"],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert (done.stdout, done.stderr) == ("", "WARNING:textgrad_core:torn\n")
+
+
 def test_there_is_one_logger() -> None:
     assert any(isinstance(handler, logging.NullHandler) for handler in tg.logger.handlers)
     for file in source_files():

@@ -32,7 +32,8 @@ class Layout:
 
     Args:
         boxes: Left upper corner of each box.
-        lines: From source to target through every layer between: points as x, y.
+        lines: From source to target through every layer between, as points x, y. The longest
+            line of a source is complete; its others begin where they branch off from it.
         width: Of everything.
         height: Of everything.
     """
@@ -105,11 +106,16 @@ def arranged(sizes: Sequence[Size], edges: Sequence[tuple[int, int]]) -> Layout:
         top, bottom = bands[layer[box]]
         boxes.append((x[box, layer[box]] - size.width / 2, (top + bottom - size.height) / 2))
     lines: list[tuple[tuple[float, float], ...]] = []
+    drawn: set[int] = set()
     for source, target in edges:
         path = [(x[source, layer[source]], boxes[source][1] + sizes[source].height)]
         path += [(path[0][0], bands[layer[source]][1])]
-        for row in range(layer[source] - 1, layer[target], -1):
-            path += [(x[source, row], edge) for edge in bands[row]]
+        passed = range(layer[source] - 1, layer[target], -1)
+        if passed and (source in drawn or lowest[source] != layer[target] + 1):
+            path = [(x[source, passed[-1]], bands[passed[-1]][1])]
+        elif passed:
+            drawn.add(source)
+            path += [(x[source, row], edge) for row in passed for edge in bands[row]]
         end = x[target, layer[target]]
         lines.append((*path, (end, bands[layer[target]][0]), (end, boxes[target][1])))
     right = max(x[s] + width(s) / 2 for row in rows for s in row)
