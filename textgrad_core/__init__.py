@@ -9,9 +9,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from textgrad_core.autograd.algebra import aggregate as aggregate
     from textgrad_core.autograd.algebra import sum as sum
+    from textgrad_core.autograd.function_call import FunctionCall as FunctionCall
     from textgrad_core.autograd.llm_calls import LLMCall as LLMCall
+    from textgrad_core.autograd.module import Module as Module
     from textgrad_core.budget import Budget as Budget
+    from textgrad_core.callbacks import Callback as Callback
     from textgrad_core.config import set_backward_engine as set_backward_engine
     from textgrad_core.config import using as using
     from textgrad_core.domain import Check as Check
@@ -25,16 +29,23 @@ if TYPE_CHECKING:
     from textgrad_core.domain import Proposer as Proposer
     from textgrad_core.domain import Reference as Reference
     from textgrad_core.domain import RunDefaults as RunDefaults
+    from textgrad_core.engine import EngineLM as EngineLM
     from textgrad_core.engine import get_engine as get_engine
     from textgrad_core.errors import Invalid as Invalid
     from textgrad_core.errors import TextgradError as TextgradError
     from textgrad_core.errors import UsageError as UsageError
+    from textgrad_core.journal_lines import Entry as Entry
     from textgrad_core.jsondata import JSON as JSON
+    from textgrad_core.logs import logger as logger
     from textgrad_core.loss import EvaluatorLoss as EvaluatorLoss
     from textgrad_core.loss import TextLoss as TextLoss
+    from textgrad_core.model import BlackboxLLM as BlackboxLLM
+    from textgrad_core.optimizer.base import StepReport as StepReport
     from textgrad_core.optimizer.tgd import TGD as TGD
-    from textgrad_core.optimizer.tgd import StepReport as StepReport
     from textgrad_core.optimizer.tgd import TextualGradientDescent as TextualGradientDescent
+    from textgrad_core.optimizer.tgd import (
+        TextualGradientDescentwithMomentum as TextualGradientDescentwithMomentum,
+    )
     from textgrad_core.outcome import Artefact as Artefact
     from textgrad_core.outcome import Evaluated as Evaluated
     from textgrad_core.outcome import Outcome as Outcome
@@ -45,6 +56,7 @@ if TYPE_CHECKING:
     from textgrad_core.registry import plugin_names as plugin_names
     from textgrad_core.run import Run as Run
     from textgrad_core.runtime import eager as eager
+    from textgrad_core.schema import Schema as Schema
     from textgrad_core.search.optimize import aoptimize as aoptimize
     from textgrad_core.search.optimize import optimize as optimize
     from textgrad_core.search.result import Result as Result
@@ -52,13 +64,18 @@ if TYPE_CHECKING:
     from textgrad_core.variable import NO_FEEDBACK as NO_FEEDBACK
     from textgrad_core.variable import Gradient as Gradient
     from textgrad_core.variable import Variable as Variable
+    from textgrad_core.view.graph import Graph as Graph
+    from textgrad_core.view.graph import graph as graph
 
 __version__ = "0.1.0"
 
 _HOMES = {
-    "autograd.algebra": ("sum",),
+    "autograd.algebra": ("aggregate", "sum"),
+    "autograd.function_call": ("FunctionCall",),
     "autograd.llm_calls": ("LLMCall",),
+    "autograd.module": ("Module",),
     "budget": ("Budget",),
+    "callbacks": ("Callback",),
     "config": ("set_backward_engine", "using"),
     "domain": (
         "Check",
@@ -73,21 +90,39 @@ _HOMES = {
         "Reference",
         "RunDefaults",
     ),
-    "engine": ("get_engine",),
+    "engine": ("EngineLM", "get_engine"),
     "errors": ("Invalid", "TextgradError", "UsageError"),
+    "journal_lines": ("Entry",),
     "jsondata": ("JSON",),
+    "logs": ("logger",),
     "loss": ("EvaluatorLoss", "TextLoss"),
-    "optimizer.tgd": ("StepReport", "TGD", "TextualGradientDescent"),
+    "model": ("BlackboxLLM",),
+    "optimizer.base": ("StepReport",),
+    "optimizer.tgd": ("TGD", "TextualGradientDescent", "TextualGradientDescentwithMomentum"),
     "outcome": ("Artefact", "Evaluated", "Outcome", "Rejected", "Unmeasured"),
     "registry": ("load_domain", "load_plugin", "plugin_names"),
     "run": ("Run",),
     "runtime": ("eager",),
+    "schema": ("Schema",),
     "search.optimize": ("aoptimize", "optimize"),
     "search.result": ("Result", "Trial"),
     "variable": ("NO_FEEDBACK", "Gradient", "Variable"),
+    "view.graph": ("Graph", "graph"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
-_SUBMODULES = ("autograd", "engine", "errors", "loss", "optimizer", "report", "search", "testing")
+_SUBMODULES = (
+    "autograd",
+    "config",
+    "engine",
+    "errors",
+    "loss",
+    "model",
+    "optimizer",
+    "report",
+    "search",
+    "tasks",
+    "testing",
+)
 
 __all__ = [*sorted(_HOME_OF), "__version__"]
 

@@ -7,12 +7,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from textgrad_core.answer_forms import said
+from textgrad_core.answer_forms import fenced_blocks, said
+from textgrad_core.answering import AnswerForm, candidates
 from textgrad_core.engine.protocol import Engine, Message, Reply, Request
 from textgrad_core.engine.replies import storable
 from textgrad_core.errors import AnswerError, Invalid
-from textgrad_core.optimizer.assembly import AskedUpdate, clip
-from textgrad_core.parsing import AnswerProblem, parse_answer, repair_request, tags
+from textgrad_core.optimizer.assembly import AskedUpdate
+from textgrad_core.optimizer.bounds import clip
+from textgrad_core.parsing import AnswerProblem, repair_request
 from textgrad_core.prompting import render
 from textgrad_core.run import Run
 
@@ -75,7 +77,7 @@ async def ask_value(
     Args:
         run: Where the calls are recorded and counted.
         engine: The model.
-        asked: What to ask, and the mark the answer carries.
+        asked: What to ask, and the form the answer has.
         site: Place in the program; a repair is recorded beside it.
         accept: Turns the text into a value, or raises `Invalid`.
         keep_failure: As in `Run.ask`.
@@ -88,25 +90,24 @@ async def ask_value(
     """
     reply = await run.ask(engine, asked.request, site, keep_failure=keep_failure)
     try:
-        return _understood(reply, asked.nonce, accept, lenient)
+        return _understood(reply, asked.form, accept, lenient)
     except AnswerProblem as problem:
         again = repair_request(
-            reply.text, problem, _form(asked.nonce), params=asked.request.params
+            reply.text, problem, asked.form.told("repair"), params=asked.request.params
         )
     except Unaccepted as problem:
         again = mend_request(asked, reply, problem)
     reply = await run.ask(engine, again, f"{site} repair", keep_failure=keep_failure)
     try:
-        return _understood(reply, asked.nonce, accept, lenient)
+        return _understood(reply, asked.form, accept, lenient)
     except (AnswerProblem, Unaccepted) as problem:
         raise UnusableAnswer(problem) from problem
 
 
 def mend_request(asked: AskedUpdate, reply: Reply, problem: Invalid) -> Request:
     """What to ask when the form was right and the value was not."""
-    opening, closing = tags(asked.nonce)
     complaint = render(
-        "mend", reason=problem.reason, hint=problem.hint, open=opening, close=closing
+        "mend", reason=problem.reason, hint=problem.hint, form=asked.form.told("repair")
     )
     return Request(
         messages=(
@@ -120,26 +121,30 @@ def mend_request(asked: AskedUpdate, reply: Reply, problem: Invalid) -> Request:
     )
 
 
-def _understood(reply: Reply, nonce: str, accept: Callable[[str], V], lenient: bool) -> Answer[V]:
+def _understood(
+    reply: Reply, form: AnswerForm, accept: Callable[[str], V], lenient: bool
+) -> Answer[V]:
+    """The first reading of an answer that is accepted; if none is, why the likeliest is not."""
     try:
-        found = parse_answer(
-            reply.text, nonce=nonce, finish_reason=reply.finish_reason, fenced_ok=lenient
-        )
+        texts = candidates(reply, form)
     except AnswerProblem:
         if not lenient or reply.finish_reason == "length":
             raise
-        with suppress(Invalid):
-            return Answer(value=accept(said(reply.text)), rationale="")
+        for text in (*fenced_blocks(reply.text), said(reply.text)):
+            with suppress(Invalid):
+                return Answer(value=accept(storable(text)), rationale="")
         raise
-    before, mark, _ = reply.text.rpartition(tags(nonce)[0])
-    rationale = before.strip()[-RATIONALE_CHARS:] if mark else ""
-    value = storable(found.value)  # JSON may spell out what UTF-8 cannot hold
-    try:
-        return Answer(value=accept(value), rationale=rationale)
-    except Invalid as error:
-        raise Unaccepted(error.reason, error.hint, clip(value, REJECTED_CHARS)) from error
+    first: Unaccepted | None = None
+    for text in texts:
+        # a text of its own may come out of JSON, which spells out what UTF-8 cannot hold
+        value = text if form.schema is not None else storable(text)
+        try:
+            return Answer(value=accept(value), rationale=_rationale(reply.text, form))
+        except Invalid as error:
+            first = first or Unaccepted(error.reason, error.hint, clip(value, REJECTED_CHARS))
+    raise first or AnswerProblem("the answer holds no value")
 
 
-def _form(nonce: str) -> str:
-    opening, closing = tags(nonce)
-    return f"Write the complete value, and nothing else, between {opening} and {closing}."
+def _rationale(text: str, form: AnswerForm) -> str:
+    before, mark, _ = text.rpartition(form.marks[0])
+    return before.strip()[-RATIONALE_CHARS:] if mark else ""

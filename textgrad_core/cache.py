@@ -1,23 +1,34 @@
-"""Outcomes of deterministic instruments, shared between runs in one sqlite file.
+"""What is shared between runs, in sqlite files: outcomes of instruments, replies of models.
 
-Values are JSON, never pickled. An outcome is kept under the digest of everything that shapes
-it; `Unmeasured` is never kept. The cache saves work, it is never needed: if the file cannot be
-used, a warning is logged and the run goes on without.
+Values are JSON, never pickled, each under the digest of everything that shapes it. A cache
+saves work, it is never needed: if the file cannot be used, a warning is logged and the run goes
+on without.
+
+sqlite's write-ahead log does not work on network file systems. Where it is refused, the
+rollback journal is used: slower, and as safe.
 """
 
 from __future__ import annotations
 
 import json
-import logging
 import os
 import sqlite3
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
+from textgrad_core.errors import JournalBusy
+from textgrad_core.filelock import FileLock
 from textgrad_core.jsondata import JSON, canonical_json
+from textgrad_core.logs import log
 
-log = logging.getLogger("textgrad_core")
+Connect = Callable[[Path], sqlite3.Connection]
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """Open a file that several threads and processes use."""
+    return sqlite3.connect(path, timeout=10, check_same_thread=False)
 
 
 def default_cache_path() -> Path:
@@ -37,29 +48,34 @@ def default_cache_path() -> Path:
     return folder / "textgrad" / "evaluations.sqlite3"
 
 
-class EvaluationCache:
-    """Key to outcome, on disk.
+class JsonFile:
+    """Key to JSON object, in one table of a sqlite file.
 
     Args:
         path: The file; its folder is made at first use.
+        connect: Opens it.
     """
 
-    def __init__(self, path: Path) -> None:
+    table = "entries"
+    what = "cache"
+
+    def __init__(self, path: Path, connect: Connect = connect) -> None:
         """Remember the path; nothing is opened yet."""
-        self._path = path
+        self._path, self._connect = path, connect
         self._guard = threading.Lock()
         self._database: sqlite3.Connection | None = None
         self._broken = False
 
     def get(self, key: str) -> dict[str, JSON] | None:
-        """The outcome kept under a key, as `outcome_to_json` wrote it."""
+        """What is kept under a key, as it was put."""
         with self._guard:
             database = self._open()
             if database is None:
                 return None
             try:
                 row = database.execute(
-                    "select value from outcomes where key = ?", (key,)
+                    f"select value from {self.table} where key = ?",  # noqa: S608 - a constant
+                    (key,),
                 ).fetchone()
                 value = json.loads(row[0]) if row else None
             except (sqlite3.Error, ValueError) as error:
@@ -68,7 +84,7 @@ class EvaluationCache:
         return value if isinstance(value, dict) else None
 
     def put(self, key: str, value: dict[str, JSON]) -> None:
-        """Keep an outcome; the first one kept under a key stays."""
+        """Keep a value; the first one kept under a key stays."""
         with self._guard:
             database = self._open()
             if database is None:
@@ -76,7 +92,8 @@ class EvaluationCache:
             try:
                 with database:
                     database.execute(
-                        "insert or ignore into outcomes (key, value) values (?, ?)",
+                        f"insert or ignore into {self.table} "  # noqa: S608 - a constant
+                        "(key, value) values (?, ?)",
                         # bytes, because sqlite's text cannot hold a lone surrogate
                         (key, canonical_json(value).encode("utf-8", "surrogatepass")),
                     )
@@ -97,11 +114,10 @@ class EvaluationCache:
             database: sqlite3.Connection | None = None
             try:
                 self._path.parent.mkdir(parents=True, exist_ok=True)
-                database = sqlite3.connect(self._path, timeout=10, check_same_thread=False)
-                database.execute("pragma journal_mode = wal").fetchone()
-                database.execute("pragma synchronous = normal")
+                database = self._connect(self._path)
+                _choose_journal(database)
                 database.execute(
-                    "create table if not exists outcomes "
+                    f"create table if not exists {self.table} "
                     "(key text primary key, value text not null)"
                 )
                 database.commit()
@@ -114,8 +130,71 @@ class EvaluationCache:
         return self._database
 
     def _give_up(self, error: Exception) -> None:
-        log.warning("the evaluation cache %s is not used: %s", self._path, error)
+        log.warning("the %s %s is not used: %s", self.what, self._path, error)
         self._broken = True
         if self._database is not None:
             self._database.close()
             self._database = None
+
+
+class EvaluationCache(JsonFile):
+    """Outcomes of deterministic instruments, as `outcome_to_json` writes them.
+
+    `Unmeasured` is never kept. Whoever measures a value claims its key first, so that processes
+    that share the file measure it once.
+    """
+
+    table = "outcomes"
+    what = "evaluation cache"
+
+    def claim(self, key: str) -> Claim | None:
+        """The right to measure what a key stands for; None while another process has it.
+
+        A process that dies gives its claims back.
+        """
+        if self._broken:
+            return Claim(None)
+        folder = self._path.with_name(f"{self._path.name}.claims")
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            return Claim(FileLock(folder / key))
+        except JournalBusy:
+            return None
+        except OSError as error:
+            log.warning("%s cannot be locked, so a value may be measured twice: %s", folder, error)
+            return Claim(None)
+
+
+class Claim:
+    """The right to measure one value; without a lock it protects from nobody."""
+
+    def __init__(self, lock: FileLock | None) -> None:
+        """Hold the lock."""
+        self._lock = lock
+
+    def release(self) -> None:
+        """Give the right back."""
+        if self._lock is not None:
+            self._lock.release(remove=True)
+            self._lock = None
+
+
+class ReplyCache(JsonFile):
+    """Complete replies of models; see `textgrad_core.engine.cached`."""
+
+    table = "replies"
+    what = "reply cache"
+
+
+def _choose_journal(database: sqlite3.Connection) -> None:
+    """The write-ahead log where the file system can hold it, else the rollback journal."""
+    try:
+        mode = database.execute("pragma journal_mode = wal").fetchone()
+    except sqlite3.OperationalError as error:
+        log.info("no write-ahead log here: %s", error)
+        mode = None
+    if mode is not None and str(mode[0]).lower() == "wal":
+        database.execute("pragma synchronous = normal")
+        return
+    database.execute("pragma journal_mode = delete").fetchone()
+    database.execute("pragma synchronous = full")

@@ -22,7 +22,7 @@ catch the built-in they know.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 EngineFailure = Literal[
     "auth",
@@ -84,6 +84,11 @@ class MissingExtra(TextgradError, ImportError):
             f"{needed_by} needs {', '.join(modules)} (not installed); "
             f"in your clone of textgrad-suite run: {self.command}"
         )
+        self._given = needed_by, modules, extra
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Travel between processes with every field."""
+        return type(self), self._given
 
 
 def install_command(extra: str) -> str:
@@ -112,6 +117,7 @@ class EngineError(TextgradError):
         retryable: Whether the same request may succeed later.
         attempts: How many requests were sent.
         request_id: The server's identifier of the last one, if it gave any.
+        retry_after_s: Seconds the server asked to wait; None if it did not say.
     """
 
     def __init__(
@@ -122,11 +128,36 @@ class EngineError(TextgradError):
         retryable: bool = False,
         attempts: int = 1,
         request_id: str | None = None,
+        retry_after_s: float | None = None,
     ) -> None:
         """Keep the fields a caller decides by."""
         super().__init__(f"{kind}: {message}")
+        self.message = message
         self.kind, self.retryable = kind, retryable
         self.attempts, self.request_id = attempts, request_id
+        self.retry_after_s = retry_after_s
+
+    def but(self, **changed: Any) -> EngineError:
+        """The same failure with other fields, such as ``attempts`` or ``message``."""
+        return EngineError(**{**self._fields(), **changed})
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Travel between processes with every field."""
+        return self._again, (self._fields(),)
+
+    def _fields(self) -> dict[str, Any]:
+        return {
+            "message": self.message,
+            "kind": self.kind,
+            "retryable": self.retryable,
+            "attempts": self.attempts,
+            "request_id": self.request_id,
+            "retry_after_s": self.retry_after_s,
+        }
+
+    @staticmethod
+    def _again(fields: dict[str, Any]) -> EngineError:
+        return EngineError(**fields)
 
 
 class AnswerError(TextgradError):
@@ -140,6 +171,10 @@ class BudgetExhausted(TextgradError):
         """Name the limit that was reached."""
         super().__init__(f"budget of {limit:g} {what} is used up ({used:g} used)")
         self.what, self.used, self.limit = what, used, limit
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Travel between processes with every field."""
+        return type(self), (self.what, self.used, self.limit)
 
 
 class JournalError(TextgradError):

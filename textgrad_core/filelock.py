@@ -1,52 +1,101 @@
-"""One writer per run folder: an advisory lock that the system releases when a process dies."""
+"""One writer per file: an advisory lock that the system releases when a process dies.
+
+Where the file system has no locks, as some network file systems, an `OwnerFile` stands in.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import errno
-import logging
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from textgrad_core.errors import JournalBusy
+from textgrad_core.logs import log
+from textgrad_core.ownerfile import OwnerFile
 
-log = logging.getLogger("textgrad_core")
 _UNSUPPORTED = {errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS}
 
 
 class FileLock:
     """Held from construction to `release`, or to the death of the process.
 
+    Args:
+        path: The lock file.
+        lock: Locks a descriptor at once or raises OSError; the system's own by default.
+
     Raises:
         JournalBusy: If another process holds it; the message names its process number.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, lock: Callable[[int], None] | None = None) -> None:
         """Take the lock and leave the process number in the file."""
         self._path = path
-        self._descriptor: int | None = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
-        try:
-            _lock(self._descriptor)
-        except OSError as error:
-            if error.errno in _UNSUPPORTED:
-                log.warning("%s: this file system has no locks; keep to one process", path)
-                return
-            holder = os.read(self._descriptor, 20).decode("ascii", "replace").strip()
-            os.close(self._descriptor)
-            self._descriptor = None
-            raise JournalBusy(
-                f"{path.parent} is being written by process {holder or 'unknown'}: wait for it, "
-                "stop it, or choose another folder with --out"
-            ) from error
-        os.ftruncate(self._descriptor, 0)
-        os.write(self._descriptor, str(os.getpid()).encode())
+        self._owner_file: OwnerFile | None = None
+        self._descriptor: int | None = None
+        while self._descriptor is None and self._owner_file is None:
+            self._take(lock or _lock)
 
-    def release(self) -> None:
-        """Give the lock back; the empty lock file stays, removing it would race."""
+    def release(self, *, remove: bool = False) -> None:
+        """Give the lock back.
+
+        Args:
+            remove: Whether the lock file goes too; else it stays, empty.
+        """
+        if self._owner_file is not None:
+            self._owner_file.release()
+            self._owner_file = None
         if self._descriptor is not None:
             os.ftruncate(self._descriptor, 0)
+            if remove:
+                with contextlib.suppress(OSError):  # Windows removes no open file
+                    self._path.unlink()
             os.close(self._descriptor)
             self._descriptor = None
+
+    def _take(self, lock: Callable[[int], None]) -> None:
+        """Try once; takes nothing if the file was removed while it was locked."""
+        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            lock(descriptor)
+        except OSError as error:
+            holder = os.read(descriptor, 20).decode("ascii", "replace").strip()
+            os.close(descriptor)
+            if error.errno in _UNSUPPORTED:
+                self._owner_file = self._without_system()
+                return
+            raise self._busy(f"process {holder or 'unknown'}") from error
+        if not _is_still(descriptor, self._path):
+            os.close(descriptor)
+            return
+        os.ftruncate(descriptor, 0)
+        os.write(descriptor, str(os.getpid()).encode())
+        self._descriptor = descriptor
+
+    def _without_system(self) -> OwnerFile:
+        log.info("%s: this file system has no locks; a file names the owner", self._path)
+        try:
+            return OwnerFile(self._path.with_name(f"{self._path.name}.owner"))
+        except BlockingIOError as error:
+            raise self._busy(str(error)) from error
+
+    def _busy(self, holder: str) -> JournalBusy:
+        return JournalBusy(
+            f"{self._path.parent} is being written by {holder}: wait for it, "
+            "stop it, or choose another folder with --out"
+        )
+
+
+def _is_still(descriptor: int, path: Path) -> bool:
+    """Whether an open file is the one at a path: its last holder may have removed it."""
+    try:
+        there = path.stat()
+    except FileNotFoundError:
+        return False
+    here = os.fstat(descriptor)
+    return (here.st_dev, here.st_ino) == (there.st_dev, there.st_ino)
 
 
 if sys.platform == "win32":

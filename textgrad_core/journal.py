@@ -13,28 +13,26 @@ disk, is dropped when the file is opened for writing.
 
 from __future__ import annotations
 
-import logging
 import os
 import threading
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Literal
 
+from textgrad_core.callbacks import Listener as Listener
+from textgrad_core.callbacks import hearing
 from textgrad_core.errors import Divergence, JournalError, SettingsDiffer
 from textgrad_core.filelock import FileLock
 from textgrad_core.journal_lines import Entry, line_of, read_entries
 from textgrad_core.jsondata import JSON, as_stored, canonical_json, digest
+from textgrad_core.logs import log
 
-log = logging.getLogger("textgrad_core")
 FORMAT = 1
 Mode = Literal["live", "replay", "partial"]
 
 
 class EndOfRecord(Divergence):
     """A partial replay reached the end of what was recorded."""
-
-
-Listener = Callable[[Entry], None]
 
 
 class Journal:
@@ -45,11 +43,13 @@ class Journal:
         settings: What the run was configured with; a file with other settings is refused.
         mode: ``"live"`` runs what is not recorded; ``"replay"`` raises `Divergence` instead;
             ``"partial"`` raises `EndOfRecord`. Only ``"live"`` writes and locks.
-        listeners: Called with every entry, live or recalled; their errors are logged.
+        listeners: Told every entry, live or recalled: functions of one entry, or `Callback`s;
+            their errors are logged.
 
     Raises:
         JournalBusy: If another process writes this file.
         SettingsDiffer: If the file holds a run with other settings.
+        UsageError: If a listener is none.
         JournalError: If the file is damaged before its end, cannot be opened, or is missing
             in a replay.
     """
@@ -64,7 +64,7 @@ class Journal:
     ) -> None:
         """Open the file, recall what it holds, and lock it if it will be written."""
         self.mode: Mode = mode
-        self._path, self._listeners = path, tuple(listeners)
+        self._path, self._listeners = path, hearing(listeners)
         self._entries: dict[tuple[str, str], Entry] = {}
         self._count = 0
         self._guard = threading.Lock()

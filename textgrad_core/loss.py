@@ -2,46 +2,32 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal, final
 
 from textgrad_core.answer_forms import said
 from textgrad_core.autograd.function import FeedbackRequest, Function
-from textgrad_core.autograd.llm_calls import LLMCall
 from textgrad_core.domain import Domain, EvaluationContext, Tier
-from textgrad_core.engine import get_engine
-from textgrad_core.engine.protocol import Engine, Message, Request
+from textgrad_core.engine import EngineLike, get_engine
+from textgrad_core.engine.protocol import Message, Request
 from textgrad_core.errors import InstrumentError, Invalid, UsageError
 from textgrad_core.jsondata import JSON
+from textgrad_core.judges import ImageQALoss as ImageQALoss
+from textgrad_core.judges import MultiChoiceTestTime as MultiChoiceTestTime
+from textgrad_core.judges import MultiFieldEvaluation as MultiFieldEvaluation
+from textgrad_core.judges import (
+    MultiFieldTokenParsedEvaluation as MultiFieldTokenParsedEvaluation,
+)
+from textgrad_core.judges import TextLoss as TextLoss
+from textgrad_core.logs import log
 from textgrad_core.outcome import Evaluated, Outcome, Rejected, Unmeasured
 from textgrad_core.parsing import tag_for
 from textgrad_core.prompting import render
 from textgrad_core.run import Run
+from textgrad_core.values import text_of
 from textgrad_core.variable import NO_FEEDBACK, Gradient, NoFeedback, Variable
 
-log = logging.getLogger("textgrad_core")
 FeedbackMode = Literal["exact", "llm", "both"]
-
-
-@final
-class TextLoss:
-    """A model's judgement of one value.
-
-    Args:
-        eval_system_prompt: What to judge by: text, or a variable if it should improve too.
-        engine: The model; without one, the engine that is set when the loss is called.
-    """
-
-    def __init__(
-        self, eval_system_prompt: Variable | str, engine: Engine | str | None = None
-    ) -> None:
-        """Keep instruction and engine."""
-        self._call = LLMCall(engine, eval_system_prompt)
-
-    def __call__(self, instance: Variable) -> Variable:
-        """The judgement, deferred."""
-        return self._call(instance, "evaluation")
 
 
 @final
@@ -71,7 +57,7 @@ class EvaluatorLoss(Function):
         self,
         domain: Domain[Any],
         feedback: FeedbackMode = "exact",
-        engine: Engine | str | None = None,
+        engine: EngineLike | None = None,
         tier: Tier = "report",
         seed: int = 0,
         deadline_s: float | None = None,
@@ -88,11 +74,11 @@ class EvaluatorLoss(Function):
         self._engine = None if engine is None else get_engine(engine)
         self._context = EvaluationContext(seed=seed, tier=tier, deadline_s=deadline_s)
 
-    def __call__(self, variable: Variable) -> Variable:
+    def forward(self, variable: Variable) -> Variable:
         """Start the measurement; the loss is deferred."""
         return self.apply([variable], f"measurement of {self._domain.role}")
 
-    async def forward(
+    async def compute(
         self, run: Run, site: str, inputs: Sequence[Variable], memo: dict[str, Any]
     ) -> str:
         """The measurement in words."""
@@ -123,7 +109,7 @@ class EvaluatorLoss(Function):
             engine = request.engine or self._engine
             if engine is None:
                 raise UsageError("no engine to write the critique: pass backward(engine=...)")
-            text = str(request.node.inputs[0].value)
+            text = text_of(request.node.inputs[0].value)
             asked = critique_request(self._domain, text, facts)
             reply = await request.node.run.ask(engine, asked, request.site)
             words.append(said(reply.text))
@@ -134,6 +120,7 @@ class EvaluatorLoss(Function):
             source=request.output.role_description,
             score=request.output.memo.get("score"),
             data=data,
+            verbatim=isinstance(outcome, Rejected),
         )
 
 

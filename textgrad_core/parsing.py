@@ -104,6 +104,7 @@ def parse_answer(
     nonce: str = "",
     finish_reason: FinishReason = "stop",
     fenced_ok: bool = False,
+    own_tags: tuple[str, str] | None = None,
 ) -> Parsed:
     """Find the value in an answer.
 
@@ -113,12 +114,15 @@ def parse_answer(
         nonce: The nonce that was asked for; empty if none was.
         finish_reason: ``"length"`` if the answer was cut.
         fenced_ok: Whether a lone fenced block is an answer, as for programs.
+        own_tags: A pair that was asked for in place of the field's own.
 
     Raises:
         AnswerProblem: If there is none, it is empty, or it was cut.
     """
     patterns: list[tuple[Rung, re.Pattern[str]]] = [("tag", _pattern(field, None))]
-    if nonce:
+    if own_tags is not None:
+        patterns = [("tag", _literal(*own_tags))]
+    elif nonce:
         patterns.insert(0, ("nonce", _pattern(field, nonce)))
     bare = text
     for rung, pattern in patterns:
@@ -133,7 +137,8 @@ def parse_answer(
         blocks = fenced_blocks(bare)
         if len(blocks) == 1:
             return _parsed(blocks[0], "fence")
-    return _from_open_tag(text, bare, patterns, tags(nonce, field)[0], finish_reason)
+    opening, _ = own_tags or tags(nonce, field)
+    return _from_open_tag(text, bare, patterns, opening, finish_reason)
 
 
 def all_or_nothing(answers: Sequence[Parsed | AnswerProblem]) -> tuple[Parsed, ...]:
@@ -190,6 +195,18 @@ def _pattern(field: str, nonce: str | None) -> re.Pattern[str]:
     return re.compile(
         rf"{THINKING_MARKS}|(?P<open><\s*{name}{suffix}\s*>)|(?P<close><\s*/\s*{name}{suffix}\s*>)",
         re.IGNORECASE,
+    )
+
+
+@lru_cache(maxsize=64)
+def _literal(opening: str, closing: str) -> re.Pattern[str]:
+    """Thinking marks and a pair of tags as they are, in any case and with blanks anywhere."""
+    either = [
+        r"\s*".join(re.escape(part) for part in re.findall(r"\w+|[^\w\s]", tag))
+        for tag in (closing, opening)
+    ]
+    return re.compile(
+        rf"{THINKING_MARKS}|(?P<close>{either[0]})|(?P<open>{either[1]})", re.IGNORECASE
     )
 
 

@@ -6,11 +6,9 @@ that open none get a bare one that records nothing and limits nothing.
 
 from __future__ import annotations
 
-import logging
-import os
 import threading
 from collections.abc import Iterable, Iterator, Mapping
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import Executor
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import replace
@@ -21,28 +19,24 @@ from textgrad_core.budget import Budget, Meter
 from textgrad_core.domain import Domain, EvaluationContext
 from textgrad_core.engine.protocol import Engine, Reply, Request, engine_key
 from textgrad_core.engine.replies import storable
+from textgrad_core.engine.retrying import retries_granted_by
 from textgrad_core.errors import EngineError, EngineFailure, UsageError
-from textgrad_core.instruments import Instruments, measure_plainly
+from textgrad_core.instruments import Instruments
 from textgrad_core.journal import Journal, Listener, Mode
 from textgrad_core.jsondata import JSON, digest
-from textgrad_core.outcome import Outcome, Unmeasured, outcome_from_json, outcome_to_json
+from textgrad_core.measuring import Measuring
+from textgrad_core.outcome import Outcome, outcome_from_json
+from textgrad_core.prices import PriceTable, as_prices
+from textgrad_core.spending import Ledger, unpriced
 
 if TYPE_CHECKING:
     import asyncio
 
     from textgrad_core.cache import EvaluationCache
 
-log = logging.getLogger("textgrad_core")
 V = TypeVar("V")
 ANSWER_FAULTS: tuple[EngineFailure, ...] = ("refused", "cut", "empty")
 """Failures in which an answer came, was paid for, and says nothing."""
-
-
-def cores() -> int:
-    """Processor cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 class Run:
@@ -53,11 +47,21 @@ class Run:
         settings: What the run is configured with; a folder with other settings is refused.
         mode: ``"live"``, or ``"replay"`` to answer from the journal only.
         budget: Limits.
+        prices: What models cost: a table, plain data like it, or a TOML or JSON file. Without
+            prices every cost is unknown.
         cache: Outcomes shared with other runs; None shares nothing.
         executor: Where evaluations run; by default threads, as many as the domain or the
             machine allows, because native instruments bring their own processes.
         retries: How often an evaluation is tried again after a retryable failure.
-        listeners: Called with every journal entry.
+        listeners: Functions of one journal entry, or `Callback`s; told every entry.
+
+    Attributes:
+        ledger: What model calls took, by site and in all.
+        model_calls_made: Model calls this process got an answer to.
+
+    Raises:
+        UsageError: If the cost is limited and there are no prices.
+        JournalError: If the folder cannot be used.
     """
 
     def __init__(
@@ -67,21 +71,24 @@ class Run:
         settings: Mapping[str, JSON] | None = None,
         mode: Mode = "live",
         budget: Budget | None = None,
+        prices: PriceTable | Mapping[str, object] | Path | str | None = None,
         cache: EvaluationCache | None = None,
         executor: Executor | None = None,
         retries: int = 1,
         listeners: Iterable[Listener] = (),
     ) -> None:
         """Open the journal; nothing else is started yet."""
+        self.ledger = Ledger(as_prices(prices))
+        self.meter = Meter(budget or Budget())
+        if self.meter.budget.cost is not None and prices is None:
+            raise UsageError(
+                f"the budget limits the cost to {self.meter.budget.cost:g}, but nothing says what "
+                "a model costs: give prices"
+            )
         path = None if folder is None else folder / "journal.jsonl"
         self.journal = Journal(path, settings=settings, mode=mode, listeners=listeners)
-        self.meter = Meter(budget or Budget())
-        self.evaluations_run = 0
         self.model_calls_made = 0
-        self.prompt_tokens: int | None = 0
-        self.completion_tokens: int | None = 0
-        self._cache, self._executor, self._retries = cache, executor, retries
-        self._own_executors: dict[str, ThreadPoolExecutor] = {}
+        self._measuring = Measuring(cache=cache, executor=executor, retries=retries)
         self._gates: dict[tuple[str, int], asyncio.Semaphore] = {}
         self._instruments = Instruments(self.journal)
         self._sites: dict[str, int] = {}
@@ -96,6 +103,11 @@ class Run:
         """Close it and give the context back."""
         _current.reset(self._token)
         self.close()
+
+    @property
+    def evaluations_run(self) -> int:
+        """Evaluations this process paid for."""
+        return self._measuring.evaluations_run
 
     def site(self, name: str) -> str:
         """A place in the program: the scope's path, the name, and the order of creation."""
@@ -118,21 +130,28 @@ class Run:
 
         Raises:
             EngineError: If there is no usable answer.
-            BudgetExhausted: If no call is left; nothing was sent.
+            BudgetExhausted: If the call may go beyond a limit; nothing was sent.
+            UsageError: If the cost is limited and the model has no price; nothing was sent.
             Divergence: In a replay that asks for something else.
         """
-        self.meter.reserve("calls")
+        tokens, cost = self.ledger.expected(engine, request)
+        if cost is None and self.meter.budget.cost is not None:
+            raise unpriced(engine)
+        hold = self.meter.hold(calls=1, tokens=tokens, cost=cost or 0)
         sent = False
 
         async def call() -> JSON:
             nonlocal sent
             async with self._gate(engine):
+                self.meter.check_time()
                 sent = True
                 try:
-                    reply = await engine.ask(request)
+                    with retries_granted_by(self.meter.grant_retry):
+                        reply = await engine.ask(request)
                 except EngineError as error:
                     sent = error.attempts > 0
                     self.model_calls_made += sent
+                    self.ledger.failed(site, error.attempts)
                     if keep_failure and error.kind in ANSWER_FAULTS:
                         return {"failure": error.kind, "message": str(error)}
                     raise
@@ -143,15 +162,18 @@ class Run:
         try:
             record, _ = await self.journal.perform("model", site, asked, call)
         except BaseException:
-            if not sent:
-                self.meter.give_back("calls")
+            if sent:
+                hold.settle(tokens=0, cost=0)  # what a failed call cost is not known
+            else:
+                hold.release()
             raise
         failure = failure_in(record)
         if failure is not None:
+            hold.settle(tokens=0, cost=0)
             raise failure
         reply = Reply.from_json(record)
-        self.prompt_tokens = _add(self.prompt_tokens, reply.prompt_tokens)
-        self.completion_tokens = _add(self.completion_tokens, reply.completion_tokens)
+        spent = self.ledger.answered(site, engine, reply)
+        hold.settle(tokens=spent.tokens, cost=spent.cost)
         return reply
 
     async def evaluate(
@@ -191,18 +213,21 @@ class Run:
             asked["seed"] = context.seed
 
         async def measure() -> JSON:
-            record = await self._measure(domain, canonical, context, asked)
+            # a domain that does not say what shapes its scores cannot share them
+            told = await self._instruments.fingerprint(domain)
+            key = digest(asked) if domain.deterministic and told else None
+            record = await self._measuring.measure(domain, canonical, context, key)
             if not keep_failure and record.get("kind") == "unmeasured":
                 raise _NotKept(record)
             return record
 
-        self.meter.reserve("evaluations")
+        hold = self.meter.hold(evaluations=1)
         try:
             record, _ = await self.journal.perform("evaluation", site, asked, measure)
         except _NotKept as failure:
             record = failure.record
         except BaseException:
-            self.meter.give_back("evaluations")
+            hold.release()
             raise
         return outcome_from_json(record if isinstance(record, dict) else {})
 
@@ -218,56 +243,7 @@ class Run:
     def close(self) -> None:
         """Close journal and cache, and let go of threads that wait for an instrument."""
         self.journal.close()
-        if self._cache is not None:
-            self._cache.close()
-        while self._own_executors:
-            self._own_executors.popitem()[1].shutdown(wait=False, cancel_futures=True)
-
-    async def _measure(
-        self,
-        domain: Domain[V],
-        canonical: str,
-        context: EvaluationContext,
-        asked: dict[str, JSON],
-    ) -> dict[str, JSON]:
-        # a domain that does not say what shapes its scores cannot share them
-        shared = domain.deterministic and await self._instruments.fingerprint(domain)
-        cache = self._cache if shared else None
-        key = digest(asked)
-        kept = cache.get(key) if cache is not None else None
-        if kept is not None and _is_outcome(kept):
-            return {**kept, "cached": True}
-        record: dict[str, JSON] = {}
-        for _ in range(1 + self._retries):
-            record = await self._execute(domain, canonical, context)
-            if record.get("kind") != "unmeasured" or not record.get("retryable"):
-                break
-        self.evaluations_run += 1
-        if cache is not None and record.get("kind") != "unmeasured":
-            cache.put(key, record)
-        return record
-
-    async def _execute(
-        self, domain: Domain[V], canonical: str, context: EvaluationContext
-    ) -> dict[str, JSON]:
-        import asyncio
-
-        executor = self._executor or self._threads_for(domain)
-        try:
-            return await asyncio.get_running_loop().run_in_executor(
-                executor, measure_plainly, domain, canonical, context
-            )
-        except Exception as error:  # a foreign executor: a dead worker, a value it cannot send
-            log.exception("the executor failed at an evaluation of %r", domain.name)
-            cause = f"the executor failed: {type(error).__name__}: {error}"
-            return outcome_to_json(Unmeasured(cause=cause))
-
-    def _threads_for(self, domain: Domain[Any]) -> Executor:
-        if domain.name not in self._own_executors:
-            self._own_executors[domain.name] = ThreadPoolExecutor(
-                domain.parallel or cores(), thread_name_prefix="textgrad-evaluate"
-            )
-        return self._own_executors[domain.name]
+        self._measuring.close()
 
     def _gate(self, engine: Engine) -> asyncio.Semaphore:
         import asyncio
@@ -292,19 +268,6 @@ class _NotKept(Exception):
     def __init__(self, record: dict[str, JSON]) -> None:
         super().__init__()
         self.record = record
-
-
-def _is_outcome(record: Mapping[str, JSON]) -> bool:
-    try:
-        outcome_from_json(record)
-    except (UsageError, KeyError):
-        log.warning("the evaluation cache holds no outcome but %s", str(record)[:80])
-        return False
-    return True
-
-
-def _add(total: int | None, more: int | None) -> int | None:
-    return None if total is None or more is None else total + more
 
 
 _current: ContextVar[Run | None] = ContextVar("textgrad_run", default=None)

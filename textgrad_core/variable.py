@@ -2,90 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator, Mapping
+import re
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
-from dataclasses import dataclass, field
-from enum import Enum
-from typing import TYPE_CHECKING, Any
+from contextvars import ContextVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from textgrad_core import runtime
 from textgrad_core.errors import InstrumentError, UsageError
+from textgrad_core.gradient import NO_FEEDBACK as NO_FEEDBACK
+from textgrad_core.gradient import Gradient as Gradient
+from textgrad_core.gradient import GradientContexts, as_gradient
+from textgrad_core.gradient import Gradients as Gradients
+from textgrad_core.gradient import NoFeedback as NoFeedback
 from textgrad_core.jsondata import JSON
 from textgrad_core.outcome import Outcome
+from textgrad_core.schema import Schema, typed
+from textgrad_core.values import ImageURL, is_address, plain, text_of
 
 if TYPE_CHECKING:
     from textgrad_core.autograd.function import Node
     from textgrad_core.domain import Domain
-    from textgrad_core.engine.protocol import Engine
+    from textgrad_core.engine import EngineLike
+    from textgrad_core.view.graph import Graph
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Gradient:
-    """Feedback on one use of one variable.
-
-    Args:
-        text: What should change, in words.
-        source: Where it comes from: the role of the value it criticises.
-        context: The conversation the variable took part in; shared, never copied.
-        score: The number behind it, if there is one.
-        data: JSON data behind it: sensitivities, per-test results, components.
-    """
-
-    text: str
-    source: str = ""
-    context: str = ""
-    score: float | None = None
-    data: Mapping[str, JSON] | None = field(default=None, hash=False)
-
-
-class NoFeedback(Enum):
-    """The value that says: nothing to change here. Propagation stops at it."""
-
-    NO_FEEDBACK = "no feedback"
-
-
-NO_FEEDBACK = NoFeedback.NO_FEEDBACK
-
-
-class Gradients:
-    """The feedback a variable has received, in order, one entry per edge and round."""
-
-    __slots__ = ("_by_edge", "_next")
-
-    def __init__(self, gradients: Iterable[Gradient | str] = ()) -> None:
-        """Start with hand-written feedback, or none."""
-        self._by_edge: dict[object, Gradient] = {}
-        self._next = 0
-        for gradient in gradients:
-            self.add(gradient)
-
-    def add(self, gradient: Gradient | str, edge: object = None) -> None:
-        """Add feedback; an edge that is given twice keeps the later one."""
-        if edge is None:
-            self._next += 1
-            edge = ("by hand", self._next)
-        self._by_edge[edge] = Gradient(text=gradient) if isinstance(gradient, str) else gradient
-
-    def clear(self) -> None:
-        """Forget all of it."""
-        self._by_edge.clear()
-
-    def __iter__(self) -> Iterator[Gradient]:
-        """In the order of arrival, which is that of (consumer, argument)."""
-        return iter(self._by_edge.values())
-
-    def __len__(self) -> int:
-        """How many there are."""
-        return len(self._by_edge)
-
-    def __contains__(self, gradient: object) -> bool:
-        """Whether an equal one is there."""
-        return gradient in self._by_edge.values()
-
-    def __repr__(self) -> str:
-        """The texts."""
-        return f"Gradients({[g.text for g in self]})"
+Staging: TypeAlias = "dict[Variable, Gradients]"
+STAGING: ContextVar[Staging | None] = ContextVar("textgrad_staging", default=None)
+"""What a user's backward function sees and writes instead of the variables' own feedback."""
 
 
 class Variable:
@@ -95,46 +41,69 @@ class Variable:
     reading `value` waits for it. In async code ``await variable`` does the same.
 
     Args:
-        value: Text, or any value an operation of the program understands.
-        role_description: What the value is for. Prompts are built around it.
+        value: Text, or any value an operation of the program understands; the bytes of an image
+            go to a model as an image.
+        image_path: A file with an image, read when the value is; or the web address of one,
+            which is handed to the model and never fetched here.
+        predecessors: What the value was made from, for operations that say themselves how
+            feedback flows back (see `set_grad_fn`).
         requires_grad: Whether feedback should reach it.
+        role_description: What the value is for. Prompts are built around it.
         domain: The domain the value belongs to; new values are then parsed and checked by it.
+        schema: The JSON schema a typed value obeys; new values are then JSON that obeys it too.
     """
 
     __slots__ = (
         "__weakref__",
+        "_file",
         "_future",
+        "_given",
         "_gradients",
         "_value",
+        "built_frozen",
         "domain",
         "memo",
         "node",
         "passes",
         "requires_grad",
         "role_description",
+        "schema",
         "staged",
     )
 
     def __init__(
         self,
         value: Any = "",
+        image_path: str | Path = "",
+        predecessors: Sequence[Variable] | None = None,
+        requires_grad: bool = True,
         *,
         role_description: str,
-        requires_grad: bool = True,
         domain: Domain[Any] | None = None,
+        schema: Schema | Mapping[str, JSON] | None = None,
     ) -> None:
         """Hold a value; nothing else happens."""
         if not isinstance(role_description, str) or not role_description.strip():
             raise UsageError("role_description is empty: say in a few words what the value is for")
-        self._value = value
-        self._future: Future[Any] | None = None
-        self._gradients = Gradients()
         self.role_description = role_description
         self.requires_grad = requires_grad
+        self._given = tuple(predecessors or ())
+        for given in self._given:
+            if given.requires_grad and not requires_grad:
+                raise UsageError(
+                    f"{role_description!r} has requires_grad=False, but it is made from "
+                    f"{given.role_description!r}, which requires feedback: leave it True"
+                )
+        self._value = plain(value)
+        self._file = self._image(str(image_path)) if image_path else None
+        self._future: Future[Any] | None = None
+        self._gradients = Gradients()
         self.domain = domain
+        self.schema = typed(value, schema) if schema is not None else None
         self.node: Node | None = None
+        self.built_frozen = False  # the output of an operation on frozen inputs
         self.memo: dict[str, Any] = {}  # what the operation keeps for its feedback
-        self.staged: dict[object, Gradient | NoFeedback] = {}  # answers of a failed backward
+        self.staged: dict[object, tuple[Gradient, ...]] = {}  # answers of a failed backward
         self.passes = 0  # backward passes that started here and succeeded
 
     @classmethod
@@ -144,11 +113,28 @@ class Variable:
         """The output of an operation that is under way."""
         variable = cls(None, role_description=role_description, requires_grad=requires_grad)
         variable._future, variable.node = future, node
+        variable.built_frozen = not requires_grad
         return variable
+
+    def _image(self, path: str) -> Path | None:
+        """Take in an image without reading it; the file to be read, if there is one."""
+        if self._value not in ("", None):
+            raise UsageError("both value and image_path are given: give one of them")
+        if is_address(path):
+            self._value = ImageURL(path)
+            return None
+        if not Path(path).is_file():
+            raise UsageError(f"image_path {path!r} is no file: check the path")
+        return Path(path)
 
     @property
     def value(self) -> Any:
         """The value; waits for the operation that makes it, and raises its error."""
+        file = self._file
+        if file is not None:
+            data = file.read_bytes()
+            if self._file is file:  # nobody set another value meanwhile
+                self._value, self._file = data, None
         future = self._future
         if future is None:
             return self._value
@@ -160,8 +146,8 @@ class Variable:
 
     @value.setter
     def value(self, value: Any) -> None:
-        self._value = value
-        self._future = None
+        self._value = plain(value)
+        self._future = self._file = None
 
     def get_value(self) -> Any:
         """The same as `value`."""
@@ -174,32 +160,77 @@ class Variable:
     def __await__(self) -> Generator[Any, None, Any]:
         """Wait for the value without blocking the running loop."""
         if self._future is not None and not self._future.done():
-            import asyncio
-
-            return asyncio.wrap_future(self._future).__await__()
+            return runtime.settled(self._future).__await__()
         return _ready(self).__await__()
+
+    def get_short_value(self, n_words_offset: int = 10) -> str:
+        """The first and the last words of the value, for a glance."""
+        text = text_of(self.value)
+        words = list(re.finditer(r"\S+", text))
+        if len(words) <= 2 * n_words_offset or n_words_offset < 1:
+            return text
+        head, tail = words[n_words_offset - 1].end(), words[-n_words_offset].start()
+        return f"{text[:head]} (...) {text[tail:]}"
+
+    def get_role_description(self) -> str:
+        """The same as `role_description`."""
+        return self.role_description
+
+    def set_role_description(self, role_description: str) -> None:
+        """The same as assigning `role_description`."""
+        self.role_description = role_description
 
     @property
     def predecessors(self) -> tuple[Variable, ...]:
-        """The inputs of the operation that made it."""
-        return () if self.node is None else self.node.inputs
+        """What the value was made from."""
+        return self._given if self.node is None else self.node.inputs
+
+    def set_grad_fn(self, grad_fn: Callable[..., object] | None) -> None:
+        """Say how feedback on this value becomes feedback on its predecessors.
+
+        Args:
+            grad_fn: Called with ``backward_engine=``; adds to the `gradients` of predecessors.
+                Usually a `BackwardContext`.
+        """
+        from textgrad_core.autograd.context import node_of
+
+        self.node = None if grad_fn is None else node_of(self, grad_fn)
+
+    def get_grad_fn(self) -> object:
+        """What `set_grad_fn` was given, or the operation that made the value."""
+        if self.node is None:
+            return None
+        return getattr(self.node.function, "grad_fn", self.node.function)
 
     @property
     def gradients(self) -> Gradients:
-        """The feedback received so far."""
-        return self._gradients
+        """The feedback received so far; any collection of feedback may be assigned."""
+        staged = STAGING.get()
+        if staged is None:
+            return self._gradients
+        return staged.setdefault(self, Gradients(self._gradients))
 
     @gradients.setter
-    def gradients(self, gradients: Iterable[Gradient | str]) -> None:
-        self._gradients = gradients if isinstance(gradients, Gradients) else Gradients(gradients)
+    def gradients(self, gradients: Iterable[object]) -> None:
+        kept = gradients if isinstance(gradients, Gradients) else Gradients(gradients)
+        staged = STAGING.get()
+        if staged is None:
+            self._gradients = kept
+        else:
+            staged[self] = kept
+
+    @property
+    def gradients_context(self) -> GradientContexts:
+        """From each gradient to the conversation it speaks of."""
+        return GradientContexts(self.gradients, self.role_description)
 
     def get_gradient_text(self) -> str:
         """The feedback as text, each distinct text once."""
-        return "\n".join(dict.fromkeys(g.text for g in self._gradients))
+        return "\n".join(dict.fromkeys(g.text for g in self.gradients))
 
     def reset_gradients(self) -> None:
         """Forget the feedback received so far, contexts included."""
-        self._gradients.clear()
+        self.gradients.clear()
 
     @property
     def outcome(self) -> Outcome | None:
@@ -217,16 +248,17 @@ class Variable:
 
     def backward(
         self,
-        engine: Engine | None = None,
-        gradient: Gradient | str | None = None,
+        engine: EngineLike | None = None,
+        gradient: object = None,
     ) -> None:
         """Send feedback from here to everything this value was made from.
 
         Args:
             engine: Writes the feedback where an operation needs a model; it goes before the
                 engine of ``using`` and the one of ``set_backward_engine``.
-            gradient: Feedback to start from: a person's or an instrument's words. Without it,
-                this value is taken for a loss that says itself what should change.
+            gradient: Feedback to start from: a person's or an instrument's words, a `Gradient`
+                or an outcome; `NO_FEEDBACK` goes nowhere. Without it, this value is taken for a
+                loss that says itself what should change.
 
         Raises:
             BackwardError: If some feedback could not be had. No variable has changed; calling
@@ -234,14 +266,18 @@ class Variable:
         """
         runtime.run(self.abackward(engine, gradient))
 
-    async def abackward(
-        self, engine: Engine | None = None, gradient: Gradient | str | None = None
-    ) -> None:
+    async def abackward(self, engine: EngineLike | None = None, gradient: object = None) -> None:
         """The same as `backward`, for async code."""
         from textgrad_core.autograd.backward import backpropagate
+        from textgrad_core.autograd.thaw import thaw
+        from textgrad_core.engine import get_engine
 
-        seed = Gradient(text=gradient) if isinstance(gradient, str) else gradient
-        await runtime.hand_over(backpropagate(self, seed, engine))
+        if gradient is NO_FEEDBACK:
+            return
+        seed = None if gradient is None else as_gradient(gradient)
+        chosen = None if engine is None else get_engine(engine)
+        thaw(self)
+        await runtime.hand_over(backpropagate(self, seed, chosen))
 
     def __add__(self, other: Variable | str) -> Variable:
         """Concatenate two texts; feedback passes through unchanged."""
@@ -255,16 +291,55 @@ class Variable:
 
         return self if other == 0 else concatenate(str(other), self)
 
+    def generate_graph(self, print_gradients: bool = False) -> Graph:
+        """How this value came about: a drawing, which is also SVG and DOT text."""
+        from textgrad_core.view.graph import graph
+
+        return graph(self, show_feedback=print_gradients)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Travel and be copied as a value with its feedback, without how it was made."""
+        state = self.value, self.role_description, self.requires_grad, tuple(self._gradients)
+        return _restored, (*state, self.domain, self.schema)
+
     def __str__(self) -> str:
         """The value as text."""
-        return str(self.value)
+        return text_of(self.value)
 
     def __repr__(self) -> str:
         """Role and value, without waiting for one that is under way."""
+        role = f"role_description={self.role_description!r}"
+        if self._file is not None:
+            return f"Variable(image_path={str(self._file)!r}, {role})"
         waiting = self._future is not None and not self._future.done()
         shown = "<under way>" if waiting else repr(self._value if self._future is None else "...")
-        return f"Variable({shown}, role_description={self.role_description!r})"
+        return f"Variable({shown}, {role})"
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        from textgrad_core.report.notebook import variable_html
+
+        return variable_html(self)
 
 
 async def _ready(variable: Variable) -> Any:
     return variable.value
+
+
+def _restored(
+    value: Any,
+    role: str,
+    requires_grad: bool,
+    gradients: Iterable[Gradient],
+    domain: Domain[Any] | None,
+    schema: Schema | None,
+) -> Variable:
+    variable = Variable(
+        value,
+        requires_grad=requires_grad,
+        role_description=role,
+        domain=domain,
+        schema=schema,
+    )
+    variable.gradients = Gradients(gradients)
+    return variable

@@ -39,7 +39,7 @@ def ask(
 
 
 def good(value: object) -> str:
-    return f"Because.\n{wrap(str(value), ASKED.nonce)}"
+    return f"Because.\n{wrap(str(value), ASKED.form.nonce)}"
 
 
 def test_a_good_answer_is_asked_for_once() -> None:
@@ -50,7 +50,7 @@ def test_a_good_answer_is_asked_for_once() -> None:
 
 @pytest.mark.parametrize(
     "bad",
-    ["no value at all", wrap("", ASKED.nonce), Reply(text="<VALUE", finish_reason="length")],
+    ["no value at all", wrap("", ASKED.form.nonce), Reply(text="<VALUE", finish_reason="length")],
 )
 def test_a_bad_form_is_repaired_from_the_answer_alone(bad: str | Reply) -> None:
     answer, engine = ask([bad, good(8)])
@@ -59,7 +59,7 @@ def test_a_bad_form_is_repaired_from_the_answer_alone(bad: str | Reply) -> None:
     assert repair.purpose == "repair"
     assert repair.params == first.params
     assert (bad if isinstance(bad, str) else bad.text) in repair.messages[-1].content
-    assert f"<VALUE-{ASKED.nonce}>" in repair.messages[-1].content
+    assert f"<VALUE-{ASKED.form.nonce}>" in repair.messages[-1].content
 
 
 def test_a_bad_value_is_mended_in_the_conversation() -> None:

@@ -47,9 +47,10 @@ class Shell:
     def __init__(self, folder: Path, site: Path) -> None:
         self.folder, self.site = folder, site
         self.log = folder / "measurements.txt"
+        inherited = filter(None, [os.environ.get("PYTHONPATH")])
         self.environment = {
             **os.environ,
-            "PYTHONPATH": os.pathsep.join([str(site), str(HELPERS)]),
+            "PYTHONPATH": os.pathsep.join([str(site), str(HELPERS), *inherited]),
             "WORDS_LOG": str(self.log),
             "PYTHONWARNINGS": "error",
             "TEXTGRAD_CACHE": str(folder / "cache"),
@@ -342,3 +343,37 @@ def test_a_server_that_refuses_ends_the_run_with_its_own_code(shell: Shell) -> N
     shell(*RUN, "--engine", "openai:m", "--out", "other", expect=4)
     assert "OPENAI_API_KEY" in shell.errors
     assert not (shell.folder / "other").exists()
+
+
+def test_money_is_counted_by_the_prices_of_a_file_and_limited(shell: Shell) -> None:
+    (shell.folder / "prices.toml").write_text(
+        "[models.m]\nprompt_per_million = 1_000_000\ncompletion_per_million = 2_000_000\n"
+    )
+
+    def answer(body: dict[str, Any]) -> str:
+        nonce = re.findall(r"<VALUE-(\w+)>", body["messages"][-1]["content"])[-1]
+        made.append(nonce)
+        return f"<VALUE-{nonce}>{'GAT' * len(made)}</VALUE-{nonce}>"
+
+    made: list[str] = []
+    with FaultServer(answer=answer) as server:
+        options = ["--engine", "openai:m", "--base-url", server.url("ok"), "--proposals", "1"]
+        options += ["--max-tokens", "1"]
+        shell(*RUN, *options, "--cost", "9", expect=2)
+        assert "--cost needs --prices" in shell.errors
+        options += ["--prices", "prices.toml", "--steps", "3"]
+        found = shell.json(*RUN, *options)
+        assert found["cost"] == 13.0 * len(server.received)  # 7 tokens sent, 3 received
+        (shell.folder / "prices.toml").unlink()  # the run folder keeps what it was told
+        again = shell.json("resume", "run")
+        assert again["cost"] == found["cost"]
+        assert (shell.folder / "run" / "result.json").read_text().count('"cost"') == 1
+
+
+def test_a_budget_of_tokens_ends_a_run_with_what_it_has(shell: Shell) -> None:
+    with FaultServer(answer=lambda _: "no value here") as server:
+        options = ["--engine", "openai:m", "--base-url", server.url("ok"), "--tokens", "1"]
+        found = shell.json(*RUN, *options)
+        assert server.received == []
+    assert "budget of 1 tokens is used up" in found["stop_reason"]
+    assert found["best"]["value"] == found["start"]["value"]

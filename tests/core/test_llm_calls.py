@@ -178,6 +178,6 @@ def test_a_users_function_is_an_engine() -> None:
     def model(prompt: str, system_prompt: str = "") -> str:
         return f"{system_prompt}|{prompt}"
 
-    answer = LLMCall(model, "Be brief.")(leaf("Hello"))  # type: ignore[arg-type]
+    answer = LLMCall(model, "Be brief.")(leaf("Hello"))
     assert answer.value == "Be brief.|Hello"
     assert [v.requires_grad for v in answer.predecessors] == [True, False]

@@ -561,9 +561,12 @@ def test_tokens_are_summed_until_a_server_does_not_say() -> None:
     run = Run()
     for n in range(3):
         asyncio.run(run.ask(Counted(), request("x"), f"{n}"))
-    assert (run.prompt_tokens, run.completion_tokens) == (30, 6)
+    total = run.ledger.total
+    assert (total.prompt_tokens, total.completion_tokens) == (30, 6)
     asyncio.run(run.ask(Counted(), request("silent"), "last"))
-    assert (run.prompt_tokens, run.completion_tokens) == (None, 8)
+    total = run.ledger.total
+    assert (total.prompt_tokens, total.completion_tokens) == (None, 8)
+    assert (total.counted_prompt_tokens, total.unsaid_prompt) == (30, 1)
 
 
 def test_sites_come_from_the_place_in_the_program() -> None:

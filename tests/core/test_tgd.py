@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,42 +13,20 @@ from engines import Recorder, down, last_words
 from strategies import hostile_values
 from textgrad_core.engine.protocol import Request
 from textgrad_core.errors import BudgetExhausted, EngineError, UsageError
-from textgrad_core.optimizer.assembly import clip, even_level, feedback_block
+from textgrad_core.optimizer.bounds import clip, even_level
+from textgrad_core.optimizer.feedback import feedback_block
 from textgrad_core.optimizer.tgd import TGD
 from textgrad_core.parsing import wrap
 from textgrad_core.run import Run
 from textgrad_core.variable import Gradient, Variable
 from toy_domain import ToyDomain
-
-
-def leaf(value: str = "old", role: str = "a value", *feedback: str) -> Variable:
-    variable = Variable(value, role_description=role)
-    for text in feedback or ("too old",):
-        variable.gradients.add(text)
-    return variable
-
-
-def nonce(request: Request) -> str:
-    """The mark the answer must carry, as the prompt asks for it."""
-    for message in reversed(request.messages):
-        _, found, rest = message.content.rpartition("<VALUE-")
-        if found:
-            return rest.partition(">")[0]
-    raise AssertionError("the prompt asks for no mark")
-
-
-def writing(value: str | Callable[[Request], str]) -> Recorder:
-    def answer(request: Request) -> str:
-        text = value if isinstance(value, str) else value(request)
-        return f"I did what was asked.\n{wrap(text, nonce(request))}"
-
-    return Recorder(answer)
+from writers import leaf, nonce, writing
 
 
 def test_feedback_becomes_a_new_value() -> None:
     engine = writing("new")
     variable = leaf("old", "the motto", "too long", "too sad", "too long")
-    report = TGD([variable], engine).step()
+    report = TGD([variable], engine=engine).step()
     assert variable.value == "new"
     assert report.changed == (variable,)
     assert report.unreached == ()
@@ -64,7 +41,7 @@ def test_feedback_becomes_a_new_value() -> None:
 
 def test_zero_grad_forgets_everything() -> None:
     one, two = leaf(), leaf()
-    optimizer = TGD([one, two], writing("new"))
+    optimizer = TGD([one, two], engine=writing("new"))
     optimizer.zero_grad()
     assert len(one.gradients) == len(two.gradients) == 0
     report = optimizer.step()
@@ -75,7 +52,7 @@ def test_zero_grad_forgets_everything() -> None:
 def test_what_no_feedback_reached_is_reported_and_left_alone() -> None:
     engine = writing("new")
     reached, unreached = leaf(), Variable("old", role_description="unreached")
-    report = TGD([unreached, reached], engine).step()
+    report = TGD([unreached, reached], engine=engine).step()
     assert (report.changed, report.unreached) == ((reached,), (unreached,))
     assert (reached.value, unreached.value) == ("new", "old")
     assert len(engine.requests) == 1
@@ -94,7 +71,7 @@ def test_what_cannot_be_improved_is_refused() -> None:
 def test_a_parameter_that_is_listed_twice_is_asked_about_once() -> None:
     engine = writing("new")
     variable = leaf()
-    assert TGD([variable, variable], engine).step().changed == (variable,)
+    assert TGD([variable, variable], engine=engine).step().changed == (variable,)
     assert len(engine.requests) == 1
 
 
@@ -102,7 +79,7 @@ def test_a_parameter_that_is_listed_twice_is_asked_about_once() -> None:
 def test_any_value_goes_there_and_comes_back(current: str, new: str, feedback: str) -> None:
     engine = writing(new)
     variable = leaf(current, "a value", feedback)
-    report = TGD([variable], engine).step()
+    report = TGD([variable], engine=engine).step()
     assert report.failures == ()
     assert variable.value == new.strip("\r\n")
     asked = last_words(engine.requests[0])
@@ -118,7 +95,7 @@ def test_one_unusable_answer_leaves_everything_as_it_was() -> None:
 
     engine = Recorder(answer)
     variables = [leaf("old", role) for role in ("the first", "the second", "the third")]
-    report = TGD(variables, engine).step()
+    report = TGD(variables, engine=engine).step()
     assert [v.value for v in variables] == ["old"] * 3
     assert report.changed == ()
     assert len(report.failures) == 1
@@ -139,7 +116,7 @@ def test_a_failing_engine_leaves_everything_as_it_was_and_wastes_nothing(tmp_pat
         engine = Recorder(answer, yields=lambda r: 9 * ("the third" in last_words(r)))
         with Run(tmp_path / "run") as run:
             variables = [leaf("old", role) for role in ("the first", "the second", "the third")]
-            optimizer = TGD(variables, engine)
+            optimizer = TGD(variables, engine=engine)
             if paid:
                 with pytest.raises(EngineError):
                     optimizer.step()
@@ -155,7 +132,7 @@ def test_another_step_is_another_place(tmp_path: Path) -> None:
         engine = writing(lambda r: str(len(last_words(r))))
         with Run(tmp_path / "run"):
             variable = leaf()
-            optimizer = TGD([variable], engine)
+            optimizer = TGD([variable], engine=engine)
             values = []
             for _ in range(3):
                 optimizer.step()
@@ -167,7 +144,7 @@ def test_the_budget_counts_every_call() -> None:
     with Run(budget=tg.Budget(calls=1)):
         variables = [leaf(), leaf()]
         with pytest.raises(BudgetExhausted):
-            TGD(variables, writing("new")).step()
+            TGD(variables, engine=writing("new")).step()
         assert [v.value for v in variables] == ["old", "old"]
 
 
@@ -177,7 +154,7 @@ def test_rules_are_told_and_checked_and_a_broken_one_is_mended() -> None:
     )
     engine = writing(lambda r: "short" if r.purpose == "repair" else "much too long")
     variable = leaf()
-    report = TGD([variable], engine, constraints=["be polite", short]).step()
+    report = TGD([variable], engine=engine, constraints=["be polite", short]).step()
     assert variable.value == "short"
     assert report.failures == ()
     first, second = engine.requests
@@ -186,7 +163,7 @@ def test_rules_are_told_and_checked_and_a_broken_one_is_mended() -> None:
     assert "at most 5 letters" in last_words(second)
     assert second.messages[:-2] == first.messages
     stubborn = leaf()
-    report = TGD([stubborn], writing("much too long"), constraints=[short]).step()
+    report = TGD([stubborn], engine=writing("much too long"), constraints=[short]).step()
     assert stubborn.value == "old"
     assert "at most 5 letters" in report.failures[0]
 
@@ -195,11 +172,11 @@ def test_a_value_of_a_domain_is_read_and_written_by_it() -> None:
     variable = Variable("ACGT", role_description="a DNA word", domain=ToyDomain())
     variable.gradients.add("longer")
     engine = writing(" acg tac\nga ")
-    TGD([variable], engine).step()
+    TGD([variable], engine=engine).step()
     assert variable.value == "ACGTACGA"
     assert "no letter four times in a row" in last_words(engine.requests[0])
     for bad, why in (("ACGX", "letters X"), ("AAAA", "four times in a row")):
-        report = TGD([variable], writing(bad)).step()
+        report = TGD([variable], engine=writing(bad)).step()
         assert variable.value == "ACGTACGA"
         assert why in report.failures[0]
 
@@ -210,11 +187,12 @@ def test_the_value_is_shown_in_full_whatever_the_limit() -> None:
     variable = Variable(value, role_description="a program")
     for n in range(3000):
         variable.gradients.add(Gradient(text=f"{n}: {'b' * 200}", context=f"talk {n} {'c' * 900}"))
-    TGD([variable], engine, max_context_chars=5_000).step()
-    asked = last_words(engine.requests[0])
+    TGD([variable], engine=engine, max_context_chars=5_000).step()
+    (request,) = engine.asked("proposal")
+    asked = last_words(request)
     assert value in asked
     assert len(asked) < len(value) + 5_000 + 1_000
-    assert "left out" in asked
+    assert "in short: " in asked
 
 
 def test_shared_conversations_are_told_once() -> None:

@@ -35,7 +35,7 @@ class Held(Function):
         self.let_go = threading.Event()
         self.runs = 0
 
-    async def forward(
+    async def compute(
         self,
         run: Run,  # noqa: ARG002 - it has no effect that a run would record
         site: str,  # noqa: ARG002
@@ -56,7 +56,20 @@ def test_a_value_is_kept_as_it_is(value: object) -> None:
     other = object()
     variable.set_value(other)
     assert variable.value is other
-    assert str(leaf(value)) == str(value)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ("a {b}", "a {b}"),
+        (1.5, "1.5"),
+        (True, "True"),
+        ({"a": ["ä", None]}, '{"a": ["ä", null]}'),
+        (b"png", "[image of 3 bytes]"),
+    ],
+)
+def test_a_value_has_a_text(value: object, text: str) -> None:
+    assert str(leaf(value)) == text
 
 
 @pytest.mark.parametrize("role", ["", "  ", None, 3])

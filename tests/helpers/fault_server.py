@@ -19,6 +19,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
+from urllib.parse import urlsplit
 
 Answer = Callable[[dict[str, Any]], str]
 TICK_S = 0.02
@@ -26,11 +27,12 @@ TICK_S = 0.02
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Received:
-    """One request as it came over the wire."""
+    """One request as it came over the wire; ``asked_host`` is set if it came as to a proxy."""
 
     scenario: str
     body: dict[str, Any]
     headers: Mapping[str, str] = field(default_factory=dict)
+    asked_host: str = ""
 
 
 def completion(
@@ -142,6 +144,13 @@ class FaultServer:
     Args:
         answer: From the request's JSON to the reply's text.
         delay_s: Wait before each good answer.
+
+    Attributes:
+        received: Every request, in order.
+        most_at_once: Highest number of requests under way.
+        connections: Connections made so far.
+        told: Tokens sent and received, of each answer of the scenarios ``counted`` and
+            ``flaky`` (which fails at every other request).
     """
 
     def __init__(self, answer: Answer | None = None, delay_s: float = 0.0) -> None:
@@ -150,6 +159,8 @@ class FaultServer:
         self._counts: Counter[str] = Counter()
         self.received: list[Received] = []
         self.most_at_once = 0
+        self.connections = 0
+        self.told: list[tuple[int, int]] = []
         self._now = 0
         self._ready = threading.Event()
         self._failure: BaseException | None = None
@@ -206,10 +217,23 @@ class FaultServer:
         task.add_done_callback(self._tasks.discard)
 
     async def _handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        try:
+            while await self._exchange(reader, writer) == "keep-alive":
+                pass
+        except (ConnectionError, asyncio.IncompleteReadError):
+            pass  # the client gave up, which several tests make it do
+        finally:
+            writer.close()
+            with contextlib.suppress(ConnectionError):
+                await writer.wait_closed()
+
+    async def _exchange(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> str:
+        """One request and its answer; returns the name of the scenario it met."""
+        received = await _receive(reader)
         self._now += 1
         self.most_at_once = max(self.most_at_once, self._now)
         try:
-            received = await _receive(reader)
             self.received.append(received)
             self._counts[received.scenario] += 1
             name, _, first = received.scenario.partition("@")
@@ -217,13 +241,9 @@ class FaultServer:
                 name = "ok"
             await self._respond(name, received.body, writer)
             await writer.drain()
-        except (ConnectionError, asyncio.IncompleteReadError):
-            pass  # the client gave up, which several tests make it do
         finally:
             self._now -= 1
-            writer.close()
-            with contextlib.suppress(ConnectionError):
-                await writer.wait_closed()
+        return name
 
     async def _respond(
         self, name: str, body: dict[str, Any], writer: asyncio.StreamWriter
@@ -245,11 +265,27 @@ class FaultServer:
         elif name == "echo-key":
             key = self.received[-1].headers.get("authorization", "").removeprefix("Bearer ")
             writer.write(refusal_status(401, message=f"Incorrect API key provided: {key}"))
+        elif name == "flaky" and self._counts[name] % 2:
+            writer.write(refusal_status(500))
+        elif name in {"counted", "flaky"}:
+            await asyncio.sleep(self._delay_s)
+            writer.write(response(200, self._counted(body)))
+        elif name == "keep-alive":
+            writer.write(response(200, completion(), {"connection": "keep-alive"}))
+        elif name == "headroom":
+            left = {"x-ratelimit-remaining-requests": "5", "x-ratelimit-remaining-tokens": "70"}
+            writer.write(response(200, completion(), left))
         elif (canned := _canned(name)) is not None:
             writer.write(canned)
         else:
             await asyncio.sleep(self._delay_s)
             writer.write(response(200, completion(self._answer(body))))
+
+    def _counted(self, body: dict[str, Any]) -> dict[str, Any]:
+        said = self._answer(body)
+        sent = sum(len(m["content"].split()) for m in body["messages"])
+        self.told.append((sent, len(said)))
+        return completion(said, usage={"prompt_tokens": sent, "completion_tokens": len(said)})
 
 
 async def _receive(reader: asyncio.StreamReader) -> Received:
@@ -260,8 +296,14 @@ async def _receive(reader: asyncio.StreamReader) -> Received:
         name, _, value = line.partition(":")
         headers[name.strip().lower()] = value.strip()
     raw = await reader.readexactly(int(headers.get("content-length", "0")))
-    scenario = request_line.split(" ")[1].strip("/").split("/")[0]
-    return Received(scenario=scenario, body=json.loads(raw) if raw else {}, headers=headers)
+    target = urlsplit(request_line.split(" ")[1])  # a proxy is asked for a whole address
+    scenario = target.path.strip("/").split("/")[0]
+    return Received(
+        scenario=scenario,
+        body=json.loads(raw) if raw else {},
+        headers=headers,
+        asked_host=target.netloc,
+    )
 
 
 async def _hang(_writer: asyncio.StreamWriter) -> None:

@@ -48,7 +48,7 @@ class Telling(Function):
         for _ in range(Random(f"{self.timing} {self.label} {where}").randrange(6)):
             await asyncio.sleep(0)
 
-    async def forward(
+    async def compute(
         self,
         run: Run,  # noqa: ARG002 - it has no effect that a run would record
         site: str,  # noqa: ARG002

@@ -1,7 +1,8 @@
 """The backward pass: dependency counting, concurrent, staged, committed in one piece.
 
 A node's feedback starts when the last of its consumers has spoken: no recursion, no level
-barrier. Answers are staged on the node that gave them; only when all are there do they reach
+barrier. What came through `aggregate` is summarised where it meets, before it goes on. Answers
+are staged on the node that gave them; only when all are there do they reach
 the variables, in (consumer, argument) order, whatever order they came in. After a failure no
 variable has changed, and the next attempt asks only for what is missing.
 """
@@ -9,10 +10,12 @@ variable has changed, and the next attempt asks only for what is missing.
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Coroutine
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
-from textgrad_core.autograd.function import FeedbackRequest, Node
+from textgrad_core.autograd.function import Feedback, FeedbackRequest, Node
+from textgrad_core.autograd.summary import Marks, Received, average, grouped, summariser
 from textgrad_core.config import backward_engine
 from textgrad_core.errors import BackwardError, BudgetExhausted, Divergence, UsageError
 from textgrad_core.variable import NO_FEEDBACK, Gradient, Variable
@@ -67,7 +70,16 @@ class _Answer:
 
     consumer: int
     argument: int
-    gradients: tuple[Gradient, ...] = ()
+    received: tuple[Received, ...] = ()
+    error: Exception | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Averaged:
+    """What a variable's feedback came to where several pieces came through one aggregate."""
+
+    place: int
+    received: tuple[Received, ...] = ()
     error: Exception | None = None
 
 
@@ -80,8 +92,8 @@ class _Pass:
         self._order = reachable(root)
         self._index = {id(v): i for i, v in enumerate(self._order)}
         self._waiting = [0] * len(self._order)
-        self._received: list[dict[tuple[int, int, int], Gradient]] = [{} for _ in self._order]
-        self._is_base = [False] * len(self._order)
+        self._received: list[dict[tuple[int, int, int], Received]] = [{} for _ in self._order]
+        self._base: dict[int, Marks] = {}  # losses that say themselves what to change
         self._tasks: set[asyncio.Task[None]] = set()
         # A failed pass does not count: the next attempt finds its answers in the journal.
         begins = "" if root.node is None else root.node.site
@@ -91,29 +103,35 @@ class _Pass:
                 if given.requires_grad:
                     self._waiting[self._index[id(given)]] += 1
         if seed is None:
-            self._is_base[0] = True
+            self._base[0] = ()
         else:
-            self._received[0][-1, 0, 0] = seed
+            self._received[0][-1, 0, 0] = Received(seed)
 
     async def finish(self) -> None:
         """Walk the graph, then commit; calls under way are awaited even after a failure."""
         import asyncio
 
-        answers: asyncio.Queue[_Answer] = asyncio.Queue()
+        answers: asyncio.Queue[_Answer | _Averaged] = asyncio.Queue()
         ready = deque([0])
         under_way = 0
-        failed: _Answer | None = None
+        failed: _Answer | _Averaged | None = None
         try:
             while True:
                 while ready and failed is None:
-                    under_way += self._open(ready.popleft(), answers)
+                    under_way += self._settle(ready.popleft(), answers)
                 if under_way == 0:
                     break
                 answer = await answers.get()
                 under_way -= 1
                 if answer.error is not None:
                     failed = failed or answer
-                elif failed is None:
+                elif failed is not None:
+                    continue
+                elif isinstance(answer, _Averaged):
+                    edges = enumerate(answer.received)
+                    self._received[answer.place] = {(0, 0, number): r for number, r in edges}
+                    under_way += self._open(answer.place, answers)
+                else:
                     ready.extend(self._deliver(answer))
         finally:
             for task in self._tasks:
@@ -124,63 +142,106 @@ class _Pass:
             raise self._failure(failed) from failed.error
         self._commit()
 
-    def _open(self, consumer: int, answers: asyncio.Queue[_Answer]) -> int:
-        """Start the feedback of one node for each of its inputs; returns how many."""
-        import asyncio
+    def _settle(self, place: int, answers: asyncio.Queue[_Answer | _Averaged]) -> int:
+        """All has been said about a variable: average what is to be, then pass it on."""
+        root = self._order[0].node
+        groups = grouped(self._heard(place))
+        if root is None or all(len(same) < 2 for same in groups):
+            return self._open(place, answers)
+        self._start(self._average(place, root), _Averaged(place), answers)
+        return 1
 
+    def _open(self, consumer: int, answers: asyncio.Queue[_Answer | _Averaged]) -> int:
+        """Start the feedback of one node for each of its inputs; returns how many."""
         output = self._order[consumer]
         if output.node is None:
             return 0
-        received = self._heard(consumer)
-        base = self._is_base[consumer]
+        heard = self._heard(consumer)
+        function = output.node.function
+        base = self._base.get(consumer)
+        own = (consumer,) if function.averages else ()
+        handed = tuple(Received(r.gradient, r.marks or own) for r in heard)
+        marks = tuple(sorted({mark for r in heard for mark in r.marks}.union(base or ())))
         opened = 0
         for argument, given in enumerate(output.node.inputs):
             if not given.requires_grad:
                 continue
             opened += 1
-            if output.node.function.passes_through:
-                if base:
-                    self._is_base[self._index[id(given)]] = True
-                answers.put_nowait(_Answer(consumer, argument, received))
-            elif not base and not received:
+            if function.passes_through:
+                place = self._index[id(given)]
+                if base is not None:
+                    self._base[place] = tuple(sorted({*self._base.get(place, ()), *(base or own)}))
+                answers.put_nowait(_Answer(consumer, argument, handed))
+            elif base is None and not heard:
                 answers.put_nowait(_Answer(consumer, argument))
             else:
                 request = FeedbackRequest(
                     output=output,
                     node=output.node,
                     argument=argument,
-                    received=received,
-                    is_base=base,
+                    received=tuple(r.gradient for r in heard),
+                    is_base=base is not None,
                     engine=self._engine,
                     site=f"{output.node.site} feedback {argument}, {self._name}",
+                    round=self._name,
                 )
-                task = asyncio.ensure_future(self._ask(consumer, request, answers))
-                self._tasks.add(task)
-                task.add_done_callback(self._tasks.discard)
+                blank = _Answer(consumer, argument)
+                self._start(self._ask(request, marks), blank, answers)
         return opened
 
-    def _heard(self, place: int) -> tuple[Gradient, ...]:
-        """What a variable received, in order; an object that came over two edges counts once."""
-        received = (g for _, g in sorted(self._received[place].items(), key=lambda item: item[0]))
-        return tuple({id(g): g for g in received}.values())
-
-    async def _ask(
-        self, consumer: int, request: FeedbackRequest, answers: asyncio.Queue[_Answer]
+    def _start(
+        self,
+        work: Coroutine[Any, Any, tuple[Received, ...]],
+        blank: _Answer | _Averaged,
+        answers: asyncio.Queue[_Answer | _Averaged],
     ) -> None:
+        """Start what fills in a blank answer."""
+        import asyncio
+
+        async def deliver() -> None:
+            try:
+                answer = replace(blank, received=await work)
+            except Exception as error:  # noqa: BLE001 - delivered to finish(), which raises it
+                answer = replace(blank, error=error)
+            answers.put_nowait(answer)
+
+        task = asyncio.ensure_future(deliver())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _heard(self, place: int) -> tuple[Received, ...]:
+        """What a variable received, in order; an object that came over two edges counts once."""
+        received = (r for _, r in sorted(self._received[place].items(), key=lambda item: item[0]))
+        return tuple({id(r.gradient): r for r in received}.values())
+
+    async def _ask(self, request: FeedbackRequest, marks: Marks) -> tuple[Received, ...]:
+        """Have an operation say what one input deserves."""
         staged, key = request.output.staged, request.key
         try:
             if key not in staged:
-                staged[key] = await request.node.function.feedback(request)
-            feedback = staged[key]
-        except Exception as error:  # noqa: BLE001 - delivered to finish(), which raises it
+                staged[key] = _gradients(await request.node.function.feedback(request))
+        except Exception as error:
             error.add_note(
                 f"in the feedback of {request.node.function.name} ({request.node.site}) "
                 f"for argument {request.argument}, built at {request.node.built_at}"
             )
-            answers.put_nowait(_Answer(consumer, request.argument, error=error))
-            return
-        gradients = () if feedback is NO_FEEDBACK else (feedback,)
-        answers.put_nowait(_Answer(consumer, request.argument, gradients))
+            raise
+        return tuple(Received(gradient, marks) for gradient in staged[key])
+
+    async def _average(self, place: int, root: Node) -> tuple[Received, ...]:
+        """Make one of the pieces that came through the same aggregates."""
+        variable = self._order[place]
+        averaged: list[Received] = []
+        for number, same in enumerate(grouped(self._heard(place)), 1):
+            pieces = tuple(r.gradient for r in same)
+            key = ("average", same[0].marks, tuple(g.text for g in pieces))
+            if len(pieces) > 1 and key not in variable.staged:
+                site = f"{root.site} average {place}.{number}, {self._name}"
+                summarise = summariser(root.run, self._engine, site, variable)
+                variable.staged[key] = await average(pieces, summarise)
+            found = variable.staged.get(key, pieces)
+            averaged.extend(Received(gradient, same[0].marks) for gradient in found)
+        return tuple(averaged)
 
     def _deliver(self, answer: _Answer) -> list[int]:
         """Stage an answer on its input; returns the input if it was the last one it waited for."""
@@ -188,8 +249,8 @@ class _Pass:
         if node is None:
             return []
         place = self._index[id(node.inputs[answer.argument])]
-        for number, gradient in enumerate(answer.gradients):
-            self._received[place][answer.consumer, answer.argument, number] = gradient
+        for number, received in enumerate(answer.received):
+            self._received[place][answer.consumer, answer.argument, number] = received
         self._waiting[place] -= 1
         return [place] if self._waiting[place] == 0 else []
 
@@ -198,14 +259,23 @@ class _Pass:
         self._order[0].passes += 1
         for variable, received in zip(self._order, self._received, strict=True):
             variable.staged.clear()
-            for edge, gradient in sorted(received.items(), key=lambda item: item[0]):
-                variable.gradients.add(gradient, (this_pass, edge))
+            for edge, one in sorted(received.items(), key=lambda item: item[0]):
+                variable.gradients.add(one.gradient, (this_pass, edge))
 
-    def _failure(self, failed: _Answer) -> BackwardError:
-        node = self._order[failed.consumer].node
-        name = node.function.name if node is not None else "?"
-        role = self._order[failed.consumer].role_description
-        return BackwardError(
-            f"no feedback from {name} for {role!r}: {failed.error}; no variable has changed, "
-            "call backward() again to ask only for what is missing"
+    def _failure(self, failed: _Answer | _Averaged) -> BackwardError:
+        place = failed.place if isinstance(failed, _Averaged) else failed.consumer
+        variable = self._order[place]
+        name = variable.node.function.name if variable.node is not None else "?"
+        what = (
+            "average of the feedback" if isinstance(failed, _Averaged) else f"feedback from {name}"
         )
+        return BackwardError(
+            f"no {what} for {variable.role_description!r}: {failed.error}; no variable has "
+            "changed, call backward() again to ask only for what is missing"
+        )
+
+
+def _gradients(feedback: Feedback) -> tuple[Gradient, ...]:
+    if feedback is NO_FEEDBACK:
+        return ()
+    return feedback if isinstance(feedback, tuple) else (feedback,)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
-from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 from textgrad_core import runtime
 from textgrad_core.engine.protocol import Engine
@@ -15,6 +16,14 @@ from textgrad_core.errors import UsageError
 from textgrad_core.run import Run, current_run
 from textgrad_core.variable import Gradient, NoFeedback, Variable
 
+if TYPE_CHECKING:
+    from textgrad_core.autograd.context import BackwardContext as BackwardContext
+    from textgrad_core.autograd.module import Module as Module
+
+Feedback: TypeAlias = Gradient | tuple[Gradient, ...] | NoFeedback
+"""What an operation says about one input; an empty tuple is no feedback too."""
+
+_LAZY = {"BackwardContext": "context", "Module": "module"}  # TextGrad has them in this module
 _PACKAGE = str(Path(__file__).parent.parent)
 
 
@@ -50,6 +59,7 @@ class FeedbackRequest:
         engine: Writes feedback where a model is needed; None if there is none.
         site: Where a model call for this feedback is recorded; the same when a failed backward
             pass is tried again.
+        round: The backward pass it belongs to; the same when a failed one is tried again.
     """
 
     output: Variable
@@ -59,6 +69,12 @@ class FeedbackRequest:
     is_base: bool
     engine: Engine | None
     site: str
+    round: str = ""
+
+    @property
+    def round_key(self) -> tuple[object, ...]:
+        """What is the same for all arguments of one node in one pass."""
+        return (self.round, *self.key[1:])
 
     @property
     def key(self) -> tuple[object, ...]:
@@ -67,20 +83,43 @@ class FeedbackRequest:
         return (self.argument, self.is_base, name, tuple(g.text for g in self.received))
 
 
-class Function(ABC):
-    """An operation on variables. Subclasses are final: they say what to ask and what it means."""
+class Function:
+    """An operation on variables, in one of two forms.
 
-    name: ClassVar[str]
+    *Deferred*: `compute` says how the value comes about and `feedback` what an input deserves;
+    both may await. `forward` passes its arguments to `apply`, which starts the operation and
+    returns at once. All operations of this package are written like this.
+
+    *At once*, as TextGrad's users write them: `forward` makes the output itself, with its
+    predecessors, and gives it a grad_fn by `Variable.set_grad_fn`, usually a `BackwardContext`
+    around a method ``backward`` that adds to the predecessors' gradients.
+    """
+
+    name: ClassVar[str] = "function"
     passes_through: ClassVar[bool] = False
     """Whether feedback on the output is handed to every input as it is, object by object."""
+    averages: ClassVar[bool] = False
+    """Whether the feedback that comes through it is summarised where it meets."""
 
-    @abstractmethod
-    async def forward(
-        self, run: Run, site: str, inputs: Sequence[Variable], memo: dict[str, Any]
+    def __call__(self, *args: Any, **kwargs: Any) -> Variable:
+        """The same as `forward`."""
+        return self.forward(*args, **kwargs)
+
+    def forward(self, *args: Any, **kwargs: Any) -> Variable:
+        """The output, for these arguments."""
+        raise NotImplementedError(f"{type(self).__name__} defines no forward()")
+
+    async def compute(
+        self,
+        run: Run,
+        site: str,
+        inputs: Sequence[Variable],
+        memo: dict[str, Any],
     ) -> Any:
         """Compute the value; the inputs' values are there. `memo` keeps what feedback needs."""
+        raise NotImplementedError(f"{type(self).__name__} defines no compute()")
 
-    async def feedback(self, request: FeedbackRequest) -> Gradient | NoFeedback:
+    async def feedback(self, request: FeedbackRequest) -> Feedback:
         """Feedback for one input; never called where feedback passes through."""
         raise UsageError(f"{self.name} has no feedback of its own (argument {request.argument})")
 
@@ -115,7 +154,7 @@ async def _execute(node: Node, memo: dict[str, Any], role: str) -> Any:
     for variable in node.inputs:
         await variable
     try:
-        return await node.function.forward(node.run, node.site, node.inputs, memo)
+        return await node.function.compute(node.run, node.site, node.inputs, memo)
     except Exception as error:
         error.add_note(f"in {node.function.name} ({node.site}) for {role!r}, at {node.built_at}")
         raise
@@ -126,4 +165,16 @@ def calling_line() -> str:
     frame = sys._getframe(1)
     while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
         frame = frame.f_back
-    return f"{Path(frame.f_code.co_filename).name}:{frame.f_lineno}"
+    return f"{_file_name(frame.f_code.co_filename)}:{frame.f_lineno}"
+
+
+@cache
+def _file_name(path: str) -> str:
+    return Path(path).name
+
+
+def __getattr__(name: str) -> object:
+    if name in _LAZY:
+        found: object = getattr(import_module(f"textgrad_core.autograd.{_LAZY[name]}"), name)
+        return found
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,29 +1,24 @@
-"""Calling a language model as an operation, and asking one for feedback on its inputs."""
+"""Calls of a language model, as a program writes them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, ClassVar, final
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from textgrad_core.answer_forms import said
-from textgrad_core.autograd.function import FeedbackRequest, Function
-from textgrad_core.config import backward_engine
-from textgrad_core.engine import get_engine
-from textgrad_core.engine.protocol import Engine, Message, Reply, Request
-from textgrad_core.errors import EngineError, UsageError
-from textgrad_core.parsing import tag_for
-from textgrad_core.prompting import render
-from textgrad_core.run import Run
-from textgrad_core.variable import NO_FEEDBACK, Gradient, NoFeedback, Variable
+from textgrad_core.autograd.function import Function
+from textgrad_core.autograd.layout import Layout, Piece, template_pieces
+from textgrad_core.autograd.model_call import RESPONSE_ROLE, ModelCall, engine_or_default
+from textgrad_core.errors import UsageError
+from textgrad_core.variable import Variable
 
-_PLACES = ("prompt", "system prompt")
-_NOTHING = "NO FEEDBACK"
-_AROUND = " .!*_`\"'"  # what models put around it
+if TYPE_CHECKING:
+    from textgrad_core.engine import EngineLike
+
+SYSTEM_ROLE = "system prompt"
 
 
-@final
-class LLMCall(Function):
-    """Ask a model: the input is the prompt, a system prompt may go before it.
+class Caller(Function):
+    """What all calls share: an engine and a system prompt.
 
     Args:
         engine: The model; without one, the engine that is set when the call is made.
@@ -33,109 +28,135 @@ class LLMCall(Function):
     name: ClassVar[str] = "llm call"
 
     def __init__(
-        self, engine: Engine | str | None = None, system_prompt: Variable | str | None = None
+        self, engine: EngineLike | None = None, system_prompt: Variable | str | None = None
     ) -> None:
         """Keep engine and system prompt."""
-        self._engine = None if engine is None else get_engine(engine)
-        if isinstance(system_prompt, str):
-            system_prompt = Variable(
-                system_prompt, role_description="system prompt", requires_grad=False
-            )
-        self.system_prompt = system_prompt
+        if engine is not None:
+            engine = engine_or_default(engine, self)  # so that a mistake is found here
+        self.engine = engine
+        self.system_prompt = constant(system_prompt, SYSTEM_ROLE)
 
-    def __call__(
-        self, prompt: Variable, response_role_description: str = "response of a language model"
+    def ask(
+        self,
+        pieces: Iterable[Piece],
+        inputs: Sequence[Variable],
+        places: Sequence[str],
+        role: str | None,
+        examples: Sequence[str] = (),
+    ) -> Variable:
+        """Start a call with these inputs; the answer is deferred."""
+        system = () if self.system_prompt is None else (self.system_prompt,)
+        layout = Layout(
+            pieces=tuple(pieces),
+            places=(*places, SYSTEM_ROLE),
+            system=len(inputs) if system else None,
+        )
+        call = ModelCall(engine_or_default(self.engine, self), layout, examples)
+        return call.apply([*inputs, *system], role or RESPONSE_ROLE)
+
+
+class LLMCall(Caller):
+    """Ask a model: the input is the prompt, a system prompt may go before it.
+
+    Args:
+        engine: The model; without one, the engine that is set when the call is made.
+        system_prompt: Text, or a variable if feedback should reach it.
+    """
+
+    def forward(
+        self, input_variable: Variable, response_role_description: str | None = None
     ) -> Variable:
         """Start the call; the answer is deferred."""
-        if self._engine is None:
-            engine = backward_engine()
-            if engine is None:
-                raise UsageError(
-                    "no engine: pass one to LLMCall, or choose one with set_backward_engine()"
-                )
-            return LLMCall(engine, self.system_prompt)(prompt, response_role_description)
-        inputs = [prompt] if self.system_prompt is None else [prompt, self.system_prompt]
-        return self.apply(inputs, response_role_description)
-
-    async def forward(
-        self, run: Run, site: str, inputs: Sequence[Variable], memo: dict[str, Any]
-    ) -> str:
-        """The model's answer."""
-        if self._engine is None:
-            raise UsageError("no engine: call the LLMCall, do not apply it")
-        request = forward_request([str(v.value) for v in inputs])
-        reply = await run.ask(self._engine, request, site)
-        if reply.finish_reason == "length":
-            raise EngineError("the answer was cut: raise max_tokens", kind="cut")
-        memo["conversation"] = conversation(request, reply.text)
-        return reply.text
-
-    async def feedback(self, request: FeedbackRequest) -> Gradient | NoFeedback:
-        """What the model that writes feedback says about one input."""
-        engine = request.engine or self._engine
-        if engine is None:
-            raise UsageError("no engine to write feedback: pass backward(engine=...)")
-        asked = feedback_request(request)
-        reply = await request.node.run.ask(engine, asked, request.site)
-        return understand_feedback(reply, request)
+        return self.ask([0], [input_variable], ["prompt"], response_role_description)
 
 
-def forward_request(values: Sequence[str]) -> Request:
-    """What to ask: the system prompt, if any, goes first."""
-    user = Message(role="user", content=values[0])
-    system = tuple(Message(role="system", content=v) for v in values[1:])
-    return Request(messages=(*system, user), purpose="forward")
+class ExemplifiedLLMCall(Caller):
+    """A call whose feedback is written after the model of examples of good feedback.
+
+    Args:
+        engine: The model; without one, the engine that is set when the call is made.
+        system_prompt: Text, or a variable if feedback should reach it.
+    """
+
+    def forward(
+        self,
+        input_variable: Variable,
+        response_role_description: str | None = None,
+        in_context_examples: Sequence[str] | None = None,
+    ) -> Variable:
+        """Start the call; the answer is deferred.
+
+        Args:
+            input_variable: The prompt.
+            response_role_description: What the answer is for.
+            in_context_examples: Examples of good feedback, used in the backward pass only.
+        """
+        if isinstance(in_context_examples, str):
+            raise UsageError("in_context_examples is one text: give a list of texts")
+        return self.ask(
+            [0], [input_variable], ["prompt"], response_role_description, in_context_examples or ()
+        )
 
 
-def conversation(request: Request, answer: str) -> str:
-    """A conversation as text for prompts."""
-    turns = [f"[{m.role}]\n{m.content}" for m in request.messages]
-    return "\n\n".join([*turns, f"[assistant]\n{answer}"])
+LLMCall_with_in_context_examples = ExemplifiedLLMCall
 
 
-def feedback_request(request: FeedbackRequest) -> Request:
-    """What to ask about one input of a call."""
-    given = request.node.inputs[request.argument]
-    text = str(given.value)
-    talk = str(request.output.memo["conversation"])
-    feedback = "\n\n".join(dict.fromkeys(g.text for g in request.received))
-    mark = f"PART-{tag_for(text + talk + feedback)}"
-    fields = {
-        "argument": text,
-        "argument_role": given.role_description,
-        "argument_place": _PLACES[request.argument],
-        "conversation": talk,
-        "open": f"<{mark}>",
-        "close": f"</{mark}>",
-    }
-    if request.is_base:
-        fields["also"] = f"\n\nIt has also received this feedback:\n{feedback}" if feedback else ""
-        user = render("feedback_base", **fields)
-    else:
-        fields.update(output_role=request.output.role_description, feedback=feedback)
-        user = render("feedback_chain", **fields)
-    return Request(
-        messages=(
-            Message(role="system", content=render("feedback_system")),
-            Message(role="user", content=user),
-        ),
-        purpose="feedback",
-    )
+class FormattedLLMCall(Caller):
+    """Ask a model with a prompt that has places for several variables.
 
-
-def understand_feedback(reply: Reply, request: FeedbackRequest) -> Gradient | NoFeedback:
-    """What the answer means: feedback, or none.
+    Args:
+        engine: The model; None for the engine that is set when the call is made.
+        format_string: The prompt, with ``{name}`` for each field. Other braces are text, unless
+            the whole is a valid format string: then ``{{`` is a brace.
+        fields: The names of the fields; TextGrad's dict of names to anything is fine.
+        system_prompt: Text, or a variable if feedback should reach it.
 
     Raises:
-        EngineError: If the answer was cut before it said anything.
+        UsageError: If the prompt has no place for a field.
     """
-    text = said(reply.text)
-    if not text and reply.finish_reason == "length":
-        raise EngineError("the feedback was cut before it began: raise max_tokens", kind="cut")
-    if not text or text.strip(_AROUND).upper() == _NOTHING:
-        return NO_FEEDBACK
-    return Gradient(
-        text=text,
-        source=request.output.role_description,
-        context=str(request.output.memo["conversation"]),
-    )
+
+    def __init__(
+        self,
+        engine: EngineLike | None,
+        format_string: str,
+        fields: Mapping[str, Any] | Iterable[str],
+        system_prompt: Variable | str | None = None,
+    ) -> None:
+        """Take the format string to pieces."""
+        super().__init__(engine, system_prompt)
+        self.format_string, self.fields = format_string, tuple(fields)
+        places = {name: number for number, name in enumerate(self.fields)}
+        self._pieces = template_pieces(format_string, places)
+
+    def forward(
+        self, inputs: Mapping[str, Variable], response_role_description: str | None = None
+    ) -> Variable:
+        """Start the call; the answer is deferred.
+
+        Raises:
+            UsageError: If the names of the inputs are not those of the fields.
+        """
+        given = in_fields(inputs, self.fields)
+        places = [f"{name!r} part of the prompt" for name in self.fields]
+        return self.ask(self._pieces, given, places, response_role_description)
+
+
+def in_fields(inputs: Mapping[str, Variable], fields: Sequence[str]) -> list[Variable]:
+    """The inputs in the order of the fields.
+
+    Raises:
+        UsageError: If one is missing, or there are others.
+    """
+    if set(inputs) != set(fields):
+        raise UsageError(
+            f"inputs are {', '.join(map(repr, inputs)) or 'none'}, the fields are "
+            f"{', '.join(map(repr, fields))}: give exactly these"
+        )
+    return [inputs[name] for name in fields]
+
+
+def constant(given: Variable | str | None, role: str) -> Variable | None:
+    """Text as a variable that no feedback reaches; a variable as it is."""
+    if isinstance(given, str):
+        return Variable(given, role_description=role, requires_grad=False)
+    return given

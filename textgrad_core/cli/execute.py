@@ -72,6 +72,7 @@ def execute(job: Job, folder: Path, mode: Mode, out: TextIO | None) -> Finished:
             folder=folder,
             mode=mode,
             cache="shared" if job.cache else "off",
+            prices=job.prices,
             listeners=(began,) if table is None else (began, table),
             settings={
                 "plugin": job.plugin,
@@ -190,6 +191,10 @@ def summary(finished: Finished, folder: Path) -> dict[str, JSON]:
         "evaluations": result.usage.evaluations,
         "evaluations_run": result.usage.evaluations_run,
         "model_calls": result.usage.model_calls,
+        "prompt_tokens": result.usage.prompt_tokens,
+        "completion_tokens": result.usage.completion_tokens,
+        "failed_attempts": result.usage.failed_attempts,
+        "cost": result.usage.cost,
         "seconds": round(result.usage.seconds, 3),
         "files": list(finished.files),
         "notes": list(finished.notes),

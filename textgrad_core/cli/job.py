@@ -18,6 +18,7 @@ from textgrad_core.engine import get_engine
 from textgrad_core.engine.protocol import Engine
 from textgrad_core.errors import JournalError, UsageError
 from textgrad_core.jsondata import JSON, digest
+from textgrad_core.prices import load_prices
 from textgrad_core.registry import load_domain
 from textgrad_core.report import write_atomically
 from textgrad_core.search.options import Options
@@ -37,6 +38,7 @@ class Job:
         options: How the search runs.
         engine: Model that proposes, as typed; None for the plugin's own search.
         base_url: Address of the model's server.
+        prices: What models cost, as plain data.
         cache: Whether outcomes are shared with other runs.
         command: The command that does the same.
     """
@@ -47,6 +49,7 @@ class Job:
     options: Options
     engine: str | None = None
     base_url: str | None = None
+    prices: Mapping[str, JSON] | None = None
     cache: bool = True
     command: str = ""
 
@@ -63,6 +66,8 @@ class Job:
                     "--base-url holds a user, a password or a query, which would be written to "
                     "the run folder: put the key into the environment variable OPENAI_API_KEY"
                 )
+        if self.options.budget.cost is not None and self.prices is None:
+            raise UsageError("--cost needs --prices FILE: nothing says what the model costs")
         if self.base_url is not None and self.engine is None:
             raise UsageError("--base-url needs --engine openai:MODEL")
         if self.options.feedback != "exact" and self.engine is None:
@@ -78,7 +83,9 @@ class Job:
 
     def to_json(self) -> dict[str, JSON]:
         """Plain data; holds no secret."""
+        priced: dict[str, JSON] = {} if self.prices is None else {"prices": dict(self.prices)}
         return {
+            **priced,
             "format": FORMAT,
             "plugin": self.plugin,
             "start": self.start,
@@ -101,7 +108,8 @@ class Job:
 def job_of(plugin: Plugin, given: Namespace, command: str) -> Job:
     """The job that the arguments of ``textgrad run`` describe."""
     sampling = {"temperature": given.temperature, "max_tokens": given.max_tokens}
-    budget = Budget(evaluations=given.evaluations, calls=given.calls, seconds=given.seconds)
+    limits = ("evaluations", "calls", "seconds", "tokens", "cost")
+    budget = Budget(**{name: getattr(given, name) for name in limits})
     return Job(
         plugin=plugin.name,
         start=given.start,
@@ -119,6 +127,7 @@ def job_of(plugin: Plugin, given: Namespace, command: str) -> Job:
         ),
         engine=given.engine,
         base_url=given.base_url,
+        prices=None if given.prices is None else load_prices(Path(given.prices)).to_json(),
         cache=not given.no_cache,
         command=command,
     )
@@ -149,6 +158,7 @@ def load_job(folder: Path) -> Job:
             options=Options(**options),
             engine=record["engine"],
             base_url=record["base_url"],
+            prices=record.get("prices"),
             cache=record["cache"],
             command=record["command"],
         )

@@ -108,6 +108,13 @@ def _add_run(commands: argparse._SubParsersAction[Parser], plugin: Plugin | None
     limits.add_argument("--evaluations", type=int, metavar="N", help="most evaluations")
     limits.add_argument("--calls", type=int, metavar="N", help="most model calls")
     limits.add_argument(
+        "--tokens", type=int, metavar="N", help="most tokens of all model calls, sent and received"
+    )
+    limits.add_argument("--cost", type=float, metavar="X", help="most money for model calls")
+    limits.add_argument(
+        "--prices", metavar="FILE", help="what models cost, in TOML or JSON; needed for --cost"
+    )
+    limits.add_argument(
         "--seconds", type=float, metavar="X", help="start no round after so many seconds"
     )
     limits.add_argument(

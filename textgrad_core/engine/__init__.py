@@ -2,24 +2,64 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, cast
 
+from textgrad_core.engine.base import CachedEngine, EngineLM
 from textgrad_core.engine.protocol import Engine, Message, Reply, Request
 from textgrad_core.errors import UsageError
 
 if TYPE_CHECKING:
+    from textgrad_core.engine.cached import Cached as Cached
     from textgrad_core.engine.callable_engine import CallableEngine as CallableEngine
+    from textgrad_core.engine.limits import RateLimited as RateLimited
     from textgrad_core.engine.openai import OpenAIEngine as OpenAIEngine
+    from textgrad_core.engine.retrying import Retrying as Retrying
+    from textgrad_core.engine.retrying import RetryRule as RetryRule
     from textgrad_core.engine.scripted import ScriptedEngine as ScriptedEngine
 
-__all__ = ["Engine", "Message", "Reply", "Request", "get_engine", "is_engine"]
+__all__ = [
+    "CachedEngine",
+    "Engine",
+    "EngineLM",
+    "EngineLike",
+    "Message",
+    "Reply",
+    "Request",
+    "get_engine",
+    "is_engine",
+]
+
+
+class Generates(Protocol):
+    """A user's object with a method ``generate(prompt, system_prompt=None) -> str``."""
+
+    @property
+    def generate(self) -> Callable[..., Any]:
+        """The method."""
+        ...
+
+
+EngineLike: TypeAlias = Engine | EngineLM | Generates | Callable[..., Any] | str
+"""What every argument named ``engine`` takes; `get_engine` makes an engine of it."""
 
 KNOWN_PREFIXES = ("openai",)
-_OPENAI_OPTIONS = ("api_key", "max_concurrency", "deadline_s", "max_retries", "max_answer_bytes")
+_OPENAI_OPTIONS = (
+    "api_key",
+    "max_concurrency",
+    "deadline_s",
+    "max_retries",
+    "total_deadline_s",
+    "max_answer_bytes",
+)
 _LAZY = {
+    "Cached": "cached",
     "CallableEngine": "callable_engine",
     "OpenAIEngine": "openai",
+    "RateLimited": "limits",
+    "RetryRule": "retrying",
+    "Retrying": "retrying",
     "ScriptedEngine": "scripted",
 }
 
@@ -27,14 +67,17 @@ _LAZY = {
 def get_engine(spec: object, base_url: str | None = None, **params: object) -> Engine:
     """The engine a short description means.
 
+    A model given by name repeats requests after passing failures. The wrappers compose by hand:
+    ``Cached(Retrying(RateLimited(get_engine("m", max_retries=0), requests_per_minute=9)), kept)``.
+
     Args:
         spec: ``"openai:MODEL"`` or a model name alone; or a user's function or object (see
             `CallableEngine`); or an engine, which is returned as it is.
         base_url: Address of the server, for a model given by name.
         **params: For a model given by name: options of `OpenAIEngine` (``api_key``,
-            ``max_concurrency``, ``deadline_s``, ``max_retries``, ``max_answer_bytes``,
-            ``params``); every other name is a sampling parameter that is sent as it is, such as
-            ``temperature=0``.
+            ``max_concurrency``, ``deadline_s``, ``max_retries``, ``total_deadline_s``,
+            ``max_answer_bytes``, ``params``); every other name is a sampling parameter that is
+            sent as it is, such as ``temperature=0``.
 
     Raises:
         UsageError: If the description means no engine.
@@ -71,6 +114,11 @@ def _named(spec: str, base_url: str | None, params: dict[str, object]) -> Engine
         raise UsageError(
             f"engine {spec!r} starts with {prefix!r}; known are: {known}. If the model's own name "
             f"holds a colon, write 'openai:{spec}' with the base_url of its server"
+        )
+    if params.pop("cache", False):
+        raise UsageError(
+            "cache is no option of an engine: what a Run with a folder has asked is remembered "
+            "there; leave cache out"
         )
     from textgrad_core.engine.openai import OpenAIEngine
 

@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from textgrad_core.engine.base import EngineLM, own_method
 from textgrad_core.engine.protocol import Message, Reply, Request
 from textgrad_core.errors import EngineError, EngineFailure, UsageError
 
 if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor
 
+DEFAULT_CONCURRENCY = 32
 
-class CallableEngine:
+
+class CallableEngine(EngineLM):
     """Wraps ``f(prompt, system_prompt=None) -> str``, or an object with ``generate`` like it.
 
     A function that is not async runs in a thread of its own pool. A function that does not take
@@ -24,7 +27,9 @@ class CallableEngine:
             ``thread_safe = False`` it is never called twice at the same time.
         name: Stable name of the model behind it, part of every key; by default where the
             function is defined, and its ``model_string`` or ``model`` if it has one.
-        max_concurrency: Calls that may be under way at once.
+        max_concurrency: Calls that may be under way at once; by default what the target's own
+            attribute of that name says, or else 32: a batch waits for the slowest call, not for
+            a queue.
 
     Raises:
         UsageError: If the target cannot be called.
@@ -35,13 +40,15 @@ class CallableEngine:
         target: object,
         *,
         name: str | None = None,
-        max_concurrency: int = 8,
+        max_concurrency: int | None = None,
     ) -> None:
+        if max_concurrency is None:
+            own = getattr(target, "max_concurrency", None)
+            max_concurrency = own if isinstance(own, int) else DEFAULT_CONCURRENCY
         if max_concurrency < 1:
             raise UsageError(f"max_concurrency is {max_concurrency}: it must be 1 or more")
-        generate = getattr(target, "generate", None)
-        call = generate if callable(generate) else target
-        if not callable(call):
+        call = own_method(target)
+        if call is None:
             raise UsageError(
                 f"{type(target).__name__} is no engine: give a function f(prompt, "
                 "system_prompt=None) -> str or an object with generate"
@@ -83,7 +90,9 @@ class CallableEngine:
             self._pool.shutdown(wait=False)
             self._pool = None
 
-    async def _called(self, prompt: str, keywords: Mapping[str, Any]) -> object:
+    async def _called(
+        self, prompt: str | list[str | bytes], keywords: Mapping[str, Any]
+    ) -> object:
         import asyncio
         import contextvars
         import inspect
@@ -104,7 +113,7 @@ class CallableEngine:
             self._pool = ThreadPoolExecutor(self.max_concurrency, "textgrad-engine")
         return self._pool
 
-    def _arguments(self, request: Request) -> tuple[str, dict[str, Any]]:
+    def _arguments(self, request: Request) -> tuple[str | list[str | bytes], dict[str, Any]]:
         keywords: dict[str, Any] = dict(request.params)
         for name in keywords:
             if self._keywords is not None and name not in self._keywords:
@@ -120,11 +129,18 @@ class CallableEngine:
             return prompt, keywords
         if self._keywords is None or "system_prompt" in self._keywords:
             return prompt, {**keywords, "system_prompt": system}
+        if isinstance(prompt, list):
+            return [system, *prompt], keywords
         return f"{system}\n\n{prompt}", keywords
 
 
-def _transcript(messages: list[Message]) -> str:
-    """One prompt: a lone message as it is, a conversation with its speakers named."""
+def _transcript(messages: list[Message]) -> str | list[str | bytes]:
+    """One prompt: a lone message as it is, a conversation with its speakers named.
+
+    A message with images becomes a list of texts, addresses and bytes.
+    """
+    if len(messages) == 1 and messages[0].parts:
+        return [p if isinstance(p, str) else p.data or p.url for p in messages[0].parts]
     if len(messages) == 1:
         return messages[0].content
     return "\n\n".join(f"{m.role.capitalize()}: {m.content}" for m in messages)

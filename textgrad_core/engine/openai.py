@@ -1,6 +1,7 @@
 """Any server that speaks OpenAI's chat completions, through the official client.
 
-The client is imported when the first request is made, not before.
+The client is imported when the first request is made, not before. Its own retries are off:
+`Retries` is the only layer that repeats, here or in `Retrying` around the engine.
 """
 
 from __future__ import annotations
@@ -8,15 +9,24 @@ from __future__ import annotations
 import importlib.util
 import math
 import os
+import time
 from collections.abc import Mapping
+from dataclasses import replace
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 from weakref import WeakKeyDictionary
 
-from textgrad_core.engine.protocol import Reply, Request
+from textgrad_core.engine.base import EngineLM
+from textgrad_core.engine.credentials import Secret, host_of, key_for
+from textgrad_core.engine.headers import headroom, wait_asked_s
+from textgrad_core.engine.protocol import Message, Reply, Request
 from textgrad_core.engine.replies import failure_from_status, normalise, storable
+from textgrad_core.engine.retrying import RETRIES, TOTAL_DEADLINE_S, Retries, RetryRule
+from textgrad_core.engine.tokens import looks_truncated, prompt_chars
 from textgrad_core.errors import EngineError, MissingExtra, UsageError
 from textgrad_core.jsondata import JSON
+from textgrad_core.logs import log
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
@@ -26,28 +36,11 @@ if TYPE_CHECKING:
     from textgrad_core.engine.transport import Trace
 
 DEFAULT_BASE_URL = "https://api.openai.com/v1"
-DUMMY_KEY = "no-key"
 CONNECT_TIMEOUT_S = 10.0
-SHORTEST_KEY_CHARS = 6  # a shorter one is no secret, and masking it would garble every message
 _OURS = ("model", "messages", "stream", "stream_options", "n")
 
 
-class _Secret:
-    """A key that no repr, log or traceback of locals shows."""
-
-    __slots__ = ("_text",)
-
-    def __init__(self, text: str) -> None:
-        self._text = text
-
-    def reveal(self) -> str:
-        return self._text
-
-    def __repr__(self) -> str:
-        return "<key>"
-
-
-class OpenAIEngine:
+class OpenAIEngine(EngineLM):
     """A model behind a chat-completions server.
 
     Args:
@@ -56,9 +49,11 @@ class OpenAIEngine:
             OpenAI's own.
         api_key: Key; else OPENAI_API_KEY. A server given by address may need none.
         max_concurrency: Requests that may be under way at once; the caller keeps to it.
-        deadline_s: Seconds one ask may take in all, retries included.
-        max_retries: Times the client repeats a request after a passing failure.
+        deadline_s: Seconds until the whole answer of one request must be there.
+        max_retries: Times a request is repeated after a passing failure, see `RetryRule`; 0 for
+            an engine inside `RateLimited`, with `Retrying` around both.
         params: Sampling parameters sent with every request; a request's own go before them.
+        total_deadline_s: Seconds one ask may take in all, retries and waits included.
         max_answer_bytes: Largest answer that is read.
 
     Raises:
@@ -72,9 +67,10 @@ class OpenAIEngine:
         api_key: str | None = None,
         max_concurrency: int = 8,
         deadline_s: float = 120.0,
-        max_retries: int = 2,
+        max_retries: int = RETRIES,
         params: Mapping[str, JSON] | None = None,
         *,
+        total_deadline_s: float = TOTAL_DEADLINE_S,
         max_answer_bytes: int = 16 << 20,
     ) -> None:
         if not model.strip():
@@ -93,34 +89,43 @@ class OpenAIEngine:
             raise UsageError(mistake)
         address = base_url or os.environ.get("OPENAI_BASE_URL") or ""
         self.model = model
-        self.host = _host(address)
+        self.host = host_of(address)
         self.name = f"openai:{model}@{self.host}"
         self.max_concurrency = max_concurrency
         self.deadline_s = float(deadline_s)
         self.max_retries = max_retries
+        self.repeats = max_retries > 0
         self.max_answer_bytes = max_answer_bytes
+        self._retries = Retries(
+            self.name, RetryRule(retries=max_retries), total_deadline_s=total_deadline_s
+        )
         self.params: Mapping[str, JSON] = dict(params or {})
         self.shaping: Mapping[str, JSON] = {
             "endpoint": _endpoint(address),
             "params": dict(self.params),
         }
         self._address = address
-        self._given_key = _Secret(api_key) if api_key else None
+        self._warned = False
+        self._given_key = Secret(api_key) if api_key else None
         self._clients: WeakKeyDictionary[AbstractEventLoop, AsyncOpenAI] = WeakKeyDictionary()
 
     def __repr__(self) -> str:
         return f"OpenAIEngine({self.name!r})"
 
     async def ask(self, request: Request) -> Reply:
-        """Answer one request within the deadline.
+        """Answer one request, repeating it after passing failures.
 
         Raises:
             EngineError: With its kind; the text never holds the key.
             MissingExtra: If the client is not installed.
         """
+        return await self._retries.answer(self._send, request)
+
+    async def _send(self, request: Request) -> Reply:
+        """Send one request, and give its answer within the deadline."""
         import asyncio
 
-        key = self._key()
+        key = key_for(self.model, self._given_key, needed=not self._address)
         client = self._client(key)
         from textgrad_core.engine.transport import TRACE, Trace
 
@@ -130,7 +135,9 @@ class OpenAIEngine:
         try:
             async with asyncio.timeout(self.deadline_s):
                 raw = await client.chat.completions.with_raw_response.create(**self._call(request))
-            return normalise(raw.http_response.content)
+            reply = normalise(raw.http_response.content)
+            self._warn_if_truncated(request, reply)
+            return replace(reply, headroom=headroom(raw.http_response.headers))
         except TimeoutError:
             failure = self._overdue(trace)
         except EngineError as error:
@@ -140,7 +147,23 @@ class OpenAIEngine:
         finally:
             TRACE.reset(token)
         # Raised outside the handler: the client's own errors carry the request with its key.
-        raise _told(failure, key, trace)
+        raise failure.but(
+            message=key.masked_in(failure.message),
+            attempts=trace.attempts,
+            request_id=trace.request_id,
+        )
+
+    def _warn_if_truncated(self, request: Request, reply: Reply) -> None:
+        chars = prompt_chars(request)
+        if not self._warned and looks_truncated(chars, reply.prompt_tokens):
+            self._warned = True
+            log.warning(
+                "%s was sent %d characters and counted %s tokens: it seems to cut long prompts "
+                "without saying so; give it a larger context (Ollama: num_ctx)",
+                self.name,
+                chars,
+                reply.prompt_tokens,
+            )
 
     async def aclose(self) -> None:
         """Close the connections that belong to the running event loop."""
@@ -157,31 +180,11 @@ class OpenAIEngine:
             EngineError: If there is no key, kind ``auth``.
             MissingExtra: If the client is not installed.
         """
-        self._key()
+        key_for(self.model, self._given_key, needed=not self._address)
         if importlib.util.find_spec("openai") is None:
             raise MissingExtra("the openai engine", ("openai",), "openai")
 
-    def _key(self) -> _Secret:
-        given = self._given_key.reveal() if self._given_key else os.environ.get("OPENAI_API_KEY")
-        text = (given or "").strip()
-        if text and not (text.isascii() and text.isprintable()):
-            raise EngineError(
-                "the key holds a character that no HTTP header may hold: copy it again",
-                kind="auth",
-                attempts=0,
-            )
-        if text:
-            return _Secret(text)
-        if self._address:
-            return _Secret(DUMMY_KEY)
-        raise EngineError(
-            f"no key for {self.model!r}: set OPENAI_API_KEY, pass api_key, or pass base_url for "
-            "a server that needs none; nothing was sent",
-            kind="auth",
-            attempts=0,
-        )
-
-    def _client(self, key: _Secret) -> AsyncOpenAI:
+    def _client(self, key: Secret) -> AsyncOpenAI:
         """The client of the running loop: its connections cannot move to another."""
         import asyncio
 
@@ -191,7 +194,7 @@ class OpenAIEngine:
             client = self._clients[loop] = self._new_client(key)
         return client
 
-    def _new_client(self, key: _Secret) -> AsyncOpenAI:
+    def _new_client(self, key: Secret) -> AsyncOpenAI:
         try:
             import httpx2
             from openai import AsyncOpenAI
@@ -210,7 +213,7 @@ class OpenAIEngine:
         return AsyncOpenAI(
             api_key=key.reveal(),
             base_url=address,
-            max_retries=self.max_retries,
+            max_retries=0,
             timeout=timeout,
             http_client=httpx2.AsyncClient(
                 transport=transport, timeout=timeout, follow_redirects=True
@@ -224,20 +227,11 @@ class OpenAIEngine:
             raise EngineError(mistake, kind="request", attempts=0)
         return {
             "model": self.model,
-            "messages": [
-                {"role": m.role, "content": storable(m.content)} for m in request.messages
-            ],
+            "messages": [{"role": m.role, "content": _content(m)} for m in request.messages],
             "extra_body": {**self.params, **request.params},
         }
 
     def _overdue(self, trace: Trace) -> EngineError:
-        if trace.status == 429:
-            return EngineError(
-                f"{self.host} still limits the rate after {self.deadline_s:g} s: lower "
-                "max_concurrency or raise deadline_s",
-                kind="rate",
-                retryable=True,
-            )
         seen = f" (its last status was {trace.status})" if trace.status else ""
         return EngineError(
             f"{self.host} gave no full answer within {self.deadline_s:g} s{seen}: raise "
@@ -245,6 +239,18 @@ class OpenAIEngine:
             kind="timeout",
             retryable=True,
         )
+
+
+def _content(message: Message) -> str | list[dict[str, JSON]]:
+    """Text as text; with images, parts as the server wants them."""
+    if not message.parts:
+        return storable(message.content)
+    return [
+        {"type": "text", "text": storable(part)}
+        if isinstance(part, str)
+        else {"type": "image_url", "image_url": {"url": part.address}}
+        for part in message.parts
+    ]
 
 
 def _understood(error: Exception, host: str) -> EngineError:
@@ -266,24 +272,11 @@ def _understood(error: Exception, host: str) -> EngineError:
             return failure_from_status(
                 error.status_code,
                 error.body if error.body is not None else error.response.text,
-                retry_after=error.response.headers.get("retry-after", ""),
+                retry_after_s=wait_asked_s(error.response.headers, time.time()),
+                may_retry=error.response.headers.get("x-should-retry") != "false",
             )
     return EngineError(
         f"the request to {host} failed: {type(error).__name__}: {error}", kind="request"
-    )
-
-
-def _told(failure: EngineError, key: _Secret, trace: Trace) -> EngineError:
-    """The same failure without the key, and with what happened on the wire."""
-    message = str(failure).removeprefix(f"{failure.kind}: ")
-    if key.reveal() != DUMMY_KEY and len(key.reveal()) >= SHORTEST_KEY_CHARS:
-        message = message.replace(key.reveal(), "<key>")
-    return EngineError(
-        message,
-        kind=failure.kind,
-        retryable=failure.retryable,
-        attempts=trace.attempts,
-        request_id=trace.request_id,
     )
 
 
@@ -305,15 +298,7 @@ def _endpoint(address: str) -> str:
     return f"{parts.scheme}://{parts.hostname}{port}{parts.path}" if parts.hostname else ""
 
 
-def _host(address: str) -> str:
-    if not address:
-        return "default"
-    parts = urlsplit(address)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise UsageError(
-            f"base_url has scheme {parts.scheme!r} and host {parts.hostname!r}: write it like "
-            "'http://127.0.0.1:8080/v1'"
-        )
-    if parts.username is not None or parts.password is not None:
-        raise UsageError("base_url holds a user or password: pass the secret as api_key instead")
-    return parts.hostname
+def __getattr__(name: str) -> Any:
+    if name == "ChatOpenAI":  # TextGrad's name, at TextGrad's place
+        return import_module("textgrad_core.engine.chat").ChatOpenAI
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

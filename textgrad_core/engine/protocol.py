@@ -2,22 +2,73 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import Literal, Protocol
 
+from textgrad_core.errors import UsageError
 from textgrad_core.jsondata import JSON
+from textgrad_core.values import media_type
 
 Role = Literal["system", "user", "assistant"]
 FinishReason = Literal["stop", "length", "other"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Image:
+    """A picture in a conversation: its bytes, or the address the model's server fetches.
+
+    Raises:
+        UsageError: If it is not exactly one of the two, or the bytes are no image.
+    """
+
+    data: bytes = b""
+    url: str = ""
+
+    def __post_init__(self) -> None:
+        """Look at the bytes."""
+        if bool(self.data) == bool(self.url):
+            raise UsageError("an Image is its data or its url: give exactly one of them")
+        if self.data:
+            media_type(self.data)
+
+    @property
+    def address(self) -> str:
+        """Its own address, or one that holds the data."""
+        if self.url:
+            return self.url
+        return f"data:{media_type(self.data)};base64,{b64encode(self.data).decode('ascii')}"
+
+    def to_json(self) -> JSON:
+        """What tells it from another image, without the data."""
+        if self.url:
+            return {"url": self.url}
+        return {"sha256": sha256(self.data).hexdigest(), "bytes": len(self.data)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """One turn of a conversation."""
+    """One turn of a conversation.
+
+    Args:
+        role: Who speaks.
+        content: What is said; an image stands in it as a note.
+        parts: Where there are images: texts and images in order. Engines that can send images
+            send these instead of the content.
+    """
 
     role: Role
     content: str
+    parts: tuple[str | Image, ...] = ()
+
+    def to_json(self) -> dict[str, JSON]:
+        """Plain data for the journal and the key; an image by its digest."""
+        fields: dict[str, JSON] = {"role": self.role, "content": self.content}
+        if self.parts:
+            fields["parts"] = [p if isinstance(p, str) else p.to_json() for p in self.parts]
+        return fields
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,11 +90,19 @@ class Request:
     def to_json(self) -> dict[str, JSON]:
         """Plain data for the journal and the key."""
         return {
-            "messages": [{"role": m.role, "content": m.content} for m in self.messages],
+            "messages": [m.to_json() for m in self.messages],
             "purpose": self.purpose,
             "params": dict(self.params),
             "sample": self.sample,
         }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Headroom:
+    """What a server says is left of its limits; None where it does not say."""
+
+    requests: int | None = None
+    tokens: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +115,8 @@ class Reply:
         model: The model the server says it used.
         prompt_tokens: As the server counted; None if it did not say.
         completion_tokens: Likewise.
+        attempts: Requests it took; what the failed ones cost, no server says.
+        headroom: What the server says is left of its limits; of the moment, not recorded.
     """
 
     text: str
@@ -63,6 +124,8 @@ class Reply:
     model: str = ""
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
+    attempts: int = 1
+    headroom: Headroom | None = field(default=None, compare=False, repr=False)
 
     def to_json(self) -> dict[str, JSON]:
         """Plain data for the journal."""
@@ -72,6 +135,7 @@ class Reply:
             "model": self.model,
             "prompt_tokens": self.prompt_tokens,
             "completion_tokens": self.completion_tokens,
+            "attempts": self.attempts,
         }
 
     @classmethod
@@ -80,6 +144,7 @@ class Reply:
         fields = record if isinstance(record, dict) else {}
         finish = fields.get("finish_reason")
         sent, received = fields.get("prompt_tokens"), fields.get("completion_tokens")
+        attempts = fields.get("attempts")
         return cls(
             text=str(fields.get("text", "")),
             finish_reason="stop"
@@ -90,6 +155,7 @@ class Reply:
             model=str(fields.get("model", "")),
             prompt_tokens=sent if isinstance(sent, int) else None,
             completion_tokens=received if isinstance(received, int) else None,
+            attempts=attempts if isinstance(attempts, int) else 1,
         )
 
 
@@ -120,5 +186,9 @@ def engine_key(engine: Engine) -> dict[str, JSON]:
     such as the address of the server and parameters of the engine's own.
     """
     shaping = getattr(engine, "shaping", None)
-    own = dict(shaping) if isinstance(shaping, Mapping) else {}
+    params = getattr(engine, "params", None)
+    if isinstance(shaping, Mapping):
+        own: dict[str, JSON] = dict(shaping)
+    else:
+        own = {"params": dict(params)} if isinstance(params, Mapping) and params else {}
     return {"engine": engine.name, "shaping": own}

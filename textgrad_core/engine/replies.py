@@ -56,7 +56,7 @@ def normalise(response: bytes) -> Reply:
         raise failure_from_error_object(error)
     choices = body.get("choices")
     if not isinstance(choices, list) or not choices or not isinstance(choices[0], dict):
-        _wrong_shape("the reply holds no choices", retryable=True)
+        _wrong_shape("the reply holds no choices")
     choice = choices[0]
     message = choice.get("message")
     if not isinstance(message, dict):
@@ -76,13 +76,16 @@ def normalise(response: bytes) -> Reply:
     )
 
 
-def failure_from_status(status: int, body: object, *, retry_after: str = "") -> EngineError:
+def failure_from_status(
+    status: int, body: object, *, retry_after_s: float | None = None, may_retry: bool = True
+) -> EngineError:
     """The failure behind an HTTP status of 300 or more.
 
     Args:
         status: The HTTP status.
         body: The decoded JSON body, or its ``error`` object, or the text.
-        retry_after: The server's Retry-After header, for the message.
+        retry_after_s: Seconds the server asked to wait.
+        may_retry: False if the server said that trying again is useless.
     """
     fields = body if isinstance(body, dict) else {}
     inner = fields.get("error")
@@ -92,11 +95,12 @@ def failure_from_status(status: int, body: object, *, retry_after: str = "") -> 
     said = fields.get("message") or inner or fields.get("detail") or body or ""
     message = _excerpt(said)
     kind, retryable = classify(status, code, kind_of_error, message)
-    wait = f"; the server asks to wait {retry_after}" if retry_after else ""
+    wait = "" if retry_after_s is None else f"; the server asks to wait {retry_after_s:g} s"
     return EngineError(
         f"the server answered with status {status}: {message or 'no text'}{wait}{_remedy(kind)}",
         kind=kind,
-        retryable=retryable,
+        retryable=retryable and may_retry,
+        retry_after_s=retry_after_s,
     )
 
 
@@ -168,6 +172,7 @@ def _decoded(response: bytes) -> object:
                 f"the server sent a web page instead of JSON: {seen[:80]!r}; check the base URL "
                 "(it usually ends in /v1) and whether a proxy asks for a login",
                 kind="malformed",
+                retryable=True,
             ) from None
         raise EngineError(
             f"the server's reply is no JSON ({error}): {seen[:80]!r}",
@@ -237,8 +242,9 @@ def _remedy(kind: EngineFailure) -> str:
             return ""
 
 
-def _wrong_shape(what: str, *, retryable: bool = False) -> NoReturn:
-    raise EngineError(what, kind="wrong_shape", retryable=retryable)
+def _wrong_shape(what: str) -> NoReturn:
+    """A gateway's slip may pass, and a model may answer otherwise next time."""
+    raise EngineError(what, kind="wrong_shape", retryable=True)
 
 
 def _word(value: object) -> str:

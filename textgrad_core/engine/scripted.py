@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
+from textgrad_core.engine.base import EngineLM
 from textgrad_core.engine.protocol import Reply, Request
 from textgrad_core.errors import EngineError, UsageError
 
 Answer: TypeAlias = str | Reply | Exception
 
 
-class ScriptedEngine:
+class ScriptedEngine(EngineLM):
     """Gives prepared answers, in the order in which it is asked.
 
     Args:

@@ -1,11 +1,10 @@
-"""The HTTP transport under the client: bounded answers, no strangers, no useless retries.
+"""The HTTP transport under the client: bounded answers, and no strangers.
 
 Imports httpx2, so only `textgrad_core.engine.openai` imports this module, on first use.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncIterator
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -13,7 +12,6 @@ from typing import TYPE_CHECKING
 
 import httpx2
 
-from textgrad_core.engine.replies import is_quota
 from textgrad_core.errors import EngineError
 
 if TYPE_CHECKING:
@@ -94,13 +92,12 @@ class GuardedTransport(httpx2.AsyncBaseTransport):
         if not isinstance(stream, httpx2.AsyncByteStream):
             raise TypeError(f"transport gave a {type(stream).__name__}, not an async stream")
         limit_bytes = ERROR_BODY_LIMIT_BYTES if response.status_code >= 300 else self._limit_bytes
-        bounded = httpx2.Response(
+        return httpx2.Response(
             response.status_code,
             headers=response.headers,
             stream=_Capped(stream, limit_bytes),
             extensions=response.extensions,
         )
-        return await _final_if_quota(bounded) if response.status_code == 429 else bounded
 
     async def aclose(self) -> None:
         """Close every connection."""
@@ -134,23 +131,6 @@ async def _without_body(response: Response) -> Response:
     dropped = ("content-encoding", "content-length", "transfer-encoding")
     kept = [(k, v) for k, v in response.headers.multi_items() if k.lower() not in dropped]
     return httpx2.Response(response.status_code, headers=kept, content=b"")
-
-
-async def _final_if_quota(response: Response) -> Response:
-    """Tell the client not to retry when the account is out of money."""
-    body = await response.aread()
-    await response.aclose()
-    try:
-        error = json.loads(body)["error"]
-        final = is_quota(429, str(error.get("code")), str(error.get("type")))
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
-        final = False
-    headers = response.headers.copy()
-    if final:
-        headers["x-should-retry"] = "false"
-    return httpx2.Response(
-        response.status_code, headers=headers, content=body, extensions=response.extensions
-    )
 
 
 def _port(url: URL) -> int | None:

@@ -1,19 +1,20 @@
-"""What to ask for a new value: one request, with a hard limit on its length."""
+"""What to ask for a new value: one request, with a hard limit on its length. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from textgrad_core.answering import AnswerForm, with_marks
 from textgrad_core.engine.protocol import Message, Request
-from textgrad_core.jsondata import JSON
+from textgrad_core.jsondata import JSON, canonical_json
+from textgrad_core.optimizer.feedback import feedback_block
+from textgrad_core.optimizer.past import PastStep, past_block, shares
 from textgrad_core.parsing import tag_for
 from textgrad_core.prompting import render
 from textgrad_core.variable import Gradient
 
 MAX_CONTEXT_CHARS = 60_000
-MIN_PIECE_CHARS = 200
-_GAP = "\n\n"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,30 +26,43 @@ class UpdateTask:
         current: The value, always shown in full.
         feedback: What should change.
         rules: What every value must obey, in words.
+        examples: Examples of good values, as the user wrote them.
         record: What was tried before, one line each.
         place: Number of this proposal and how many are asked for at the same time.
-        max_context_chars: Limit for feedback and conversations together.
+        past: Earlier steps.
+        past_values: Whether to show the values of earlier steps.
+        past_feedback: Whether to show the feedback of earlier steps.
+        system: The user's own instruction in place of the built-in one.
+        max_context_chars: Limit for feedback, conversations and earlier steps together.
     """
 
     role: str
     current: str
     feedback: tuple[Gradient, ...]
     rules: tuple[str, ...] = ()
+    examples: tuple[str, ...] = ()
     record: tuple[str, ...] = ()
     place: tuple[int, int] = (1, 1)
+    past: tuple[PastStep, ...] = ()
+    past_values: bool = False
+    past_feedback: bool = False
+    system: str | None = None
     max_context_chars: int = MAX_CONTEXT_CHARS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AskedUpdate:
-    """The request for a new value, and the mark its answer carries."""
+    """The request for a new value, and the form its answer has."""
 
     request: Request
-    nonce: str
+    form: AnswerForm
 
 
 def update_request(
-    task: UpdateTask, sample: int = 0, params: Mapping[str, JSON] | None = None
+    task: UpdateTask,
+    sample: int = 0,
+    params: Mapping[str, JSON] | None = None,
+    form: AnswerForm | None = None,
 ) -> AskedUpdate:
     """What to ask.
 
@@ -56,86 +70,66 @@ def update_request(
         task: What the model is told.
         sample: Number of this sample, when several are asked for.
         params: Sampling parameters to send.
+        form: How the answer is to carry the value; its nonce is derived from the task.
     """
-    feedback = feedback_block(task.feedback, task.max_context_chars)
-    nonce = tag_for("\n".join([task.role, task.current, feedback, *task.rules, *task.record]))
-    marks = {"open": f"<VALUE-{nonce}>", "close": f"</VALUE-{nonce}>"}
+    feedback, past = _context(task)
+    rules = list(task.rules)
+    if form is not None and form.schema is not None:
+        schema = canonical_json(dict(form.schema.definition))
+        rules.insert(0, f"It is JSON that obeys this JSON schema: {schema}")
+    nonce = _nonce(task, (feedback, past, *rules))
+    form = replace(form or AnswerForm(), nonce=nonce)
     user = render(
         "update_user",
         role=task.role,
         current=f"<CURRENT-{nonce}>\n{task.current}\n</CURRENT-{nonce}>",
         feedback=feedback or "(none)",
-        rules=_listed("Rules every value must obey:", task.rules),
+        past=f"\nEarlier steps, the oldest first:\n\n{past}\n" if past else "",
+        rules=_listed("Rules every value must obey:", rules),
+        examples=_examples(task.examples, nonce),
         record=_listed("What was tried before:", task.record),
         variation=_variation(*task.place),
-        **marks,
+        form=form.told("user"),
     )
+    if task.system is None:
+        system = render("update_system", form=form.told("system"))
+    else:
+        system = with_marks(task.system, form)
     request = Request(
-        messages=(
-            Message(role="system", content=render("update_system", **marks)),
-            Message(role="user", content=user),
-        ),
+        messages=(Message(role="system", content=system), Message(role="user", content=user)),
         purpose="proposal",
-        params=params or {},
+        params={**form.params(), **(params or {})},
         sample=sample,
     )
-    return AskedUpdate(request=request, nonce=nonce)
+    return AskedUpdate(request=request, form=form)
 
 
-def feedback_block(gradients: Sequence[Gradient], limit_chars: int) -> str:
-    """All feedback as one text: each distinct text and each distinct conversation once.
+def _context(task: UpdateTask) -> tuple[str, str]:
+    """Feedback and past, together within the limit."""
 
-    It never exceeds the limit. If there is too much, the longest pieces are cut first; if even
-    their beginnings are too many, some pieces go. Both leave a visible mark.
-    """
-    texts: dict[str, dict[str, None]] = {}
-    for gradient in gradients:
-        texts.setdefault(gradient.context, {})[gradient.text] = None
-    pieces: list[str] = []
-    for context, said in texts.items():
-        if context:
-            pieces.append(f"In this conversation:\n{context}")
-        pieces.extend(said)
-    return _within(pieces, limit_chars)
+    def told(limit_chars: int) -> str:
+        return past_block(
+            task.past,
+            limit_chars,
+            _nonce(task, ()),
+            values=task.past_values,
+            feedback=task.past_feedback,
+        )
 
-
-def _within(pieces: Sequence[str], limit_chars: int) -> str:
-    whole = _GAP.join(pieces)
-    if len(whole) <= limit_chars:
-        return whole
-    kept = min(len(pieces), max(1, limit_chars // MIN_PIECE_CHARS))
-    chosen = [pieces[i * len(pieces) // kept] for i in range(kept)]  # from all over the batch
-    if kept < len(pieces):
-        chosen.append(f"[... {len(pieces) - kept} more pieces of feedback left out ...]")
-    room = limit_chars - len(_GAP) * (len(chosen) - 1)
-    level = even_level([len(piece) for piece in chosen], room)
-    return _GAP.join(clip(piece, level) for piece in chosen)
+    whole = feedback_block(task.feedback, -1)
+    for_feedback, for_past = shares(task.max_context_chars, len(whole), len(told(-1)))
+    return feedback_block(task.feedback, for_feedback), told(for_past)
 
 
-def even_level(sizes: Sequence[int], room: int) -> int:
-    """The highest size to cut all larger ones down to, so that their sum fits the room."""
-    left, level = room, 0
-    for done, size in enumerate(sorted(sizes)):
-        level = left // (len(sizes) - done)
-        if size > level:
-            return max(0, level)
-        left -= size
-    return max(sizes, default=0)
+def _nonce(task: UpdateTask, more: Sequence[str]) -> str:
+    past = [text for step in task.past for text in (step.value, *step.feedback)]
+    material = [task.role, task.current, *more, *task.rules, *task.examples, *task.record, *past]
+    return tag_for("\n".join(material))
 
 
-def clip(text: str, limit_chars: int) -> str:
-    """The beginning and the end of a text that is too long, with a mark between them."""
-    if len(text) <= limit_chars:
-        return text
-    room = limit_chars - len(_left_out(len(text)))
-    if room <= 0:
-        return text[:limit_chars]
-    head = room * 2 // 3
-    return text[:head] + _left_out(len(text) - room) + text[len(text) - (room - head) :]
-
-
-def _left_out(chars: int) -> str:
-    return f"\n[... {chars} characters left out ...]\n"
+def _examples(examples: Sequence[str], nonce: str) -> str:
+    told = [f"<EXAMPLE-{nonce}>\n{text}\n</EXAMPLE-{nonce}>" for text in examples]
+    return "\n".join(["", "Examples to go by:", *told, ""]) if told else ""
 
 
 def _listed(title: str, lines: Sequence[str]) -> str:

@@ -1,46 +1,33 @@
-"""Textual gradient descent: feedback in, new values out, all of them or none."""
+"""Textual gradient descent: feedback in, new values out."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 from textgrad_core import runtime
-from textgrad_core.asking import ask_value
-from textgrad_core.config import backward_engine
-from textgrad_core.domain import Constraint
-from textgrad_core.engine import get_engine
-from textgrad_core.engine.protocol import Engine
-from textgrad_core.errors import AnswerError, Invalid, UsageError
+from textgrad_core.answering import own_tags
+from textgrad_core.config import validate_engine_or_get_default
+from textgrad_core.effects import all_of, outside
+from textgrad_core.engine import EngineLike, get_engine
+from textgrad_core.errors import UsageError
 from textgrad_core.jsondata import JSON
-from textgrad_core.loss import check
-from textgrad_core.optimizer.assembly import (
-    MAX_CONTEXT_CHARS,
-    MIN_PIECE_CHARS,
-    UpdateTask,
-    update_request,
-)
-from textgrad_core.run import Run, current_run
+from textgrad_core.logs import log
+from textgrad_core.optimizer.assembly import MAX_CONTEXT_CHARS
+from textgrad_core.optimizer.base import Optimizer, StepReport
+from textgrad_core.optimizer.bounds import MIN_PIECE_CHARS
+from textgrad_core.optimizer.past import PastStep
+from textgrad_core.optimizer.proposing import Proposals, Proposer, Settings
+from textgrad_core.optimizer.rules import Rule, as_rules, as_text
+from textgrad_core.optimizer.summarise import Summarise
+from textgrad_core.run import Run, current_run, scope
 from textgrad_core.variable import Variable
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StepReport:
-    """What one step did.
-
-    Args:
-        changed: Variables that have a new value.
-        unreached: Variables no feedback reached; left alone.
-        failures: Why answers could not be used; if there is one, nothing has changed.
-    """
-
-    changed: tuple[Variable, ...] = ()
-    unreached: tuple[Variable, ...] = ()
-    failures: tuple[str, ...] = ()
+Choose = Callable[[Variable, tuple[Any, ...]], Any]
+"""From a variable and its candidates to one of them, or None to keep the value; may be async."""
 
 
-class TextualGradientDescent:
+class TextualGradientDescent(Optimizer):
     """Rewrites variables by the feedback they have received.
 
     A step is all or nothing: if one answer cannot be used, even after a repair call, every
@@ -48,51 +35,76 @@ class TextualGradientDescent:
 
     Args:
         parameters: Variables to improve; each must have ``requires_grad``, and counts once.
+        verbose: 1 or more logs every new value (logger ``textgrad_core``, level INFO).
         engine: Writes new values; without one, the engine that is set when `step` is called.
-        constraints: Rules for every new value: words, or a `Constraint`, whose predicate is
-            checked on the text. The rules of a variable's own domain are added.
-        max_context_chars: Limit for the feedback in one request; the variable itself is always
-            shown in full.
+        constraints: Rules for every new value: words, a `Constraint`, or a predicate with a
+            docstring. Predicates are checked on the text, or on the data of a typed variable.
+            The rules of a variable's own domain are added.
+        new_variable_tags: Your own start and end tag for the new value, used as they are. The
+            built-in ones carry a mark nothing inside a value can forge; yours do not.
+        optimizer_system_prompt: Instruction in place of the built-in one. It may name the tags
+            as ``{new_variable_start_tag}`` and ``{new_variable_end_tag}``.
+        in_context_examples: Examples of good values, shown in full.
+        gradient_memory: How many earlier steps' feedback is shown.
+        momentum_window: How many earlier steps' values are shown, with their feedback.
+        max_context_chars: Limit for feedback and earlier steps in one request; the variable
+            itself is always shown in full.
         params: Sampling parameters to send.
+        proposals: How many new values to ask for per variable and step.
+        choose: Says which proposal to take, if there are several.
+        all_or_nothing: Whether one unusable answer keeps every variable from changing.
+        summarise: What makes feedback shorter if it does not fit: a function, or None for a
+            model. See `Summarise`.
 
     Raises:
-        UsageError: If there is nothing to improve, a parameter is frozen, or the limit is too low.
+        UsageError: If an argument is out of bounds.
     """
 
     def __init__(
         self,
         parameters: Iterable[Variable],
-        engine: Engine | str | None = None,
-        constraints: Sequence[str | Constraint[str]] = (),
+        verbose: int = 0,
+        engine: EngineLike | None = None,
+        constraints: Sequence[Rule] | None = None,
+        new_variable_tags: Sequence[str] | None = None,
+        optimizer_system_prompt: str | None = None,
+        in_context_examples: Sequence[str] | None = None,
+        gradient_memory: int = 0,
         *,
+        momentum_window: int = 0,
         max_context_chars: int = MAX_CONTEXT_CHARS,
         params: Mapping[str, JSON] | None = None,
+        proposals: int = 1,
+        choose: Choose | None = None,
+        all_or_nothing: bool = True,
+        summarise: Summarise | None = None,
     ) -> None:
-        """Check the parameters."""
-        self.parameters = tuple(dict.fromkeys(parameters))
-        if not self.parameters:
-            raise UsageError("no parameters: give at least one Variable to improve")
-        for parameter in self.parameters:
-            if not parameter.requires_grad:
-                raise UsageError(
-                    f"{parameter.role_description!r} is frozen (requires_grad=False), so it "
-                    "cannot be a parameter: leave it out, or create it with requires_grad=True"
-                )
-        if max_context_chars < MIN_PIECE_CHARS:
+        """Check the arguments."""
+        super().__init__(parameters)
+        _check_counts(verbose, gradient_memory, momentum_window, max_context_chars, proposals)
+        if proposals > 1 and choose is None:
             raise UsageError(
-                f"max_context_chars={max_context_chars} leaves no room for feedback: give at "
-                f"least {MIN_PIECE_CHARS}"
+                f"proposals={proposals} and nothing says which to take: pass choose=, or call "
+                "propose()"
             )
+        if isinstance(in_context_examples, str):
+            raise UsageError("in_context_examples is one string: give a list of examples")
         self._engine = None if engine is None else get_engine(engine)
-        self._constraints = tuple(constraints)
-        self._max_context_chars = max_context_chars
-        self._params = dict(params or {})
+        self._settings = Settings(
+            rules=as_rules(constraints or ()),
+            tags=None if new_variable_tags is None else own_tags(new_variable_tags),
+            system=optimizer_system_prompt,
+            examples=tuple(in_context_examples or ()),
+            gradient_memory=gradient_memory,
+            momentum_window=momentum_window,
+            max_context_chars=max_context_chars,
+            params=dict(params or {}),
+            summarise=summarise,
+        )
+        self._verbose, self._count, self._choose = verbose, proposals, choose
+        self._all_or_nothing = all_or_nothing
+        self._past: dict[int, list[PastStep]] = {}
         self._unfinished: tuple[Run, str] | None = None
-
-    def zero_grad(self) -> None:
-        """Forget the feedback on every parameter, contexts included."""
-        for parameter in self.parameters:
-            parameter.reset_gradients()
 
     def step(self) -> StepReport:
         """Ask for new values and set them.
@@ -106,32 +118,86 @@ class TextualGradientDescent:
         """The same as `step`, for async code."""
         return await runtime.hand_over(self._step())
 
-    async def _step(self) -> StepReport:
-        reached = {i: p for i, p in enumerate(self.parameters, 1) if len(p.gradients)}
-        unreached = tuple(p for p in self.parameters if not len(p.gradients))
-        if not reached:
-            return StepReport(unreached=unreached)
-        engine = self._engine or backward_engine()
-        if engine is None:
-            raise UsageError(
-                "no engine: pass one to the optimizer, or choose one with set_backward_engine()"
-            )
-        run = current_run()
-        site = self._site(run)
-        answers = await asyncio.gather(
-            *(self._ask(run, f"{site} update {i}", p, engine) for i, p in reached.items()),
-            return_exceptions=True,  # so that every answer that is paid for is recorded
-        )
-        for answer in answers:
-            if isinstance(answer, BaseException) and not isinstance(answer, AnswerError):
-                raise answer
+    def propose(self, count: int | None = None) -> tuple[Proposals, ...]:
+        """Ask for new values and set none; one entry per variable that feedback reached.
+
+        Args:
+            count: How many to ask for per variable; by default as many as a step does.
+
+        Raises:
+            EngineError: If the model does not answer.
+        """
+        return runtime.run(self._propose(count))
+
+    async def apropose(self, count: int | None = None) -> tuple[Proposals, ...]:
+        """The same as `propose`, for async code."""
+        return await runtime.hand_over(self._propose(count))
+
+    async def _propose(self, count: int | None) -> tuple[Proposals, ...]:
+        wanted = self._count if count is None else count
+        if wanted < 1:
+            raise UsageError(f"count is {wanted}: it must be 1 or more")
+        made = await self._ask(wanted, self._site(current_run()))
         self._unfinished = None
-        failures = tuple(str(a) for a in answers if isinstance(a, AnswerError))
-        if failures:
-            return StepReport(unreached=unreached, failures=failures)
-        for parameter, answer in zip(reached.values(), answers, strict=True):
-            parameter.value = answer
-        return StepReport(changed=tuple(reached.values()), unreached=unreached)
+        return tuple(made.values())
+
+    async def _step(self) -> StepReport:
+        site = self._site(current_run()) if any(len(p.gradients) for p in self.parameters) else ""
+        made = await self._ask(self._count, site)
+        failures = tuple(p.why for p in made.values() if not p.values)
+        chosen: dict[int, Any] = {}
+        if not (failures and self._all_or_nothing):  # choosing may cost as much as asking
+            for place, proposals in made.items():
+                if proposals.values:
+                    chosen[place] = await self._chosen(f"{site} choice {place + 1}", proposals)
+        self._unfinished = None
+        for place, proposals in made.items():
+            self._remember(place, proposals)
+        taken = {place: value for place, value in chosen.items() if value is not None}
+        for place, value in taken.items():
+            self._set(self.parameters[place], value)
+        return StepReport(
+            changed=tuple(self.parameters[place] for place in taken),
+            unreached=tuple(p for i, p in enumerate(self.parameters) if i not in made),
+            failures=failures,
+            discarded=tuple(f for p in made.values() if p.values for f in p.failures),
+        )
+
+    async def _ask(self, count: int, site: str) -> dict[int, Proposals]:
+        """Proposals for every parameter that feedback reached, by its place."""
+        reached = {i: p for i, p in enumerate(self.parameters) if len(p.gradients)}
+        if not reached:
+            return {}
+        engine = validate_engine_or_get_default(self._engine)
+        proposer = Proposer(current_run(), engine, self._settings)
+        made = await all_of(
+            proposer.propose(p, self._past.get(i, ()), f"{site} update {i + 1}", count)
+            for i, p in reached.items()
+        )
+        return dict(zip(reached, made, strict=True))
+
+    async def _chosen(self, site: str, proposals: Proposals) -> Any:
+        if self._choose is None:
+            return proposals.values[0]
+        with scope(site):
+            taken = await outside(self._choose, proposals.variable, proposals.values)
+        if taken is not None and taken not in proposals.values:
+            raise UsageError(
+                f"choose returned {taken!r:.80}, which is none of the {len(proposals.values)} "
+                "candidates: return one of them, or None to keep the value"
+            )
+        return taken
+
+    def _set(self, parameter: Variable, value: Any) -> None:
+        parameter.value = value
+        if self._verbose:
+            log.info("%s is now: %s", parameter.role_description, as_text(parameter, value))
+
+    def _remember(self, place: int, proposals: Proposals) -> None:
+        longest = max(self._settings.gradient_memory, self._settings.momentum_window)
+        if longest:
+            kept = [*self._past.get(place, ()), proposals.seen]
+            self._past[place] = kept[-longest:]
 
     def _site(self, run: Run) -> str:
         """A new place, or that of the step that raised: its answers are found there."""
@@ -139,34 +205,68 @@ class TextualGradientDescent:
             self._unfinished = run, run.site("step")
         return self._unfinished[1]
 
-    async def _ask(self, run: Run, site: str, parameter: Variable, engine: Engine) -> str:
-        own = () if parameter.domain is None else parameter.domain.constraints
-        words = [c if isinstance(c, str) else c.words for c in (*self._constraints, *own)]
-        asked = update_request(
-            UpdateTask(
-                role=parameter.role_description,
-                current=str(await parameter),
-                feedback=tuple(parameter.gradients),
-                rules=tuple(words),
-                max_context_chars=self._max_context_chars,
-            ),
-            params=self._params,
-        )
-        answer = await ask_value(
-            run, engine, asked, site, lambda text: self._accept(parameter, text)
-        )
-        return answer.value
-
-    def _accept(self, parameter: Variable, text: str) -> str:
-        for constraint in self._constraints:
-            if isinstance(constraint, Constraint) and not constraint.holds(text):
-                raise Invalid(f"a rule is broken: {constraint.words}")
-        if parameter.domain is None:
-            return text
-        value, rejected = check(parameter.domain, text)
-        if rejected is not None:
-            raise Invalid(rejected.reason, rejected.hint)
-        return parameter.domain.canonical(value)
-
 
 TGD = TextualGradientDescent
+
+
+class TextualGradientDescentwithMomentum(TextualGradientDescent):
+    """The same with earlier values in the prompt, and TextGrad's order of arguments.
+
+    Args:
+        engine: Writes new values.
+        parameters: Variables to improve.
+        momentum_window: How many earlier values are shown, with their feedback; 0 shows none.
+        constraints: Rules for every new value.
+        new_variable_tags: Your own start and end tag.
+        in_context_examples: Examples of good values.
+        optimizer_system_prompt: Instruction in place of the built-in one.
+        **more: Further arguments of `TextualGradientDescent`.
+
+    Raises:
+        UsageError: If an argument is out of bounds.
+    """
+
+    def __init__(
+        self,
+        engine: EngineLike | None,
+        parameters: Iterable[Variable],
+        momentum_window: int = 0,
+        constraints: Sequence[Rule] | None = None,
+        new_variable_tags: Sequence[str] | None = None,
+        in_context_examples: Sequence[str] | None = None,
+        optimizer_system_prompt: str | None = None,
+        **more: Any,
+    ) -> None:
+        """Check the arguments."""
+        super().__init__(
+            parameters,
+            engine=engine,
+            constraints=constraints,
+            new_variable_tags=new_variable_tags,
+            optimizer_system_prompt=optimizer_system_prompt,
+            in_context_examples=in_context_examples,
+            momentum_window=momentum_window,
+            **more,
+        )
+
+
+def _check_counts(
+    verbose: object, gradient_memory: int, momentum_window: int, max_chars: int, proposals: int
+) -> None:
+    if not isinstance(verbose, int):
+        raise UsageError(
+            f"verbose is {type(verbose).__name__}: it is the second argument and a number; pass "
+            "the engine as engine=..."
+        )
+    for name, number, low in (
+        ("gradient_memory", gradient_memory, 0),
+        ("momentum_window", momentum_window, 0),
+        ("proposals", proposals, 1),
+    ):
+        if number < low:
+            raise UsageError(f"{name} is {number}: it must be {low} or more")
+    if max_chars < MIN_PIECE_CHARS:
+        raise UsageError(
+            f"max_context_chars={max_chars} leaves no room for feedback: give at least "
+            f"{MIN_PIECE_CHARS}"
+        )

@@ -127,6 +127,8 @@ def result_json(result: Result) -> dict[str, JSON]:
             "model_calls_made": usage.model_calls_made,
             "prompt_tokens": usage.prompt_tokens,
             "completion_tokens": usage.completion_tokens,
+            "failed_attempts": usage.failed_attempts,
+            "cost": json_safe(usage.cost),
             "seconds": json_safe(usage.seconds),
         },
         "settings": json_safe(without_secrets(result.settings)),

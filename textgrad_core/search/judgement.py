@@ -6,13 +6,13 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from textgrad_core.domain import Domain, Reference
+from textgrad_core.effects import all_of
 from textgrad_core.errors import UsageError
 from textgrad_core.loss import check
 from textgrad_core.run import Run
 from textgrad_core.search.entrant import Entrant, leader, rank, refused_trial
 from textgrad_core.search.options import Options
 from textgrad_core.search.result import Trial
-from textgrad_core.search.sources import all_of
 
 
 def evaluations_for_report(domain: Domain[Any], options: Options, references: int) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Coroutine, Sequence
 from dataclasses import replace
 from typing import Any
@@ -15,9 +14,10 @@ from textgrad_core.domain import (
     Reference,
     explain_scores,
 )
-from textgrad_core.errors import InstrumentError, Invalid
+from textgrad_core.errors import BudgetExhausted, InstrumentError, Invalid
 from textgrad_core.journal import EndOfRecord
 from textgrad_core.jsondata import JSON
+from textgrad_core.logs import log
 from textgrad_core.loss import check, targets_met
 from textgrad_core.outcome import Evaluated, Outcome, Rejected, Unmeasured
 from textgrad_core.run import Run
@@ -28,7 +28,6 @@ from textgrad_core.search.options import Options
 from textgrad_core.search.result import Result, Trial, Usage
 from textgrad_core.search.sources import Draft, Failed, Round, Source
 
-log = logging.getLogger("textgrad_core")
 PATIENCE = 2  # rounds without any new candidate before the search gives up
 
 
@@ -119,7 +118,10 @@ class Search:
             reason = await self._why_stop(step)
             if reason:
                 return reason
-            await self._round(step, self._room())
+            try:
+                await self._round(step, self._room())
+            except BudgetExhausted as limit:
+                return f"the {limit}"
         if targets_met(self._domain, leader(self._trials).outcome):
             return "every target is reached"
         return f"all {self._options.steps} steps are done"
@@ -138,6 +140,8 @@ class Search:
             return f"the budget of {budget.evaluations} evaluations is used up"
         if self._run.meter.left("calls") == 0:
             return f"the budget of {budget.calls} model calls is used up"
+        if self._run.meter.refusal is not None:
+            return f"the {self._run.meter.refusal}"
         if self._barren >= PATIENCE:
             return f"no new candidate in {PATIENCE} rounds"
         if budget.seconds is not None and await self._out_of_time(step, budget.seconds):
@@ -229,14 +233,16 @@ class Search:
         self._run.journal.note("trial", f"step {trial.step}/trial {trial.index}", body)
 
     def _usage(self) -> Usage:
-        run = self._run
+        run, spent = self._run, self._run.ledger.total
         return Usage(
-            evaluations=run.meter.used["evaluations"],
+            evaluations=int(run.meter.used["evaluations"]),
             evaluations_run=run.evaluations_run,
-            model_calls=run.meter.used["calls"],
+            model_calls=int(run.meter.used["calls"]),
             model_calls_made=run.model_calls_made,
-            prompt_tokens=run.prompt_tokens,
-            completion_tokens=run.completion_tokens,
+            prompt_tokens=spent.prompt_tokens,
+            completion_tokens=spent.completion_tokens,
+            failed_attempts=spent.failed_attempts,
+            cost=None if spent.cost is None else float(spent.cost),
             seconds=run.meter.seconds,
         )
 

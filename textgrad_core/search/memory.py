@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from textgrad_core.domain import Objective
-from textgrad_core.optimizer.assembly import clip
+from textgrad_core.optimizer.bounds import clip
 from textgrad_core.outcome import Evaluated, Rejected
 from textgrad_core.search.result import Trial
 

@@ -11,12 +11,12 @@ from textgrad_core import runtime
 from textgrad_core.budget import Budget
 from textgrad_core.cache import EvaluationCache, default_cache_path
 from textgrad_core.domain import Domain, Proposer, Reference
-from textgrad_core.engine import get_engine
-from textgrad_core.engine.protocol import Engine
+from textgrad_core.engine import EngineLike, get_engine
 from textgrad_core.errors import UsageError
 from textgrad_core.journal import Listener, Mode
 from textgrad_core.jsondata import JSON
 from textgrad_core.loss import FeedbackMode
+from textgrad_core.prices import PriceTable
 from textgrad_core.run import Run
 from textgrad_core.search.judgement import check_budget
 from textgrad_core.search.loop import Search
@@ -28,7 +28,7 @@ from textgrad_core.search.sources import BuiltIn, Model, Source
 class Keywords(TypedDict, total=False):
     """The keyword arguments of `optimize`; what each means stands there."""
 
-    engine: Engine | str | None
+    engine: EngineLike | None
     proposer: Proposer | None
     folder: Path | str | None
     mode: Mode
@@ -46,6 +46,7 @@ class Keywords(TypedDict, total=False):
     deadline_s: float | None
     budget: Budget
     params: Mapping[str, JSON]
+    prices: PriceTable | Mapping[str, object] | Path | str | None
 
 
 def optimize(start: Any, domain: Domain[Any], **how: Unpack[Keywords]) -> Result:
@@ -68,7 +69,8 @@ def optimize(start: Any, domain: Domain[Any], **how: Unpack[Keywords]) -> Result
             user, a path keeps them in that file, ``"off"`` keeps none.
             executor: where evaluations run; threads by default.
             references: known answers to compare with; by default the domain's.
-            listeners: called with every journal entry.
+            prices: what models cost, see `Run`; needed for ``Budget(cost=...)``.
+            listeners: functions of one journal entry, or `Callback`s; told every entry.
             settings: more to record as the run's settings.
 
     Returns:
@@ -112,6 +114,7 @@ async def _optimize(start: Any, domain: Domain[Any], how: Keywords) -> Result:
         settings=recorded,
         mode=how.get("mode", "live"),
         budget=options.budget,
+        prices=how.get("prices"),
         cache=_cache(how.get("cache", "shared")),
         executor=how.get("executor"),
         listeners=how.get("listeners", ()),
@@ -121,7 +124,7 @@ async def _optimize(start: Any, domain: Domain[Any], how: Keywords) -> Result:
 
 
 def _source(
-    domain: Domain[Any], engine: Engine | str | None, proposer: Proposer | None, options: Options
+    domain: Domain[Any], engine: EngineLike | None, proposer: Proposer | None, options: Options
 ) -> Source:
     if engine is not None:
         if proposer is not None:

@@ -60,10 +60,6 @@ class Options:
             "feedback": self.feedback,
             "seed": self.seed,
             "deadline_s": self.deadline_s,
-            "budget": {
-                "evaluations": self.budget.evaluations,
-                "calls": self.budget.calls,
-                "seconds": self.budget.seconds,
-            },
+            "budget": self.budget.to_json(),
             "params": dict(self.params),
         }

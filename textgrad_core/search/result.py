@@ -88,6 +88,9 @@ class Usage:
         model_calls_made: Model calls this process paid for.
         prompt_tokens: Tokens sent, as the servers counted them; None if a server did not say.
         completion_tokens: Tokens received, likewise.
+        failed_attempts: Requests that brought no answer; what they cost, no server says.
+        cost: What the answered calls cost, in the currency of the run's prices; None if the
+            price or the tokens of one are unknown.
         seconds: Wall time of this process's part of the run.
     """
 
@@ -97,6 +100,8 @@ class Usage:
     model_calls_made: int = 0
     prompt_tokens: int | None = 0
     completion_tokens: int | None = 0
+    failed_attempts: int = 0
+    cost: float | None = 0.0
     seconds: float = 0.0
 
 
@@ -137,3 +142,9 @@ class Result:
     def with_settings(self, settings: Mapping[str, JSON], folder: Path | None) -> Result:
         """The same result, saying how it was made and where it is kept."""
         return replace(self, settings=settings, folder=folder)
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        from textgrad_core.report.notebook import result_html
+
+        return result_html(self)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol, TypeVar, final
+from typing import Any, Protocol, final
 
 from textgrad_core.answer_forms import said
 from textgrad_core.asking import UnusableAnswer, ask_value
 from textgrad_core.domain import Domain, Proposal, ProposalRequest, Proposer
+from textgrad_core.effects import all_of
 from textgrad_core.engine.protocol import Engine
 from textgrad_core.errors import BudgetExhausted, EngineError, Invalid
 from textgrad_core.jsondata import JSON, digest, seed_from
@@ -20,8 +21,6 @@ from textgrad_core.search.memory import record_lines
 from textgrad_core.search.options import Options
 from textgrad_core.search.result import Trial
 from textgrad_core.variable import Gradient
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -212,17 +211,6 @@ class Model:
                 raise
             return parent.feedback
         return said(reply.text) or parent.feedback
-
-
-async def all_of(work: Iterable[Awaitable[T]]) -> list[T]:
-    """Every result, or the first error once all have ended: what is paid for is recorded."""
-    ended = await asyncio.gather(*work, return_exceptions=True)
-    results: list[T] = []
-    for result in ended:
-        if isinstance(result, BaseException):
-            raise result
-        results.append(result)
-    return results
 
 
 def _proposal(item: dict[str, JSON]) -> Proposal:

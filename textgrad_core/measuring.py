@@ -1,0 +1,174 @@
+"""Evaluations on an executor: remembered in a cache, measured once, tried again if they fail."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from concurrent.futures import Executor, ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+from textgrad_core.domain import Domain, EvaluationContext
+from textgrad_core.errors import UsageError
+from textgrad_core.instruments import measure_plainly
+from textgrad_core.jsondata import JSON
+from textgrad_core.logs import log
+from textgrad_core.outcome import Unmeasured, outcome_from_json, outcome_to_json
+from textgrad_core.singleflight import SingleFlight
+
+if TYPE_CHECKING:
+    from textgrad_core.cache import Claim, EvaluationCache
+
+FIRST_LOOK_S = 0.05
+LONGEST_LOOK_S = 1.0
+
+
+def cores() -> int:
+    """Processor cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+class Measuring:
+    """How a run measures.
+
+    Args:
+        cache: Outcomes shared with other runs; None shares nothing.
+        executor: Where evaluations run; by default threads, as many as the domain or the
+            machine allows.
+        retries: How often an evaluation is tried again after a retryable failure.
+
+    Attributes:
+        evaluations_run: Evaluations this process paid for.
+    """
+
+    def __init__(
+        self, *, cache: EvaluationCache | None, executor: Executor | None, retries: int
+    ) -> None:
+        """Start nothing yet."""
+        self.evaluations_run = 0
+        self._cache, self._executor, self._retries = cache, executor, retries
+        self._own_executors: dict[str, ThreadPoolExecutor] = {}
+        self._flights: SingleFlight[dict[str, JSON]] = SingleFlight(_is_kept)
+
+    async def measure(
+        self, domain: Domain[Any], canonical: str, context: EvaluationContext, key: str | None
+    ) -> dict[str, JSON]:
+        """The outcome as plain data, from the cache, or measured once by whoever is first.
+
+        Args:
+            domain: What measures.
+            canonical: The candidate.
+            context: What else shapes the measurement.
+            key: Digest of everything that shapes the outcome; None if it must not be shared.
+        """
+        cache = self._cache
+        if cache is None or key is None:
+            return await self._paid(domain, canonical, context)
+
+        async def first() -> dict[str, JSON]:
+            return await self._claimed(cache, domain, canonical, context, key)
+
+        record, shared = await self._flights.fly(key, first)
+        return {**record, "cached": True} if shared else record
+
+    def close(self) -> None:
+        """Close the cache, and let go of threads that wait for an instrument."""
+        if self._cache is not None:
+            self._cache.close()
+        while self._own_executors:
+            self._own_executors.popitem()[1].shutdown(wait=False, cancel_futures=True)
+
+    async def _claimed(
+        self,
+        cache: EvaluationCache,
+        domain: Domain[Any],
+        canonical: str,
+        context: EvaluationContext,
+        key: str,
+    ) -> dict[str, JSON]:
+        """Measure under a claim, unless another process does, or did, or dies at it."""
+        kept = _kept(cache, key)
+        if kept is not None:
+            return kept
+        claim = await _won(cache, key)
+        if not isinstance(claim, Mapping):
+            try:
+                kept = _kept(cache, key)  # somebody may have been faster
+                if kept is not None:
+                    return kept
+                record = await self._paid(domain, canonical, context)
+                if _is_kept(record):
+                    cache.put(key, record)
+                return record
+            finally:
+                claim.release()
+        return dict(claim)
+
+    async def _paid(
+        self, domain: Domain[Any], canonical: str, context: EvaluationContext
+    ) -> dict[str, JSON]:
+        record: dict[str, JSON] = {}
+        for _ in range(1 + self._retries):
+            record = await self._execute(domain, canonical, context)
+            if record.get("kind") != "unmeasured" or not record.get("retryable"):
+                break
+        self.evaluations_run += 1
+        return record
+
+    async def _execute(
+        self, domain: Domain[Any], canonical: str, context: EvaluationContext
+    ) -> dict[str, JSON]:
+        import asyncio
+
+        executor = self._executor or self._threads_for(domain)
+        try:
+            return await asyncio.get_running_loop().run_in_executor(
+                executor, measure_plainly, domain, canonical, context
+            )
+        except Exception as error:  # a foreign executor: a dead worker, a value it cannot send
+            log.exception("the executor failed at an evaluation of %r", domain.name)
+            cause = f"the executor failed: {type(error).__name__}: {error}"
+            return outcome_to_json(Unmeasured(cause=cause))
+
+    def _threads_for(self, domain: Domain[Any]) -> Executor:
+        if domain.name not in self._own_executors:
+            self._own_executors[domain.name] = ThreadPoolExecutor(
+                domain.parallel or cores(), thread_name_prefix="textgrad-evaluate"
+            )
+        return self._own_executors[domain.name]
+
+
+async def _won(cache: EvaluationCache, key: str) -> Claim | dict[str, JSON]:
+    """The claim on a key, or the outcome that another process measured meanwhile."""
+    import asyncio
+
+    pause = FIRST_LOOK_S
+    while (claim := cache.claim(key)) is None:
+        if pause == FIRST_LOOK_S:
+            log.info("another process measures %s; waiting for its outcome", key[:12])
+        await asyncio.sleep(pause)
+        pause = min(1.5 * pause, LONGEST_LOOK_S)
+        kept = _kept(cache, key)
+        if kept is not None:
+            return kept
+    return claim
+
+
+def _kept(cache: EvaluationCache, key: str) -> dict[str, JSON] | None:
+    """What the cache holds under a key, marked as such, if it is an outcome."""
+    record = cache.get(key)
+    return {**record, "cached": True} if record is not None and _is_outcome(record) else None
+
+
+def _is_kept(record: Mapping[str, JSON]) -> bool:
+    return record.get("kind") != "unmeasured"
+
+
+def _is_outcome(record: Mapping[str, JSON]) -> bool:
+    try:
+        outcome_from_json(record)
+    except (UsageError, KeyError):
+        log.warning("the evaluation cache holds no outcome but %s", str(record)[:80])
+        return False
+    return True

@@ -1,0 +1,52 @@
+"""Feedback as text for a prompt: everything once, within a hard limit. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from textgrad_core.optimizer.bounds import GAP, within
+from textgrad_core.variable import Gradient
+
+
+def feedback_block(gradients: Sequence[Gradient], limit_chars: int) -> str:
+    """All feedback as one text: each distinct text and each distinct conversation once.
+
+    It never exceeds the limit; a limit below 0 is none. What is marked as verbatim is cut last.
+    """
+    told = [piece for one in _by_context(gradients) for piece in one]
+    whole = GAP.join(told)
+    if limit_chars < 0 or len(whole) <= limit_chars:
+        return whole
+    kept = list(dict.fromkeys(g.text for g in gradients if g.verbatim))
+    if not kept:
+        return within(told, limit_chars)
+    first = within(kept, limit_chars)
+    rest = _by_context([g for g in gradients if not g.verbatim])
+    loose = [piece for one in rest for piece in one]
+    room = limit_chars - len(first) - len(GAP)
+    return f"{first}{GAP}{within(loose, room)}" if loose and room > 0 else first
+
+
+def pieces(gradients: Sequence[Gradient], limit_chars: int) -> tuple[str, ...]:
+    """One text per distinct conversation, with all that was said about it; each within a limit.
+
+    Feedback without a conversation is a piece of its own.
+    """
+    found: list[str] = []
+    for one in _by_context(gradients):
+        apart = [one] if one[0].startswith(_TALK) else [[text] for text in one]
+        found.extend(within(texts, limit_chars) for texts in apart)
+    return tuple(dict.fromkeys(found))
+
+
+_TALK = "In this conversation:\n"
+
+
+def _by_context(gradients: Sequence[Gradient]) -> list[list[str]]:
+    """The texts about each conversation, the conversation itself first."""
+    said: dict[str, dict[str, None]] = {}
+    for gradient in gradients:
+        said.setdefault(gradient.context, {})[gradient.text] = None
+    return [
+        [*([f"{_TALK}{context}"] if context else []), *texts] for context, texts in said.items()
+    ]

@@ -1,0 +1,1 @@
+"""Looking at a program: the graph of its variables as a drawing."""
