@@ -11,14 +11,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Executor
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from textgrad_core.budget import Budget, Meter
 from textgrad_core.domain import Domain, EvaluationContext
 from textgrad_core.engine.protocol import Engine, Reply, Request, engine_key
-from textgrad_core.engine.replies import storable
 from textgrad_core.engine.retrying import retries_granted_by
 from textgrad_core.errors import EngineError, EngineFailure, UsageError
 from textgrad_core.instruments import Instruments
@@ -156,7 +154,7 @@ class Run:
                         return {"failure": error.kind, "message": str(error)}
                     raise
             self.model_calls_made += 1
-            return replace(reply, text=storable(reply.text)).to_json()
+            return reply.to_json()
 
         asked: JSON = {**engine_key(engine), **request.to_json()}
         try:
