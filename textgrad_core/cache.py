@@ -196,5 +196,4 @@ def _choose_journal(database: sqlite3.Connection) -> None:
     if mode is not None and str(mode[0]).lower() == "wal":
         database.execute("pragma synchronous = normal")
         return
-    database.execute("pragma journal_mode = delete").fetchone()
-    database.execute("pragma synchronous = full")
+    database.execute("pragma synchronous = full")  # the rollback journal is sqlite's default

@@ -147,15 +147,15 @@ def test_if_the_first_asker_is_cancelled_or_fails_the_next_one_asks(tmp_path: Pa
 
     async def failed() -> list[Any]:
         kept = Cached(failing, store(tmp_path / "other"))
-        both = await asyncio.gather(
-            *(kept.ask(request()) for _ in range(2)), return_exceptions=True
-        )
+        askers = (kept.ask(request()) for _ in range(4))
+        answers = await asyncio.gather(*askers, return_exceptions=True)
         await kept.aclose()
-        return both
+        return answers
 
-    one, other = asyncio.run(failed())
+    one, *others = asyncio.run(failed())
     assert isinstance(one, EngineError)
-    assert other.text == "there"
+    assert [other.text for other in others] == ["there"] * 3
+    assert len(failing.requests) == 2  # of those who waited, one asks for all
     asyncio.run(engine.aclose())
 
 

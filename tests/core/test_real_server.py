@@ -11,7 +11,6 @@ import json
 import platform
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -23,9 +22,9 @@ import pytest
 import textgrad_core as tg
 from textgrad_core import runtime
 from textgrad_core.domain import Domain, EvaluationContext, Objective
-from textgrad_core.engine import Engine, Message, Reply, Request
+from textgrad_core.engine import Engine, Reply, Request
 from textgrad_core.engine.openai import OpenAIEngine
-from textgrad_core.errors import BackwardError, EngineError, Invalid
+from textgrad_core.errors import BackwardError, Invalid
 from textgrad_core.journal_lines import Entry, read_entries
 from textgrad_core.jsondata import JSON, seed_from
 from textgrad_core.outcome import Evaluated, Outcome
@@ -355,74 +354,3 @@ def test_a_search_whose_server_dies_finds_the_same(
     assert requests > calls
     assert disturbed.trials == quiet.trials
     assert disturbed.best == quiet.best
-
-
-PLAN: Mapping[str, JSON] = {
-    "type": "object",
-    "properties": {
-        "fractions": {"type": "integer", "minimum": 1, "maximum": 40},
-        "technique": {"enum": ["arc", "static"]},
-    },
-    "required": ["fractions", "technique"],
-    "additionalProperties": False,
-}
-
-
-def test_a_typed_value_is_enforced_by_the_server(server: LlamaServer, tmp_path: Path) -> None:
-    start = {"fractions": 5, "technique": "arc"}
-    plan = tg.Variable(start, role_description="plan", schema=PLAN)
-    with (
-        closing_engine(server, max_tokens=4_000, seed=1) as engine,
-        tg.Run(tmp_path) as run,
-    ):
-        values = []
-        for step in range(5):
-            plan.gradients = [f"change something, for the {step + 1}th time"]
-            report = tg.TGD([plan], engine=engine, params={"seed": step}).step()
-            assert not report.failures
-            values.append(plan.value)
-        assert run.model_calls_made == 1 + len(values)  # one call finds out what the server can
-    for value in values:
-        assert value.keys() == {"fractions", "technique"}
-        assert value["fractions"] in range(1, 41)
-        assert value["technique"] in ("arc", "static")
-    assert len({json.dumps(value) for value in values}) > 1
-
-
-@contextmanager
-def closing_engine(server: LlamaServer, **params: JSON) -> Iterator[OpenAIEngine]:
-    """An engine whose connections are closed at the end."""
-    engine = OpenAIEngine(ALIAS, server.url, max_retries=0, params={**COMMON, **params})
-    try:
-        yield engine
-    finally:
-        runtime.run(engine.aclose())
-
-
-def ask(server: LlamaServer, text: str, **params: JSON) -> Reply:
-    request = Request(messages=(Message(role="user", content=text),))
-    with closing_engine(server, seed=1, **params) as engine:
-        return runtime.run(engine.ask(request))
-
-
-def test_a_cut_answer_says_so(server: LlamaServer) -> None:
-    reply = ask(server, "criticise", response_format=SCHEMA, max_tokens=5)
-    assert reply.finish_reason == "length"
-    assert reply.completion_tokens == 5
-    with pytest.raises(json.JSONDecodeError):
-        json.loads(reply.text)
-
-
-def test_a_prompt_that_does_not_fit_is_an_overflow(server: LlamaServer) -> None:
-    with pytest.raises(EngineError) as caught:
-        ask(server, "word " * 5_000)
-    assert caught.value.kind == "overflow"
-    assert not caught.value.retryable
-
-
-def test_a_schema_that_is_none_is_a_mistake_in_the_request(server: LlamaServer) -> None:
-    broken: JSON = {"type": "json_schema", "json_schema": {"name": "x", "schema": {"type": "no"}}}
-    with pytest.raises(EngineError) as caught:
-        ask(server, "criticise", response_format=broken)
-    assert caught.value.kind == "request"
-    assert not caught.value.retryable

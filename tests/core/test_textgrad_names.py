@@ -19,6 +19,9 @@ NAMES = {
     "autograd": "LLMCall FormattedLLMCall LLMCall_with_in_context_examples MultimodalLLMCall "
     "OrderedFieldsMultimodalLLMCall Module StringBasedFunction sum aggregate",
     "autograd.function": "Function BackwardContext Module",
+    "autograd.llm_ops": "LLMCall FormattedLLMCall LLMCall_with_in_context_examples",
+    "autograd.multimodal_ops": "MultimodalLLMCall OrderedFieldsMultimodalLLMCall",
+    "autograd.string_based_ops": "StringBasedFunction",
     "autograd.functional": "llm_call formatted_llm_call sum aggregate",
     "loss": "TextLoss MultiFieldEvaluation MultiFieldTokenParsedEvaluation MultiChoiceTestTime "
     "ImageQALoss",

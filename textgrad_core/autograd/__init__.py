@@ -39,7 +39,14 @@ _HOMES = {
     "aggregate": "algebra",
     "sum": "algebra",
 }
-_SUBMODULES = ("algebra", "function", "functional")
+_SUBMODULES = (
+    "algebra",
+    "function",
+    "functional",
+    "llm_ops",
+    "multimodal_ops",
+    "string_based_ops",
+)
 
 __all__ = sorted(_HOMES)
 

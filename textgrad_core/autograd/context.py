@@ -88,8 +88,9 @@ class UserBackward(Function):
         for other, gradients in staged.items():
             if other not in known and len(gradients) != len(other.gradients):
                 raise UsageError(
-                    f"{self.grad_fn!r} gave feedback to {other.role_description!r}, which is not "
-                    f"among the predecessors of {request.output.role_description!r}: name it there"
+                    f"a backward function gave feedback to {other.role_description!r}, which is "
+                    f"not among the predecessors of {request.output.role_description!r}: name it "
+                    "there"
                 )
         return {given: tuple(staged[given]) for given in request.node.inputs}
 

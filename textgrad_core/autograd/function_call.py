@@ -186,7 +186,7 @@ class _Bound(Function):
             try:
                 return {"result": to_json(result)}
             except UsageError as error:
-                raise UsageError(f"the result of {self._call.fn!r}: {error}") from error
+                raise UsageError(f"the result of {self._call.called!r}: {error}") from error
 
         asked: JSON = {
             "function": self._call.called,
@@ -208,8 +208,8 @@ class _Bound(Function):
             return exact
         if request.engine is None:
             raise UsageError(
-                f"no engine to write feedback for {self._call.fn!r}: pass backward(engine=...), "
-                "or let the function explain itself with feedback="
+                f"no engine to write feedback for {self._call.called!r}: pass "
+                "backward(engine=...), or let the function explain itself with feedback="
             )
         asked, context = self._asked(request)
         reply = await request.node.run.ask(request.engine, asked, request.site)
