@@ -121,7 +121,7 @@ class Bench:
                         Row(
                             name=f"chain of {nodes:,}, {part}, {clock}",
                             unit="us/node",
-                            ours=ours[f"{part}_{key}"],
+                            ours=_figure(ours, f"{part}_{key}") or "nothing",
                             theirs=_figure(theirs, f"{part}_{key}"),
                             goal="completes",
                             holds=at_most(float("inf")),
