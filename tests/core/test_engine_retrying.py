@@ -175,5 +175,5 @@ def test_a_programming_error_inside_is_not_swallowed() -> None:
 def test_a_wrapped_engine_keeps_name_parameters_and_model() -> None:
     inner = OpenAIEngine("m", "http://127.0.0.1:9/v1", max_retries=0, params={"seed": 3})
     engine = Retrying(inner)
-    assert (engine.name, engine.model, engine.max_concurrency) == (inner.name, "m", 8)
+    assert (engine.name, engine.model, engine.max_concurrency) == (inner.name, "m", 32)
     assert engine.params == {"seed": 3}

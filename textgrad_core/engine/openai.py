@@ -65,7 +65,7 @@ class OpenAIEngine(EngineLM):
         model: str,
         base_url: str | None = None,
         api_key: str | None = None,
-        max_concurrency: int = 8,
+        max_concurrency: int = 32,
         deadline_s: float = 120.0,
         max_retries: int = RETRIES,
         params: Mapping[str, JSON] | None = None,

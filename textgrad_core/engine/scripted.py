@@ -30,7 +30,7 @@ class ScriptedEngine(EngineLM):
         replies: Sequence[Answer] | Callable[[Request], Answer],
         *,
         name: str = "scripted",
-        max_concurrency: int = 8,
+        max_concurrency: int = 32,
     ) -> None:
         if isinstance(replies, str):
             raise UsageError("replies is one string: give a list of them")
