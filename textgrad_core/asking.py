@@ -127,10 +127,11 @@ def _understood(
     """The first reading of an answer that is accepted; if none is, why the likeliest is not."""
     try:
         texts = candidates(reply, form)
-    except AnswerProblem:
-        if not lenient or reply.finish_reason == "length":
+    except AnswerProblem as problem:
+        if not lenient or problem.kind != "absent":
             raise
-        for text in (*fenced_blocks(reply.text), said(reply.text)):
+        blocks = fenced_blocks(reply.text)
+        for text in blocks if len(blocks) == 1 else [said(reply.text)]:
             with suppress(Invalid):
                 return Answer(value=accept(storable(text)), rationale="")
         raise

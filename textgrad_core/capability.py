@@ -6,9 +6,9 @@ import asyncio
 from weakref import WeakKeyDictionary
 
 from textgrad_core.answering import AnswerForm, Mode, candidates
-from textgrad_core.engine.protocol import Engine, Message, Reply, Request
+from textgrad_core.engine.protocol import Engine, Message, Reply, Request, engine_key
 from textgrad_core.errors import EngineError, Invalid
-from textgrad_core.jsondata import JSON
+from textgrad_core.jsondata import JSON, digest
 from textgrad_core.parsing import AnswerProblem
 from textgrad_core.prompting import render
 from textgrad_core.run import Run
@@ -33,20 +33,21 @@ async def best_mode(run: Run, engine: Engine) -> Mode:
         EngineError: If the engine cannot be asked at all.
     """
     found = _known.setdefault(run, {})
+    key = digest(engine_key(engine))
     loop = asyncio.get_running_loop()
-    while engine.name in found:
-        pending = found[engine.name]
+    while key in found:
+        pending = found[key]
         if pending.done() and not pending.cancelled() and pending.exception() is None:
             return pending.result()
         if pending.done() or pending.get_loop() is not loop:
-            del found[engine.name]
+            del found[key]
         else:
             await asyncio.wait([pending])
-    mine = found[engine.name] = loop.create_future()
+    mine = found[key] = loop.create_future()
     try:
         mode = await _climb(run, engine)
     except BaseException:
-        found.pop(engine.name, None)
+        found.pop(key, None)
         mine.cancel()
         raise
     mine.set_result(mode)
@@ -67,7 +68,8 @@ async def _keeps_to(run: Run, engine: Engine, mode: Mode) -> bool:
         purpose="capability",
         params=form.params(),
     )
-    site = f"capability {mode} of {engine.name}"
+    shaped = engine_key(engine)
+    site = f"capability {mode} of {engine.name} {digest(shaped)[:8]}"
 
     async def effect() -> JSON:
         try:
@@ -78,14 +80,14 @@ async def _keeps_to(run: Run, engine: Engine, mode: Mode) -> bool:
             return {"keeps": False, "answered": False}
         return {"keeps": _enforced(reply, form), "answered": True}
 
-    asked: JSON = {"engine": engine.name, **request.to_json()}
+    asked: JSON = {**shaped, **request.to_json()}
     found, recalled = await run.journal.perform("capability", site, asked, effect)
     verdict = found if isinstance(found, dict) else {}
     if recalled:  # counted as in the run that asked
         if verdict.get("answered"):
             await run.ask(engine, request, site)
         else:
-            run.meter.hold(calls=1)
+            run.meter.count(calls=1)
     return verdict.get("keeps") is True
 
 

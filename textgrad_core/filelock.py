@@ -11,6 +11,7 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from weakref import WeakSet
 
 from textgrad_core.errors import JournalBusy
 from textgrad_core.logs import log
@@ -49,9 +50,16 @@ class FileLock:
             self._owner_file = None
         if self._descriptor is not None:
             os.ftruncate(self._descriptor, 0)
+            _unlock(self._descriptor)  # closing alone leaves it to processes that were forked
             if remove:
                 with contextlib.suppress(OSError):  # Windows removes no open file
                     self._path.unlink()
+            os.close(self._descriptor)
+            self._descriptor = None
+
+    def forget(self) -> None:
+        """Close the file without unlocking it: for a child that was forked."""
+        if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
 
@@ -73,6 +81,7 @@ class FileLock:
         os.ftruncate(descriptor, 0)
         os.write(descriptor, str(os.getpid()).encode())
         self._descriptor = descriptor
+        _held.add(self)
 
     def _without_system(self) -> OwnerFile:
         log.info("%s: this file system has no locks; a file names the owner", self._path)
@@ -86,6 +95,19 @@ class FileLock:
             f"{self._path.parent} is being written by {holder}: wait for it, "
             "stop it, or choose another folder with --out"
         )
+
+
+_held: WeakSet[FileLock] = WeakSet()
+
+
+def _let_go_in_child() -> None:
+    """A forked child must not keep its parent's locks alive; closing does not unlock here."""
+    for lock in list(_held):
+        lock.forget()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_let_go_in_child)
 
 
 def _is_still(descriptor: int, path: Path) -> bool:
@@ -107,8 +129,15 @@ if sys.platform == "win32":
             msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
         finally:
             os.lseek(descriptor, 0, os.SEEK_SET)
+
+    def _unlock(descriptor: int) -> None:
+        os.lseek(descriptor, 64, os.SEEK_SET)
+        msvcrt.locking(descriptor, msvcrt.LK_UNLCK, 1)
 else:
     import fcntl
+
+    def _unlock(descriptor: int) -> None:
+        fcntl.flock(descriptor, fcntl.LOCK_UN)
 
     def _lock(descriptor: int) -> None:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -121,6 +121,11 @@ class Journal:
         """The entry recorded for a site, whatever shaped it."""
         return self._entries.get((kind, site))
 
+    def holds(self, kind: str, site: str, request: JSON) -> bool:
+        """Whether `perform` would answer this request from the record."""
+        found = self._entries.get((kind, site))
+        return found is not None and found.key == digest(as_stored(request))
+
     async def perform(
         self, kind: str, site: str, request: JSON, effect: Callable[[], Awaitable[JSON]]
     ) -> tuple[JSON, bool]:

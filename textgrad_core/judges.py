@@ -72,17 +72,22 @@ class MultiFieldEvaluation(Module):
             raise UsageError("role_descriptions is empty: say what the values are")
         self._call = Caller(engine, system_prompt or _JUDGE)
 
-    def forward(self, *inputs: Variable | Sequence[Variable] | Mapping[str, Variable]) -> Variable:
+    def forward(
+        self,
+        *one_by_one: Variable | Sequence[Variable] | Mapping[str, Variable],
+        inputs: Sequence[Variable] | Mapping[str, Variable] | None = None,
+    ) -> Variable:
         """The judgement, deferred.
 
         Args:
-            *inputs: The values in the order of their roles, as a list or one by one; or a dict
-                from roles to values.
+            *one_by_one: The values in the order of their roles, as a list or one by one; or a
+                dict from roles to values.
+            inputs: The same, by TextGrad's keyword.
 
         Raises:
             UsageError: If there are not exactly as many as roles.
         """
-        values = self._values(inputs)
+        values = self._values(one_by_one if inputs is None else (*one_by_one, inputs))
         pieces: list[Piece] = [0]
         for number, role in enumerate(self.role_descriptions, 1):
             pieces += [f"\n**{role}**: ", number]

@@ -109,7 +109,7 @@ class EvaluatorLoss(Function):
             engine = request.engine or self._engine
             if engine is None:
                 raise UsageError("no engine to write the critique: pass backward(engine=...)")
-            text = text_of(request.node.inputs[0].value)
+            text = text_of(request.node.arguments[0].value)
             asked = critique_request(self._domain, text, facts)
             reply = await request.node.run.ask(engine, asked, request.site)
             words.append(said(reply.text))

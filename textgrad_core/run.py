@@ -7,24 +7,33 @@ that open none get a bare one that records nothing and limits nothing.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from concurrent.futures import Executor
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
+from weakref import WeakKeyDictionary
 
-from textgrad_core.budget import Budget, Meter
+from textgrad_core.budget import Amount, Budget, Hold, Meter, Resource
 from textgrad_core.domain import Domain, EvaluationContext
+from textgrad_core.engine.failures import (
+    ANSWER_FAULTS,
+    failure_in,
+    failure_record,
+    refusal_record,
+)
 from textgrad_core.engine.protocol import Engine, Reply, Request, engine_key
 from textgrad_core.engine.retrying import retries_granted_by
-from textgrad_core.errors import EngineError, EngineFailure, UsageError
+from textgrad_core.engine.wrapper import target_of
+from textgrad_core.errors import BudgetExhausted, EngineError, UsageError
 from textgrad_core.instruments import Instruments
 from textgrad_core.journal import Journal, Listener, Mode
 from textgrad_core.jsondata import JSON, digest
 from textgrad_core.measuring import Measuring
 from textgrad_core.outcome import Outcome, outcome_from_json
 from textgrad_core.prices import PriceTable, as_prices
+from textgrad_core.runtime import hand_over
 from textgrad_core.spending import Ledger, unpriced
 
 if TYPE_CHECKING:
@@ -33,8 +42,6 @@ if TYPE_CHECKING:
     from textgrad_core.cache import EvaluationCache
 
 V = TypeVar("V")
-ANSWER_FAULTS: tuple[EngineFailure, ...] = ("refused", "cut", "empty")
-"""Failures in which an answer came, was paid for, and says nothing."""
 
 
 class Run:
@@ -64,7 +71,7 @@ class Run:
 
     def __init__(
         self,
-        folder: Path | None = None,
+        folder: Path | str | None = None,
         *,
         settings: Mapping[str, JSON] | None = None,
         mode: Mode = "live",
@@ -83,12 +90,12 @@ class Run:
                 f"the budget limits the cost to {self.meter.budget.cost:g}, but nothing says what "
                 "a model costs: give prices"
             )
-        path = None if folder is None else folder / "journal.jsonl"
+        path = None if folder is None else Path(folder) / "journal.jsonl"
         self.journal = Journal(path, settings=settings, mode=mode, listeners=listeners)
         self.model_calls_made = 0
         self._measuring = Measuring(cache=cache, executor=executor, retries=retries)
-        self._gates: dict[tuple[str, int], asyncio.Semaphore] = {}
         self._instruments = Instruments(self.journal)
+        self._gates: dict[object, tuple[int, asyncio.Semaphore]] = {}
         self._sites: dict[str, int] = {}
         self._guard = threading.Lock()
 
@@ -132,31 +139,41 @@ class Run:
             UsageError: If the cost is limited and the model has no price; nothing was sent.
             Divergence: In a replay that asks for something else.
         """
-        tokens, cost = self.ledger.expected(engine, request)
-        if cost is None and self.meter.budget.cost is not None:
-            raise unpriced(engine)
-        hold = self.meter.hold(calls=1, tokens=tokens, cost=cost or 0)
+        return await hand_over(self._ask(engine, request, site, keep_failure=keep_failure))
+
+    async def _ask(
+        self, engine: Engine, request: Request, site: str, *, keep_failure: bool
+    ) -> Reply:
+        asked: JSON = {**engine_key(engine), **request.to_json()}
+        hold, refusal = self._held(engine, request, self.journal.holds("model", site, asked))
+        if refusal is not None and not keep_failure:
+            raise refusal
         sent = False
 
         async def call() -> JSON:
             nonlocal sent
+            if refusal is not None:
+                return refusal_record(refusal)
             async with self._gate(engine):
-                self.meter.check_time()
-                sent = True
                 try:
+                    self.meter.check_time()
+                    sent = True
                     with retries_granted_by(self.meter.grant_retry):
                         reply = await engine.ask(request)
                 except EngineError as error:
                     sent = error.attempts > 0
                     self.model_calls_made += sent
-                    self.ledger.failed(site, error.attempts)
                     if keep_failure and error.kind in ANSWER_FAULTS:
-                        return {"failure": error.kind, "message": str(error)}
+                        return failure_record(error)
+                    self.ledger.failed(site, error.attempts)
+                    raise
+                except BudgetExhausted as late:
+                    if keep_failure:
+                        return refusal_record(late)
                     raise
             self.model_calls_made += 1
             return reply.to_json()
 
-        asked: JSON = {**engine_key(engine), **request.to_json()}
         try:
             record, _ = await self.journal.perform("model", site, asked, call)
         except BaseException:
@@ -166,13 +183,33 @@ class Run:
                 hold.release()
             raise
         failure = failure_in(record)
+        if isinstance(failure, BudgetExhausted):
+            hold.release()
+            self.meter.refusal = self.meter.refusal or failure
+            raise failure
         if failure is not None:
-            hold.settle(tokens=0, cost=0)
+            hold.settle()  # it was answered; what that took stays as it was expected
+            self.ledger.failed(site, failure.attempts)
             raise failure
         reply = Reply.from_json(record)
         spent = self.ledger.answered(site, engine, reply)
         hold.settle(tokens=spent.tokens, cost=spent.cost)
         return reply
+
+    def _held(
+        self, engine: Engine, request: Request, recorded: bool
+    ) -> tuple[Hold, BudgetExhausted | None]:
+        """What a call may take, reserved; a call on record is counted, never refused."""
+        tokens, cost = self.ledger.expected(engine, request)
+        if cost is None and self.meter.budget.cost is not None:
+            raise unpriced(engine)
+        amounts: dict[Resource, Amount] = {"calls": 1, "tokens": tokens, "cost": cost or 0}
+        if recorded:
+            return self.meter.count(**amounts), None
+        try:
+            return self.meter.hold(**amounts), None
+        except BudgetExhausted as refusal:
+            return self.meter.count(), refusal
 
     async def evaluate(
         self,
@@ -200,6 +237,19 @@ class Run:
             InstrumentError: If the domain cannot say what it measures with.
             Divergence: In a replay that asks for something else.
         """
+        return await hand_over(
+            self._evaluate(domain, value, context, site, keep_failure=keep_failure)
+        )
+
+    async def _evaluate(
+        self,
+        domain: Domain[V],
+        value: V,
+        context: EvaluationContext,
+        site: str,
+        *,
+        keep_failure: bool,
+    ) -> Outcome:
         canonical = domain.canonical(value)
         asked: dict[str, JSON] = {
             "domain": domain.name,
@@ -246,18 +296,17 @@ class Run:
     def _gate(self, engine: Engine) -> asyncio.Semaphore:
         import asyncio
 
-        key = engine.name, engine.max_concurrency  # two engines of one name may differ in width
-        if key not in self._gates:
-            self._gates[key] = asyncio.Semaphore(engine.max_concurrency)
-        return self._gates[key]
-
-
-def failure_in(record: JSON) -> EngineError | None:
-    """The failure a record holds in place of a reply, if it does."""
-    if not isinstance(record, dict) or "failure" not in record:
-        return None
-    kind: EngineFailure = next((k for k in ANSWER_FAULTS if k == record["failure"]), "empty")
-    return EngineError(str(record.get("message", "")), kind=kind)
+        target = target_of(engine)
+        try:
+            gates: MutableMapping[object, tuple[int, asyncio.Semaphore]] = _gates
+            gate = gates.get(target)
+        except TypeError:  # an engine of a user's that cannot be hashed or referred to weakly
+            gates, target = self._gates, id(target)
+            gate = gates.get(target)
+        if gate is None or gate[0] != engine.max_concurrency:
+            gate = engine.max_concurrency, asyncio.Semaphore(engine.max_concurrency)
+            gates[target] = gate
+        return gate[1]
 
 
 class _NotKept(Exception):
@@ -268,6 +317,7 @@ class _NotKept(Exception):
         self.record = record
 
 
+_gates: WeakKeyDictionary[object, tuple[int, asyncio.Semaphore]] = WeakKeyDictionary()
 _current: ContextVar[Run | None] = ContextVar("textgrad_run", default=None)
 _scope: ContextVar[str] = ContextVar("textgrad_scope", default="")
 _bare: list[Run] = []

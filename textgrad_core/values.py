@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -111,3 +112,11 @@ def from_json(stored: JSON) -> Any:
     if isinstance(stored, Mapping) and set(stored) == {_VALUE}:
         return stored[_VALUE]
     return stored
+
+
+def ends_of(text: str, words: int) -> str:
+    """The first and the last words of a text, with a mark for what stands between them."""
+    found = list(re.finditer(r"\S+", text))
+    if len(found) <= 2 * words or words < 1:
+        return text
+    return f"{text[: found[words - 1].end()]} (...) {text[found[-words].start() :]}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
@@ -20,7 +19,7 @@ from textgrad_core.gradient import NoFeedback as NoFeedback
 from textgrad_core.jsondata import JSON
 from textgrad_core.outcome import Outcome
 from textgrad_core.schema import Schema, typed
-from textgrad_core.values import ImageURL, is_address, plain, text_of
+from textgrad_core.values import ImageURL, ends_of, is_address, plain, text_of
 
 if TYPE_CHECKING:
     from textgrad_core.autograd.function import Node
@@ -116,6 +115,14 @@ class Variable:
         variable.built_frozen = not requires_grad
         return variable
 
+    def snapshot(self) -> Variable:
+        """The variable as it is now: what is set later does not reach whoever holds this."""
+        now = object.__new__(type(self))
+        for name in Variable.__slots__:
+            if name != "__weakref__":
+                setattr(now, name, getattr(self, name))
+        return now
+
     def _image(self, path: str) -> Path | None:
         """Take in an image without reading it; the file to be read, if there is one."""
         if self._value not in ("", None):
@@ -165,12 +172,7 @@ class Variable:
 
     def get_short_value(self, n_words_offset: int = 10) -> str:
         """The first and the last words of the value, for a glance."""
-        text = text_of(self.value)
-        words = list(re.finditer(r"\S+", text))
-        if len(words) <= 2 * n_words_offset or n_words_offset < 1:
-            return text
-        head, tail = words[n_words_offset - 1].end(), words[-n_words_offset].start()
-        return f"{text[:head]} (...) {text[tail:]}"
+        return ends_of(text_of(self.value), n_words_offset)
 
     def get_role_description(self) -> str:
         """The same as `role_description`."""

@@ -55,10 +55,12 @@ def test_everything_that_shapes_a_reply_is_part_of_the_key(tmp_path: Path) -> No
     ]
     assert len(set(keys)) == len(keys)
     assert store(tmp_path).get(keys[0]) is None
-    same = reply_key(engine(temperature=1), request())
-    assert same == reply_key(engine(), request(params={"temperature": 1}))
-    own = request(params={"temperature": 1})
-    assert same == reply_key(engine(temperature=0), own)  # a request's own go first
+    assert reply_key(engine(temperature=1), request()) == reply_key(
+        engine(temperature=1), request(params={"temperature": 1})
+    )
+    assert reply_key(engine(temperature=1), request()) not in keys
+    ports = [OpenAIEngine("m", f"http://127.0.0.1:{port}/v1") for port in (8001, 8002)]
+    assert len({reply_key(each, request()) for each in ports}) == 2
     assert reply_key(engine(), request(purpose="feedback")) == keys[0]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -350,6 +351,27 @@ def test_a_budget_of_time_stops_a_run_at_the_same_place_when_it_is_run_again(
     for mode in ("live", "replay", "partial"):
         assert course(search(folder=tmp_path / "run", mode=mode, **how)) == course(first)
     assert len(measured(log)) == paid
+
+
+@pytest.mark.parametrize("limit", [{"tokens": 3000}, {"tokens": 9000}, {"seconds": 0.4}])
+def test_a_run_that_met_a_limit_takes_the_same_course_again(
+    limit: dict[str, Any], tmp_path: Path
+) -> None:
+    words = [a + b + "A" * 12 for a in "ACGT" for b in "ACGT"]
+
+    def answer(request: Any) -> str:
+        time.sleep(0.02)
+        return value_in(request, words[len(engine.requests) % len(words)])
+
+    engine = ScriptedEngine(answer)
+    how: dict[str, Any] = {"budget": tg.Budget(**limit), "steps": 40, "proposals": 3}
+    first = search(engine=engine, folder=tmp_path / "run", **how)
+    sent = len(engine.requests)
+    for mode in ("live", "replay"):
+        again = search(engine=engine, folder=tmp_path / "run", mode=mode, **how)
+        assert course(again) == course(first)
+        assert again.stop_reason == first.stop_reason
+    assert len(engine.requests) == sent
 
 
 def test_start_and_best_are_of_one_tier_and_a_judgement_chooses_nothing() -> None:

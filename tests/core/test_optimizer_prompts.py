@@ -332,11 +332,17 @@ old
 
 Feedback on it:
 In this conversation:
+<TALK-%>
 Q: say it
+</TALK-%>
 
+<FEEDBACK-%>
 too long
+</FEEDBACK-%>
 
+<FEEDBACK-%>
 too sad
+</FEEDBACK-%>
 
 Earlier steps, the oldest first:
 
@@ -379,5 +385,6 @@ def test_the_whole_prompt_is_this() -> None:
     asked = update_request(task, form=form)
     prompt = last_words(asked.request).replace(asked.form.nonce, "@")
     past = prompt.partition("<PAST-")[2].partition(">")[0]
-    assert prompt.replace(past, "#") == WHOLE_PROMPT
+    talk = prompt.partition("<TALK-")[2].partition(">")[0]
+    assert prompt.replace(past, "#").replace(talk, "%") == WHOLE_PROMPT
     assert asked.request.params == {}

@@ -212,7 +212,7 @@ def test_feedback_never_exceeds_its_limit(texts: list[tuple[str, str]], limit: i
     gradients = [Gradient(text=text, context=context) for text, context in texts]
     block = feedback_block(gradients, limit)
     assert len(block) <= limit
-    if sum(len(t) + len(c) + 30 for t, c in texts) <= limit:
+    if sum(len(t) + len(c) + 100 for t, c in texts) <= limit:
         assert all(t in block and c in block for t, c in texts)
 
 

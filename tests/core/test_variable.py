@@ -221,3 +221,25 @@ def test_gradients_are_values() -> None:
 def test_a_plain_variable_has_no_outcome_and_no_score() -> None:
     assert leaf().item() is None
     assert leaf().outcome is None
+
+
+def test_a_call_sees_its_inputs_as_they_were_when_it_was_made() -> None:
+    gate = threading.Event()
+
+    def slow(prompt: str, system_prompt: str | None = None) -> str:
+        gate.wait(10)
+        return f"{system_prompt}:{prompt}"
+
+    system = Variable("s0", role_description="system prompt")
+    text = Variable("t0", role_description="text", requires_grad=False)
+    call = tg.LLMCall(slow, system)
+    answers, joined = [], []
+    for n in range(40):
+        system.value, text.value = f"s{n}", f"t{n}"
+        first = call(text)
+        answers.append(call(first))
+        joined.append(text + "!")
+    system.value = text.value = "too late"
+    gate.set()
+    assert [a.value for a in answers] == [f"s{n}:s{n}:t{n}" for n in range(40)]
+    assert [j.value for j in joined] == [f"t{n}!" for n in range(40)]

@@ -13,6 +13,7 @@ from textgrad_core.autograd.function import FeedbackRequest, Function, Node, cal
 from textgrad_core.autograd.once import Once
 from textgrad_core.engine.base import EngineLM
 from textgrad_core.engine.protocol import Engine, Reply, Request
+from textgrad_core.engine.wrapper import model_of, own_params, shaping_of
 from textgrad_core.errors import UsageError
 from textgrad_core.run import current_run, scope
 from textgrad_core.threads import in_thread
@@ -100,6 +101,11 @@ class _Callable(EngineLM):
 
     def __init__(self, engine: Engine) -> None:
         self.name, self.max_concurrency = engine.name, engine.max_concurrency
+        self.shaping, self.params, self.model = (
+            shaping_of(engine),
+            own_params(engine),
+            model_of(engine),
+        )
         self._engine = engine
 
     async def ask(self, request: Request) -> Reply:

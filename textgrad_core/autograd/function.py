@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 from textgrad_core import runtime
-from textgrad_core.engine.protocol import Engine
+from textgrad_core.engine.protocol import Engine, engine_key
 from textgrad_core.errors import UsageError
+from textgrad_core.jsondata import digest
 from textgrad_core.run import Run, current_run
 from textgrad_core.variable import Gradient, NoFeedback, Variable
 
@@ -37,6 +38,8 @@ class Node:
         site: Its place in the program; independent of timing.
         built_at: File and line of the call, for error messages.
         run: The run its effects belong to.
+        arguments: The inputs as they were when the operation was called; a program may give a
+            variable another value before the operation gets to read it.
     """
 
     function: Function
@@ -44,6 +47,7 @@ class Node:
     site: str
     built_at: str
     run: Run
+    arguments: tuple[Variable, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,8 +83,8 @@ class FeedbackRequest:
     @property
     def key(self) -> tuple[object, ...]:
         """What tells this request from another one to the same node."""
-        name = None if self.engine is None else self.engine.name
-        return (self.argument, self.is_base, name, tuple(g.text for g in self.received))
+        engine = None if self.engine is None else digest(engine_key(self.engine))
+        return (self.argument, self.is_base, engine, tuple(g.text for g in self.received))
 
 
 class Function:
@@ -138,6 +142,7 @@ class Function:
             site=run.site(self.name),
             built_at=calling_line(),
             run=run,
+            arguments=tuple(v.snapshot() for v in inputs),
         )
         memo: dict[str, Any] = {}
         future = runtime.start(_execute(node, memo, role_description))
@@ -151,10 +156,10 @@ class Function:
 
 
 async def _execute(node: Node, memo: dict[str, Any], role: str) -> Any:
-    for variable in node.inputs:
+    for variable in node.arguments:
         await variable
     try:
-        return await node.function.compute(node.run, node.site, node.inputs, memo)
+        return await node.function.compute(node.run, node.site, node.arguments, memo)
     except Exception as error:
         error.add_note(f"in {node.function.name} ({node.site}) for {role!r}, at {node.built_at}")
         raise

@@ -110,7 +110,7 @@ class FunctionCall(Function):
     async def run_with(self, arguments: Mapping[str, Any], site: str) -> object:
         """The result, or the failure; with the function's own model calls in a place of theirs."""
         try:
-            with scope(site):
+            with scope(site.rpartition("/")[2]):  # the path before it is in scope already
                 result = await self._run(arguments)
         except TextgradError as error:
             if isinstance(error, Invalid):
@@ -142,7 +142,7 @@ class FunctionCall(Function):
         explain = self._explain
         if explain is None:
             return None
-        values = {n: v.value for n, v in zip(names, request.node.inputs, strict=True)}
+        values = {n: v.value for n, v in zip(names, request.node.arguments, strict=True)}
         heard = tuple(g.text for g in request.received)
         result = request.output.value
         said = await self._once.get(
@@ -231,7 +231,7 @@ class _Bound(Function):
         return Gradient(text=text, source=source, verbatim=True)
 
     def _asked(self, request: FeedbackRequest) -> tuple[Any, str]:
-        given = request.node.inputs
+        given = request.node.arguments
         values = [text_of(v.value) for v in given]
         output, feedback = text_of(request.output.value), told_once(request)
         mark = tag_for("\n".join([*values, output, feedback, self._call.function_purpose]))

@@ -58,7 +58,7 @@ class ModelCall(Function):
 
         Nothing is said about an image that was given from outside: no words can change it.
         """
-        given = request.node.inputs[request.argument]
+        given = request.node.arguments[request.argument]
         if given.node is None and is_image(given.value):
             return NO_FEEDBACK
         engine = request.engine or self._engine
@@ -92,7 +92,7 @@ def images_of(request: Request) -> tuple[Image, ...]:
 
 def feedback_request(request: FeedbackRequest, place: str, examples: Sequence[str]) -> Request:
     """What to ask about one input of a call."""
-    given = request.node.inputs[request.argument]
+    given = request.node.arguments[request.argument]
     text = text_of(given.value)
     talk = str(request.output.memo["conversation"])
     feedback = told_once(request)

@@ -64,14 +64,14 @@ _LAZY = {
 }
 
 
-def get_engine(spec: object, base_url: str | None = None, **params: object) -> Engine:
+def get_engine(engine_name: object, base_url: str | None = None, **params: object) -> Engine:
     """The engine a short description means.
 
     A model given by name repeats requests after passing failures. The wrappers compose by hand:
     ``Cached(Retrying(RateLimited(get_engine("m", max_retries=0), requests_per_minute=9)), kept)``.
 
     Args:
-        spec: ``"openai:MODEL"`` or a model name alone; or a user's function or object (see
+        engine_name: ``"openai:MODEL"`` or a model name alone; or a user's function or object (see
             `CallableEngine`); or an engine, which is returned as it is.
         base_url: Address of the server, for a model given by name.
         **params: For a model given by name: options of `OpenAIEngine` (``api_key``,
@@ -82,19 +82,19 @@ def get_engine(spec: object, base_url: str | None = None, **params: object) -> E
     Raises:
         UsageError: If the description means no engine.
     """
-    if isinstance(spec, str):
-        return _named(spec, base_url, params)
+    if isinstance(engine_name, str):
+        return _named(engine_name, base_url, params)
     if base_url is not None or params:
         given = ["base_url"] * (base_url is not None) + list(params)
         raise UsageError(
             f"{', '.join(given)} only applies to a model given by name, not to a "
-            f"{type(spec).__name__}: set it there"
+            f"{type(engine_name).__name__}: set it there"
         )
-    if is_engine(spec):
-        return cast(Engine, spec)
+    if is_engine(engine_name):
+        return cast(Engine, engine_name)
     from textgrad_core.engine.callable_engine import CallableEngine
 
-    return CallableEngine(spec)
+    return CallableEngine(engine_name)
 
 
 def is_engine(candidate: object) -> bool:
@@ -107,13 +107,13 @@ def is_engine(candidate: object) -> bool:
     )
 
 
-def _named(spec: str, base_url: str | None, params: dict[str, object]) -> Engine:
-    prefix, colon, rest = spec.partition(":")
+def _named(engine_name: str, base_url: str | None, params: dict[str, object]) -> Engine:
+    prefix, colon, rest = engine_name.partition(":")
     if colon and prefix not in KNOWN_PREFIXES:
         known = ", ".join(f"{p}:MODEL" for p in KNOWN_PREFIXES)
         raise UsageError(
-            f"engine {spec!r} starts with {prefix!r}; known are: {known}. If the model's own name "
-            f"holds a colon, write 'openai:{spec}' with the base_url of its server"
+            f"engine {engine_name!r} starts with {prefix!r}; known are: {known}. If the model's "
+            f"own name holds a colon, write 'openai:{engine_name}' with the base_url of its server"
         )
     if params.pop("cache", False):
         raise UsageError(
@@ -128,7 +128,7 @@ def _named(spec: str, base_url: str | None, params: dict[str, object]) -> Engine
     }
     given: Any = params.get("params") or {}
     return OpenAIEngine(
-        rest if colon else spec,
+        rest if colon else engine_name,
         base_url,
         params={**given, **sampling},
         **options,

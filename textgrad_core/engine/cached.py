@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Literal
 
 from textgrad_core.cache import ReplyCache
-from textgrad_core.engine.protocol import Engine, Reply, Request
+from textgrad_core.engine.protocol import Engine, Reply, Request, engine_key
 from textgrad_core.engine.wrapper import Wrapper, model_of, own_params
 from textgrad_core.errors import EngineError, UsageError
 from textgrad_core.jsondata import digest
 from textgrad_core.singleflight import SingleFlight
 
 CacheMode = Literal["off", "read", "read-write", "replay-only"]
-KEY_VERSION = 1
+KEY_VERSION = 2
 
 
 class Cached(Wrapper):
@@ -82,7 +82,7 @@ def reply_key(engine: Engine, request: Request) -> str:
     del shaped["purpose"]
     shaped["params"] = {**own_params(engine), **request.params}
     return digest(
-        {"version": KEY_VERSION, "engine": engine.name, "model": model_of(engine), **shaped}
+        {"version": KEY_VERSION, **engine_key(engine), "model": model_of(engine), **shaped}
     )
 
 

@@ -53,6 +53,7 @@ class CallableEngine(EngineLM):
                 f"{type(target).__name__} is no engine: give a function f(prompt, "
                 "system_prompt=None) -> str or an object with generate"
             )
+        self.target = target
         self._call: Callable[..., Any] = call
         self._keywords = _keywords(call)
         self._pool: ThreadPoolExecutor | None = None

@@ -28,7 +28,10 @@ class Secret:
         """Other text with the key replaced, should a server have repeated it."""
         if self._text == DUMMY_KEY or len(self._text) < SHORTEST_KEY_CHARS:
             return text
-        return text.replace(self._text, "<key>")
+        text = text.replace(self._text, "<key>")
+        for length in range(len(self._text) - 1, SHORTEST_KEY_CHARS - 1, -1):
+            text = text.replace(f"{self._text[:length]}...", "<key>...")  # it was cut off there
+        return text
 
     def __repr__(self) -> str:
         return "<key>"

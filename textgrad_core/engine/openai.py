@@ -100,14 +100,15 @@ class OpenAIEngine(EngineLM):
             self.name, RetryRule(retries=max_retries), total_deadline_s=total_deadline_s
         )
         self.params: Mapping[str, JSON] = dict(params or {})
-        self.shaping: Mapping[str, JSON] = {
-            "endpoint": _endpoint(address),
-            "params": dict(self.params),
-        }
         self._address = address
         self._warned = False
         self._given_key = Secret(api_key) if api_key else None
         self._clients: WeakKeyDictionary[AbstractEventLoop, AsyncOpenAI] = WeakKeyDictionary()
+
+    @property
+    def shaping(self) -> Mapping[str, JSON]:
+        """What shapes every reply besides the request: address and parameters."""
+        return {"endpoint": _endpoint(self._address), "params": dict(self.params)}
 
     def __repr__(self) -> str:
         return f"OpenAIEngine({self.name!r})"

@@ -139,12 +139,12 @@ class Retries:
     ) -> float | str:
         """Seconds to wait before the next try, or why there is none."""
         verdict = self.rule.verdict(failure, failures, key)
-        if isinstance(verdict, float) and verdict >= left_s:
+        if not isinstance(verdict, str) and verdict >= left_s:
             return (
                 f"the next try would come after {verdict:.3g} s, past total_deadline_s="
                 f"{self.total_deadline_s:g}"
             )
-        if isinstance(verdict, float) and not _granted():
+        if not isinstance(verdict, str) and not _granted():
             return "the run's budget of retries is used up"
         return verdict
 

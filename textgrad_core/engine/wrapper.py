@@ -57,6 +57,14 @@ def shaping_of(engine: Engine) -> dict[str, JSON]:
     return key if isinstance(key, dict) else {}
 
 
+def target_of(engine: Engine) -> object:
+    """The engine behind all wrappers: what a limit of width is about."""
+    target: object = engine
+    while isinstance(target, Wrapper):
+        target = target.inner
+    return getattr(target, "target", target)  # the user's own object, however often it is wrapped
+
+
 def own_params(engine: Engine) -> dict[str, JSON]:
     """Sampling parameters an engine sends with every request, as far as it says."""
     params = getattr(engine, "params", None)

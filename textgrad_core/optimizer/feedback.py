@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from textgrad_core.optimizer.bounds import GAP, within
+from textgrad_core.parsing import tag_for
 from textgrad_core.variable import Gradient
 
 
@@ -43,10 +44,15 @@ _TALK = "In this conversation:\n"
 
 
 def _by_context(gradients: Sequence[Gradient]) -> list[list[str]]:
-    """The texts about each conversation, the conversation itself first."""
+    """The texts about each conversation, the conversation itself first; each between marks."""
     said: dict[str, dict[str, None]] = {}
     for gradient in gradients:
         said.setdefault(gradient.context, {})[gradient.text] = None
+    mark = tag_for("\n".join([*said, *(text for texts in said.values() for text in texts)]))
     return [
-        [*([f"{_TALK}{context}"] if context else []), *texts] for context, texts in said.items()
+        [
+            *([f"{_TALK}<TALK-{mark}>\n{context}\n</TALK-{mark}>"] if context else []),
+            *(f"<FEEDBACK-{mark}>\n{text}\n</FEEDBACK-{mark}>" for text in texts),
+        ]
+        for context, texts in said.items()
     ]

@@ -11,6 +11,7 @@ from textgrad_core.asking import ask_value
 from textgrad_core.capability import best_mode
 from textgrad_core.domain import Constraint
 from textgrad_core.effects import all_of
+from textgrad_core.engine.failures import ANSWER_FAULTS
 from textgrad_core.engine.protocol import Engine
 from textgrad_core.errors import AnswerError, EngineError
 from textgrad_core.jsondata import JSON
@@ -18,7 +19,7 @@ from textgrad_core.optimizer.assembly import AskedUpdate, UpdateTask, update_req
 from textgrad_core.optimizer.past import PastStep
 from textgrad_core.optimizer.rules import accepted, as_text, words_for
 from textgrad_core.optimizer.summarise import Summarise, by_model, condensed
-from textgrad_core.run import ANSWER_FAULTS, Run
+from textgrad_core.run import Run
 from textgrad_core.variable import Gradient, Variable
 
 

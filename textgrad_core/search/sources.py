@@ -11,12 +11,13 @@ from textgrad_core.answer_forms import said
 from textgrad_core.asking import UnusableAnswer, ask_value
 from textgrad_core.domain import Domain, Proposal, ProposalRequest, Proposer
 from textgrad_core.effects import all_of
+from textgrad_core.engine.failures import ANSWER_FAULTS
 from textgrad_core.engine.protocol import Engine
 from textgrad_core.errors import BudgetExhausted, EngineError, Invalid
 from textgrad_core.jsondata import JSON, digest, seed_from
 from textgrad_core.loss import check, critique_request
 from textgrad_core.optimizer.assembly import UpdateTask, update_request
-from textgrad_core.run import ANSWER_FAULTS, Run
+from textgrad_core.run import Run
 from textgrad_core.search.memory import record_lines
 from textgrad_core.search.options import Options
 from textgrad_core.search.result import Trial

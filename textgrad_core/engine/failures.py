@@ -1,0 +1,46 @@
+"""Failures that are part of a run's course, and how the journal holds them."""
+
+from __future__ import annotations
+
+from textgrad_core.errors import BudgetExhausted, EngineError, EngineFailure
+from textgrad_core.jsondata import JSON
+
+ANSWER_FAULTS: tuple[EngineFailure, ...] = ("refused", "cut", "empty")
+"""Failures in which an answer came, was paid for, and says nothing."""
+
+
+def failure_record(error: EngineError) -> dict[str, JSON]:
+    """Plain data in place of a reply."""
+    return {
+        "failure": error.kind,
+        "message": error.message,
+        "attempts": error.attempts,
+        "request_id": error.request_id,
+    }
+
+
+def refusal_record(error: BudgetExhausted) -> dict[str, JSON]:
+    """Plain data in place of a reply that was not asked for."""
+    return {"refused": error.what, "used": error.used, "limit": error.limit}
+
+
+def failure_in(record: JSON) -> EngineError | BudgetExhausted | None:
+    """The failure a record holds in place of a reply, if it does."""
+    fields = record if isinstance(record, dict) else {}
+    if "failure" in fields:
+        known: EngineFailure = next((k for k in ANSWER_FAULTS if k == fields["failure"]), "empty")
+        attempts, request_id = fields.get("attempts"), fields.get("request_id")
+        return EngineError(
+            str(fields.get("message", "")),
+            kind=known,
+            attempts=attempts if isinstance(attempts, int) else 1,
+            request_id=request_id if isinstance(request_id, str) else None,
+        )
+    if "refused" in fields:
+        used, limit = fields.get("used"), fields.get("limit")
+        return BudgetExhausted(
+            str(fields["refused"]),
+            used if isinstance(used, int | float) else 0,
+            limit if isinstance(limit, int | float) else 0,
+        )
+    return None
