@@ -253,24 +253,29 @@ class Run:
         canonical = domain.canonical(value)
         hold = self.meter.hold(evaluations=1)  # at once: who asks first is served first
         try:
-            asked: dict[str, JSON] = {
-                "domain": domain.name,
-                "instrument": await self._instruments.mark(domain, site),
-                "value": canonical,
-                "tier": context.tier,
-            }
-            if domain.seeded:
-                asked["seed"] = context.seed
+            instrument = await self._instruments.mark(domain, site)
+        except BaseException:
+            hold.release()
+            raise
+        asked: dict[str, JSON] = {
+            "domain": domain.name,
+            "instrument": instrument,
+            "value": canonical,
+            "tier": context.tier,
+        }
+        if domain.seeded:
+            asked["seed"] = context.seed
 
-            async def measure() -> JSON:
-                # a domain that does not say what shapes its scores cannot share them
-                told = await self._instruments.fingerprint(domain)
-                key = digest(asked) if domain.deterministic and told else None
-                record = await self._measuring.measure(domain, canonical, context, key)
-                if not keep_failure and record.get("kind") == "unmeasured":
-                    raise _NotKept(record)
-                return record
+        async def measure() -> JSON:
+            # a domain that does not say what shapes its scores cannot share them
+            told = await self._instruments.fingerprint(domain)
+            key = digest(asked) if domain.deterministic and told else None
+            record = await self._measuring.measure(domain, canonical, context, key)
+            if not keep_failure and record.get("kind") == "unmeasured":
+                raise _NotKept(record)
+            return record
 
+        try:
             record, _ = await self.journal.perform("evaluation", site, asked, measure)
         except _NotKept as failure:
             record = failure.record
