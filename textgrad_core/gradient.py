@@ -117,7 +117,7 @@ class Gradients(MutableSet[Any]):
 
     def discard(self, gradient: object) -> None:
         """Forget every entry equal to this one."""
-        self._by_edge = {e: g for e, g in self._by_edge.items() if not _same(g, gradient)}
+        self._by_edge = {e: g for e, g in self._by_edge.copy().items() if not _same(g, gradient)}
 
     def update(self, *others: Iterable[object]) -> None:
         """Add all of them."""
@@ -135,7 +135,7 @@ class Gradients(MutableSet[Any]):
 
     def __iter__(self) -> Iterator[Gradient]:
         """In the order of arrival, which is that of (consumer, argument)."""
-        return iter(tuple(self._by_edge.values()))  # so that a reader survives a writer
+        return iter(tuple(self._by_edge.copy().values()))  # so that a reader survives a writer
 
     def __len__(self) -> int:
         """How many there are."""
@@ -144,7 +144,7 @@ class Gradients(MutableSet[Any]):
     def __contains__(self, gradient: object) -> bool:
         """Whether an equal one is there; a variable is, if its text is."""
         try:
-            return any(_same(kept, gradient) for kept in self._by_edge.values())
+            return any(_same(kept, gradient) for kept in self._by_edge.copy().values())
         except UsageError:
             return False
 
@@ -159,7 +159,7 @@ class Gradients(MutableSet[Any]):
             KeyError: If the feedback is not there.
         """
         wanted = as_gradient(gradient).text
-        edges = [edge for edge, g in self._by_edge.items() if g.text == wanted]
+        edges = [edge for edge, g in self._by_edge.copy().items() if g.text == wanted]
         if not edges:
             raise KeyError(f"no gradient {wanted[:60]!r}: add it before its context")
         self._by_edge[edges[-1]] = replace(self._by_edge[edges[-1]], context=context)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 FIRST_LOOK_S = 0.05
 LONGEST_LOOK_S = 1.0
+LONGEST_WAIT_S = 600.0  # for another process, where the evaluation has no deadline of its own
 
 
 def cores() -> int:
@@ -91,7 +93,9 @@ class Measuring:
         kept = _kept(cache, key)
         if kept is not None:
             return kept
-        claim = await _won(cache, key)
+        claim = await _won(cache, key, context.deadline_s or LONGEST_WAIT_S)
+        if claim is None:
+            return await self._paid(domain, canonical, context)
         if not isinstance(claim, Mapping):
             try:
                 kept = _kept(cache, key)  # somebody may have been faster
@@ -139,12 +143,21 @@ class Measuring:
         return self._own_executors[domain.name]
 
 
-async def _won(cache: EvaluationCache, key: str) -> Claim | dict[str, JSON]:
-    """The claim on a key, or the outcome that another process measured meanwhile."""
+async def _won(
+    cache: EvaluationCache, key: str, longest_s: float
+) -> Claim | dict[str, JSON] | None:
+    """The claim on a key, or the outcome that another process measured meanwhile.
+
+    None if the other one takes too long: a second measurement costs less than waiting for ever.
+    """
     import asyncio
 
     pause = FIRST_LOOK_S
+    ends = time.monotonic() + longest_s
     while (claim := cache.claim(key)) is None:
+        if time.monotonic() >= ends:
+            log.warning("waited %g s for another process to measure %s", longest_s, key[:12])
+            return None
         if pause == FIRST_LOOK_S:
             log.info("another process measures %s; waiting for its outcome", key[:12])
         await asyncio.sleep(pause)

@@ -42,7 +42,7 @@ def test_work_begins_in_the_order_in_which_it_was_started() -> None:
 
 
 def test_cancelling_reaches_the_work_that_is_waited_for() -> None:
-    began, ended = threading.Event(), threading.Event()
+    began, ended, reached = threading.Event(), threading.Event(), threading.Event()
 
     async def endless() -> None:
         began.set()
@@ -54,10 +54,12 @@ def test_cancelling_reaches_the_work_that_is_waited_for() -> None:
     inner = runtime.start(endless())
 
     async def outer() -> None:
+        reached.set()  # the loop takes a cancellation only when this one waits
         await runtime.settled(inner)
 
     waiting = runtime.start(outer())
     assert began.wait(60)
+    assert reached.wait(60)
     assert waiting.cancel()
     assert ended.wait(60)
     for future in (waiting, inner):

@@ -388,3 +388,17 @@ def test_the_whole_prompt_is_this() -> None:
     talk = prompt.partition("<TALK-")[2].partition(">")[0]
     assert prompt.replace(past, "#").replace(talk, "%") == WHOLE_PROMPT
     assert asked.request.params == {}
+
+
+def test_a_long_value_is_not_repeated_in_every_conversation() -> None:
+    prompt = "You solve riddles. " * 50
+    told = [
+        Gradient(text=f"wrong {n}", context=f"[system]\n{prompt}\n\n[user]\nriddle {n}")
+        for n in range(6)
+    ]
+    task = UpdateTask(role="the prompt", current=prompt, feedback=tuple(told))
+    asked = last_words(update_request(task).request)
+    assert asked.count(prompt) == 1
+    assert all(f"riddle {n}" in asked and f"wrong {n}" in asked for n in range(6))
+    short = UpdateTask(role="r", current="a", feedback=(Gradient(text="t", context="a a"),))
+    assert "a a" in last_words(update_request(short).request)

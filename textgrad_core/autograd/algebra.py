@@ -61,6 +61,9 @@ def sum(variables: Iterable[Variable]) -> Variable:
     terms = list(variables)
     if not terms:
         raise UsageError("sum() of no variables: give at least one")
+    for term in terms:
+        if not isinstance(term, Variable):
+            raise UsageError(f"sum() of {type(term).__name__}: give Variables")
     roles = _roles(terms, ", ")
     return Join("\n").apply(terms, f"a combination of the following: {roles}")
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from textgrad_core.answering import AnswerForm, with_marks
 from textgrad_core.engine.protocol import Message, Request
 from textgrad_core.jsondata import JSON, canonical_json
-from textgrad_core.optimizer.feedback import feedback_block
+from textgrad_core.optimizer.feedback import feedback_block, without_repeats
 from textgrad_core.optimizer.past import PastStep, past_block, shares
 from textgrad_core.parsing import tag_for
 from textgrad_core.prompting import render
@@ -116,9 +116,10 @@ def _context(task: UpdateTask) -> tuple[str, str]:
             feedback=task.past_feedback,
         )
 
-    whole = feedback_block(task.feedback, -1)
+    heard = without_repeats(task.feedback, task.current)
+    whole = feedback_block(heard, -1)
     for_feedback, for_past = shares(task.max_context_chars, len(whole), len(told(-1)))
-    return feedback_block(task.feedback, for_feedback), told(for_past)
+    return feedback_block(heard, for_feedback), told(for_past)
 
 
 def _nonce(task: UpdateTask, more: Sequence[str]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from textgrad_core.optimizer.bounds import GAP, within
 from textgrad_core.parsing import tag_for
@@ -28,6 +29,20 @@ def feedback_block(gradients: Sequence[Gradient], limit_chars: int) -> str:
     return f"{first}{GAP}{within(loose, room)}" if loose and room > 0 else first
 
 
+def without_repeats(gradients: Sequence[Gradient], current: str) -> tuple[Gradient, ...]:
+    """The same feedback; where a conversation holds the whole value, it refers to it instead.
+
+    A system prompt stands in the conversation of every sample of a batch, so that it alone would
+    fill the context.
+    """
+    if len(current) < REPEATED_CHARS:
+        return tuple(gradients)
+    return tuple(
+        replace(g, context=g.context.replace(current, REFERENCE)) if current in g.context else g
+        for g in gradients
+    )
+
+
 def pieces(gradients: Sequence[Gradient], limit_chars: int) -> tuple[str, ...]:
     """One text per distinct conversation, with all that was said about it; each within a limit.
 
@@ -40,6 +55,8 @@ def pieces(gradients: Sequence[Gradient], limit_chars: int) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))
 
 
+REPEATED_CHARS = 200  # shorter values are as quick to read as a reference
+REFERENCE = "(here stands the current value, as it is given above)"
 _TALK = "In this conversation:\n"
 
 

@@ -16,6 +16,7 @@ from textgrad_core.engine.protocol import Engine
 from textgrad_core.errors import AnswerError, EngineError
 from textgrad_core.jsondata import JSON
 from textgrad_core.optimizer.assembly import AskedUpdate, UpdateTask, update_request
+from textgrad_core.optimizer.feedback import without_repeats
 from textgrad_core.optimizer.past import PastStep
 from textgrad_core.optimizer.rules import accepted, as_text, words_for
 from textgrad_core.optimizer.summarise import Summarise, by_model, condensed
@@ -121,7 +122,9 @@ class Proposer:
         return UpdateTask(
             role=role,
             current=current,
-            feedback=await condensed(feedback, told.max_context_chars, summarise),
+            feedback=await condensed(
+                without_repeats(feedback, current), told.max_context_chars, summarise
+            ),
             rules=words_for(parameter, told.rules),
             examples=told.examples,
             past=tuple(past)[-window:] if window else (),
