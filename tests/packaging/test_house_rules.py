@@ -20,7 +20,7 @@ NOQA = re.compile(
     r"#\s*noqa(?P<rules>:\s*[A-Z]+[0-9]+(,\s*[A-Z]+[0-9]+)*)?(?P<reason>\s+-\s+\S.+)?"
 )
 TYPE_IGNORE = re.compile(r"#\s*type:\s*ignore(?P<rules>\[[a-z0-9, -]+\])?")
-HOSTS = ("pythonhosted" + ".org", "pypi" + ".org")
+HOSTS = ("pythonhos" + "ted.org", "py" + "pi.org")
 MACHINE_PATH = re.compile(r"(?<![\w.$}~])/(?:root|home|Users)/[\w.]|/opt/(?:pypi|wheels)\b")
 
 
