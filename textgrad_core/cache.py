@@ -136,19 +136,8 @@ class JsonFile:
             self._database.close()
             self._database = None
 
-
-class EvaluationCache(JsonFile):
-    """Outcomes of deterministic instruments, as `outcome_to_json` writes them.
-
-    `Unmeasured` is never kept. Whoever measures a value claims its key first, so that processes
-    that share the file measure it once.
-    """
-
-    table = "outcomes"
-    what = "evaluation cache"
-
     def claim(self, key: str) -> Claim | None:
-        """The right to measure what a key stands for; None while another process has it.
+        """The right to work on what a key stands for; None while another process has it.
 
         A process that dies gives its claims back.
         """
@@ -161,12 +150,23 @@ class EvaluationCache(JsonFile):
         except JournalBusy:
             return None
         except OSError as error:
-            log.warning("%s cannot be locked, so a value may be measured twice: %s", folder, error)
+            log.warning("%s cannot be locked, so work may be done twice: %s", folder, error)
             return Claim(None)
 
 
+class EvaluationCache(JsonFile):
+    """Outcomes of deterministic instruments, as `outcome_to_json` writes them.
+
+    `Unmeasured` is never kept. Whoever measures a value claims its key first, so that processes
+    that share the file measure it once.
+    """
+
+    table = "outcomes"
+    what = "evaluation cache"
+
+
 class Claim:
-    """The right to measure one value; without a lock it protects from nobody."""
+    """The right to work on one key; without a lock it protects from nobody."""
 
     def __init__(self, lock: FileLock | None) -> None:
         """Hold the lock."""

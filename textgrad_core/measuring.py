@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
+from textgrad_core.claims import claim_or_result
 from textgrad_core.domain import Domain, EvaluationContext
 from textgrad_core.errors import UsageError
 from textgrad_core.instruments import measure_plainly
@@ -17,10 +17,8 @@ from textgrad_core.outcome import Unmeasured, outcome_from_json, outcome_to_json
 from textgrad_core.singleflight import SingleFlight
 
 if TYPE_CHECKING:
-    from textgrad_core.cache import Claim, EvaluationCache
+    from textgrad_core.cache import EvaluationCache
 
-FIRST_LOOK_S = 0.05
-LONGEST_LOOK_S = 1.0
 LONGEST_WAIT_S = 600.0  # for another process, where the evaluation has no deadline of its own
 
 
@@ -93,21 +91,18 @@ class Measuring:
         kept = _kept(cache, key)
         if kept is not None:
             return kept
-        claim = await _won(cache, key, context.deadline_s or LONGEST_WAIT_S)
-        if claim is None:
-            return await self._paid(domain, canonical, context)
-        if not isinstance(claim, Mapping):
-            try:
-                kept = _kept(cache, key)  # somebody may have been faster
-                if kept is not None:
-                    return kept
-                record = await self._paid(domain, canonical, context)
-                if _is_kept(record):
-                    cache.put(key, record)
-                return record
-            finally:
+        longest_s = context.deadline_s or LONGEST_WAIT_S
+        claim, kept = await claim_or_result(cache, key, lambda: _kept(cache, key), longest_s)
+        if kept is not None:
+            return kept
+        try:
+            record = await self._paid(domain, canonical, context)
+            if _is_kept(record):
+                cache.put(key, record)
+            return record
+        finally:
+            if claim is not None:
                 claim.release()
-        return dict(claim)
 
     async def _paid(
         self, domain: Domain[Any], canonical: str, context: EvaluationContext
@@ -141,31 +136,6 @@ class Measuring:
                 domain.parallel or cores(), thread_name_prefix="textgrad-evaluate"
             )
         return self._own_executors[domain.name]
-
-
-async def _won(
-    cache: EvaluationCache, key: str, longest_s: float
-) -> Claim | dict[str, JSON] | None:
-    """The claim on a key, or the outcome that another process measured meanwhile.
-
-    None if the other one takes too long: a second measurement costs less than waiting for ever.
-    """
-    import asyncio
-
-    pause = FIRST_LOOK_S
-    ends = time.monotonic() + longest_s
-    while (claim := cache.claim(key)) is None:
-        if time.monotonic() >= ends:
-            log.warning("waited %g s for another process to measure %s", longest_s, key[:12])
-            return None
-        if pause == FIRST_LOOK_S:
-            log.info("another process measures %s; waiting for its outcome", key[:12])
-        await asyncio.sleep(pause)
-        pause = min(1.5 * pause, LONGEST_LOOK_S)
-        kept = _kept(cache, key)
-        if kept is not None:
-            return kept
-    return claim
 
 
 def _kept(cache: EvaluationCache, key: str) -> dict[str, JSON] | None:

@@ -219,4 +219,4 @@ def test_where_nothing_can_be_locked_measuring_goes_on(
     with Run(cache=EvaluationCache(tmp_path / "c.sqlite3")) as run:
         outcomes = evaluate_all(run, domain, ("ACGT",))
     assert isinstance(outcomes[0], Evaluated)
-    assert "may be measured twice" in caplog.text
+    assert "may be done twice" in caplog.text

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -167,3 +169,35 @@ def test_without_a_usable_file_the_model_is_asked(tmp_path: Path) -> None:
     engine = Cached(inner, store(tmp_path))
     assert [ask(engine, request()) for _ in range(2)] == ["hello", "hello"]
     assert len(inner.requests) == 2
+
+
+PROCESS = """
+import asyncio, sys, time
+from pathlib import Path
+from textgrad_core.cache import ReplyCache
+from textgrad_core.engine import get_engine
+from textgrad_core.engine.cached import Cached
+from textgrad_core.engine.protocol import Message, Request
+
+def model(prompt, system_prompt=None):
+    with open(sys.argv[2], "a") as log:
+        log.write(prompt + "\\n")
+    time.sleep(0.5)
+    return "answer to " + prompt
+
+engine = Cached(get_engine(model), ReplyCache(Path(sys.argv[1])))
+for word in ("one", "two"):
+    asked = Request(messages=(Message(role="user", content=word),))
+    print(asyncio.run(engine.ask(asked)).text)
+asyncio.run(engine.aclose())
+"""
+
+
+def test_processes_that_share_a_file_ask_once(tmp_path: Path) -> None:
+    log = tmp_path / "asked.txt"
+    command = [sys.executable, "-c", PROCESS, str(tmp_path / "replies.sqlite3"), str(log)]
+    running = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(3)]
+    for process in running:
+        with process:
+            assert process.communicate(timeout=60)[0] == "answer to one\nanswer to two\n"
+    assert log.read_text() == "one\ntwo\n"

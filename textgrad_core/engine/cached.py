@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from textgrad_core.cache import ReplyCache
+from textgrad_core.claims import claim_or_result
 from textgrad_core.engine.protocol import Engine, Reply, Request, engine_key
 from textgrad_core.engine.wrapper import Wrapper, model_of, own_params
 from textgrad_core.errors import EngineError, UsageError
@@ -13,6 +14,7 @@ from textgrad_core.singleflight import SingleFlight
 
 CacheMode = Literal["off", "read", "read-write", "replay-only"]
 KEY_VERSION = 2
+LONGEST_WAIT_S = 900.0  # for another process that asks the same
 
 
 class Cached(Wrapper):
@@ -58,9 +60,8 @@ class Cached(Wrapper):
         await super().aclose()
 
     async def _looked_up(self, key: str, request: Request) -> Reply:
-        record = self._store.get(key)
-        kept = None if record is None else Reply.from_json(record)
-        if kept is not None and _complete(kept):
+        kept = self._kept(key)
+        if kept is not None:
             return kept
         if self.mode == "replay-only":
             raise EngineError(
@@ -70,10 +71,26 @@ class Cached(Wrapper):
                 kind="request",
                 attempts=0,
             )
-        reply = await self.inner.ask(request)
-        if self.mode == "read-write" and _complete(reply):
-            self._store.put(key, reply.to_json())
-        return reply
+        if self.mode == "read":
+            return await self.inner.ask(request)
+        claim, kept = await claim_or_result(
+            self._store, key, lambda: self._kept(key), LONGEST_WAIT_S
+        )
+        if kept is not None:
+            return kept
+        try:
+            reply = await self.inner.ask(request)
+            if _complete(reply):
+                self._store.put(key, reply.to_json())
+            return reply
+        finally:
+            if claim is not None:
+                claim.release()
+
+    def _kept(self, key: str) -> Reply | None:
+        record = self._store.get(key)
+        kept = None if record is None else Reply.from_json(record)
+        return kept if kept is not None and _complete(kept) else None
 
 
 def reply_key(engine: Engine, request: Request) -> str:
