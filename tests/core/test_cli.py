@@ -9,13 +9,13 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from commands import under_way
 from fault_server import FaultServer
 from textgrad_core.cli.options import argument_help
 from textgrad_core.journal_lines import read_entries
@@ -56,21 +56,11 @@ class Shell:
             "TEXTGRAD_CACHE": str(folder / "cache"),
         }
 
-    @contextmanager
-    def start(self, *arguments: str, **environment: str) -> Iterator[subprocess.Popen[str]]:
-        """The command under way; killed at the end if it still runs."""
-        with subprocess.Popen(
-            [sys.executable, "-m", "textgrad_core", *arguments],
-            cwd=self.folder,
-            env={**self.environment, **environment},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        ) as process:
-            try:
-                yield process
-            finally:
-                process.kill()
+    def start(
+        self, *arguments: str, **environment: str
+    ) -> AbstractContextManager[subprocess.Popen[str]]:
+        command = [sys.executable, "-m", "textgrad_core", *arguments]
+        return under_way(command, self.folder, {**self.environment, **environment})
 
     def __call__(self, *arguments: str, expect: int = 0, **environment: str) -> str:
         with self.start(*arguments, **environment) as process:

@@ -9,13 +9,13 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from commands import under_way
 from docking_processes import SERVER, alive, children, needs_bindings, needs_linux
 from fault_server import FaultServer
 from textgrad_core.journal_lines import read_entries
@@ -29,21 +29,9 @@ QUICK = ("--screen-exhaustiveness", "1", "--exhaustiveness", "1", "--finalists",
 SMALL = (*QUICK, "--steps", "2", "--proposals", "2", "--no-cache")
 
 
-@contextmanager
-def start(folder: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
-    """The command under way; killed at the end if it still runs."""
-    with subprocess.Popen(
-        [sys.executable, "-m", "textgrad_core", "run", "molecules", *arguments],
-        cwd=folder,
-        env={**os.environ, "TEXTGRAD_CACHE": str(folder / "cache")},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
-        try:
-            yield process
-        finally:
-            process.kill()
+def start(folder: Path, *arguments: str) -> AbstractContextManager[subprocess.Popen[str]]:
+    command = [sys.executable, "-m", "textgrad_core", "run", "molecules", *arguments]
+    return under_way(command, folder, {**os.environ, "TEXTGRAD_CACHE": str(folder / "cache")})
 
 
 def run(folder: Path, *arguments: str) -> Any:
