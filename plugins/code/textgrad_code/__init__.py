@@ -1,0 +1,1 @@
+"""Judge and improve programs: a sandboxed judge as a textual loss."""

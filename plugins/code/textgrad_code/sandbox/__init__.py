@@ -1,0 +1,1 @@
+"""Isolation: where programs nobody trusts are run."""

@@ -1,0 +1,106 @@
+"""The seam between who isolates a process and who talks to the program in it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+
+class Tier(StrEnum):
+    """How a program is isolated, best first.
+
+    ``full``: namespaces with an empty read-only root, Landlock, seccomp.
+    ``landlock``: Landlock and seccomp. ``seccomp-strict``: seccomp, no file can be opened.
+    ``none``: resource limits only; on explicit request.
+    """
+
+    FULL = "full"
+    LANDLOCK = "landlock"
+    SECCOMP_STRICT = "seccomp-strict"
+    NONE = "none"
+
+    @property
+    def rank(self) -> int:
+        """Larger is safer."""
+        return len(Tier) - list(Tier).index(self)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChildLimits:
+    """Limits the kernel holds a child to.
+
+    Args:
+        memory_mib: Address space beyond what the interpreter itself has mapped.
+        cpu_s: CPU seconds over its whole life, rounded up to whole ones.
+    """
+
+    memory_mib: int = 256
+    cpu_s: float = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exit:
+    """How a child ended; measured outside of it.
+
+    Args:
+        code: Exit code; None if a signal ended it.
+        signal: Signal that ended it; None if it exited.
+        cpu_s: User and system time.
+        peak_memory_mib: Largest resident size.
+    """
+
+    code: int | None
+    signal: int | None
+    cpu_s: float
+    peak_memory_mib: float
+
+
+class Child(Protocol):
+    """One process that runs one program. Used by one thread at a time.
+
+    Attributes:
+        job_fd: Frames to the child are written here (non-blocking).
+        answer_fd: Frames from the child are read here.
+        output_fd: What the program prints, stdout and stderr together, is read here.
+        exit_fd: Readable once the child has ended and `exit` has something to say.
+    """
+
+    job_fd: int
+    answer_fd: int
+    output_fd: int
+    exit_fd: int
+
+    def exit(self) -> Exit | None:
+        """How it ended; None while it runs. Does not block.
+
+        Raises:
+            SandboxFailed: If the sandbox itself broke: the program is not to blame.
+        """
+        ...
+
+    def kill(self) -> None:
+        """End it at once; harmless if it has ended."""
+        ...
+
+    def close(self) -> None:
+        """Kill it if it still runs and close the descriptors."""
+        ...
+
+
+class Sandbox(Protocol):
+    """Starts children. Safe to share between threads."""
+
+    tier: Tier
+
+    def launch(self, limits: ChildLimits) -> Child:
+        """A jailed process that runs ``textgrad_code.jail.driver.drive(job_fd, answer_fd)``.
+
+        Raises:
+            SandboxFailed: If none could be started.
+        """
+        ...
+
+    def close(self) -> None:
+        """End every process the sandbox has; idempotent."""
+        ...
