@@ -19,8 +19,10 @@ class Parameter:
     Args:
         name: As the statement calls it.
         type: In LeetCode's notation, such as ``List[int]``, ``Optional[TreeNode]`` or
-            ``List[Optional[ListNode]]``. Node types are built from and read back to JSON;
-            every other type is passed as it is.
+            ``List[Optional[ListNode]]``. Node types are built from and read back to JSON: a tree
+            is its values level by level with null for an absent child, a linked list is the list
+            of its values, and one whose last node links back to the node at index p is
+            ``{"values": [...], "pos": p}``. Every other type is passed as it is.
     """
 
     name: str
