@@ -18,17 +18,14 @@ if TYPE_CHECKING:
     from textgrad_core.callbacks import Callback as Callback
     from textgrad_core.config import set_backward_engine as set_backward_engine
     from textgrad_core.config import using as using
-    from textgrad_core.domain import Check as Check
     from textgrad_core.domain import Constraint as Constraint
     from textgrad_core.domain import Domain as Domain
     from textgrad_core.domain import EvaluationContext as EvaluationContext
     from textgrad_core.domain import Objective as Objective
-    from textgrad_core.domain import Plugin as Plugin
     from textgrad_core.domain import Proposal as Proposal
     from textgrad_core.domain import ProposalRequest as ProposalRequest
     from textgrad_core.domain import Proposer as Proposer
     from textgrad_core.domain import Reference as Reference
-    from textgrad_core.domain import RunDefaults as RunDefaults
     from textgrad_core.engine import EngineLM as EngineLM
     from textgrad_core.engine import get_engine as get_engine
     from textgrad_core.errors import Invalid as Invalid
@@ -51,6 +48,10 @@ if TYPE_CHECKING:
     from textgrad_core.outcome import Outcome as Outcome
     from textgrad_core.outcome import Rejected as Rejected
     from textgrad_core.outcome import Unmeasured as Unmeasured
+    from textgrad_core.plugin import Check as Check
+    from textgrad_core.plugin import Command as Command
+    from textgrad_core.plugin import Plugin as Plugin
+    from textgrad_core.plugin import RunDefaults as RunDefaults
     from textgrad_core.registry import load_domain as load_domain
     from textgrad_core.registry import load_plugin as load_plugin
     from textgrad_core.registry import plugin_names as plugin_names
@@ -78,17 +79,14 @@ _HOMES = {
     "callbacks": ("Callback",),
     "config": ("set_backward_engine", "using"),
     "domain": (
-        "Check",
         "Constraint",
         "Domain",
         "EvaluationContext",
         "Objective",
-        "Plugin",
         "Proposal",
         "ProposalRequest",
         "Proposer",
         "Reference",
-        "RunDefaults",
     ),
     "engine": ("EngineLM", "get_engine"),
     "errors": ("Invalid", "TextgradError", "UsageError"),
@@ -100,6 +98,7 @@ _HOMES = {
     "optimizer.base": ("StepReport",),
     "optimizer.tgd": ("TGD", "TextualGradientDescent", "TextualGradientDescentwithMomentum"),
     "outcome": ("Artefact", "Evaluated", "Outcome", "Rejected", "Unmeasured"),
+    "plugin": ("Check", "Command", "Plugin", "RunDefaults"),
     "registry": ("load_domain", "load_plugin", "plugin_names"),
     "run": ("Run",),
     "runtime": ("eager",),

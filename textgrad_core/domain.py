@@ -1,16 +1,15 @@
-"""The plugin seam: what a field of science tells the suite about itself.
+"""The seam to the instruments: what a value is, how it is measured, how that reads as feedback.
 
-A plugin is one `Domain` (what a value is, how it is measured, how the measurement reads as
-feedback) and one `Plugin` record that the entry point group ``textgrad_core.plugins`` names.
+A plugin is one `Domain` and one `textgrad_core.plugin.Plugin` record that names it.
 `textgrad_core.testing.check_domain` is this contract as an executable test.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeVar
+from typing import TYPE_CHECKING, Generic, Literal, Protocol, TypeVar
 
 from textgrad_core.jsondata import JSON
 from textgrad_core.outcome import Artefact, Evaluated, Outcome, Rejected, Unmeasured
@@ -148,6 +147,7 @@ class Domain(Protocol[V]):
             may be shared between runs.
         report_may_choose: Whether report-tier scores may choose among finalists.
         scalar_name: Column name of `scalar`.
+        start: Value to start from unless the user gives one.
         value_name: Column name of the value, such as ``SMILES``.
         evaluation_name: What one evaluation is called, such as ``docking``.
         licences: Licences of instruments and data, one sentence each, for the report.
@@ -162,6 +162,7 @@ class Domain(Protocol[V]):
     seeded: bool = False
     deterministic: bool = True
     report_may_choose: bool = True
+    start: str | None = None
     scalar_name: str = "score"
     value_name: str = "value"
     evaluation_name: str = "evaluation"
@@ -244,63 +245,3 @@ def explain_scores(
                     line += f", {now - before[o.name]:+.{o.decimals}f} against the one before"
                 lines.append(line)
             return "\n".join(lines)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Check:
-    """One line of ``textgrad doctor``.
-
-    Args:
-        name: What was looked at.
-        ok: Whether it works.
-        detail: What was found, or what is missing.
-        remedy: The command or step that mends it.
-        needed: Whether something does not work at all without it.
-    """
-
-    name: str
-    ok: bool
-    detail: str
-    remedy: str = ""
-    needed: bool = True
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunDefaults:
-    """How long a run of this plugin is, unless the user says otherwise.
-
-    Args:
-        start: Value to start from; None if the user must give one.
-        steps: Rounds of proposals.
-        proposals: Proposals per round.
-        finalists: Best candidates evaluated again at the report tier.
-    """
-
-    start: str | None = None
-    steps: int = 10
-    proposals: int = 4
-    finalists: int = 3
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plugin:
-    """What an entry point in the group ``textgrad_core.plugins`` names.
-
-    Args:
-        name: As typed after ``textgrad run``.
-        summary: One line for ``textgrad plugins``.
-        make: Builds the domain; its keyword parameters become command-line options, their
-            help comes from the ``Args:`` part of its docstring.
-        extra: The extra that brings what `make` needs.
-        requires: Modules that must be importable before `make` is called.
-        defaults: Length of a run.
-        doctor: Looks at what is installed; must not raise, must not need the extra.
-    """
-
-    name: str
-    summary: str
-    make: Callable[..., Domain[Any]]
-    extra: str = ""
-    requires: tuple[str, ...] = ()
-    defaults: RunDefaults = field(default_factory=RunDefaults)
-    doctor: Callable[[], Iterable[Check]] | None = None

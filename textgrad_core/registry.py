@@ -6,10 +6,15 @@ import difflib
 import importlib.util
 from importlib.machinery import PathFinder
 from importlib.metadata import EntryPoint, entry_points
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from textgrad_core.domain import Domain, Plugin
+from textgrad_core.domain import Domain
 from textgrad_core.errors import MissingExtra, PluginError, UnknownPlugin
+from textgrad_core.logs import log
+from textgrad_core.plugin import Plugin
+
+if TYPE_CHECKING:
+    from textgrad_core.data import Dataset
 
 GROUP = "textgrad_core.plugins"
 
@@ -53,6 +58,17 @@ def load_domain(name: str, **options: Any) -> Domain[Any]:
     if missing:
         raise MissingExtra(f"plugin {name!r}", missing, plugin.extra or name)
     return plugin.make(**options)
+
+
+def all_datasets() -> tuple[Dataset, ...]:
+    """What the installed plugins can fetch; a plugin that fails to load is passed over."""
+    found: list[Dataset] = []
+    for name in plugin_names():
+        try:
+            found.extend(load_plugin(name).datasets)
+        except PluginError as error:
+            log.warning("%s", error)
+    return tuple(found)
 
 
 def missing_modules(plugin: Plugin) -> tuple[str, ...]:

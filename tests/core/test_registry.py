@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from textgrad_core import registry
-from textgrad_core.domain import Plugin
 from textgrad_core.errors import MissingExtra, PluginError, UsageError
+from textgrad_core.plugin import Plugin
 from textgrad_core.registry import load_domain, load_plugin, missing_modules, plugin_names
 from toy_domain import ToyDomain
 

@@ -14,7 +14,7 @@ import pytest
 from packaging.requirements import Requirement
 
 from project import ROOT, package_folders, pyproject, tracked_files
-from textgrad_core.domain import Plugin
+from textgrad_core.plugin import Plugin
 
 EXTRAS = {"openai", "molecules", "radiotherapy", "code", "report", "test", "all"}
 EXTRA_REQUIREMENTS: dict[str, list[str]] = pyproject()["project"]["optional-dependencies"]

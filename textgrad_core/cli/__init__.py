@@ -8,14 +8,21 @@ import shlex
 import sys
 from argparse import Namespace
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from textgrad_core import __version__
 from textgrad_core.cli.exits import FAILED, INTERRUPTED, JOURNAL, OK, TERMINATED, USAGE, exit_code
-from textgrad_core.cli.parser import build_parser, plugin_of
+from textgrad_core.cli.parser import Called, build_parser, called_by
 from textgrad_core.cli.signals import Terminated, interruptible
-from textgrad_core.errors import EngineError, InstrumentError, MissingExtra, TextgradError
+from textgrad_core.errors import (
+    EngineError,
+    InstrumentError,
+    MissingExtra,
+    TextgradError,
+    UsageError,
+)
 
 if TYPE_CHECKING:
     from textgrad_core.cli.job import Job
@@ -50,13 +57,7 @@ class _Command:
 
     def run(self) -> int:
         """Parse the arguments and do what they say."""
-        name = plugin_of(self._arguments)
-        plugin = None
-        if name is not None:
-            from textgrad_core.registry import load_plugin
-
-            plugin = load_plugin(name)
-        parser = build_parser(plugin)
+        parser = build_parser(self._called())
         given = parser.parse_args(self._arguments)
         if given.version:
             print(f"textgrad-suite {__version__}")
@@ -65,6 +66,23 @@ class _Command:
             parser.print_help()
             return USAGE
         return self._dispatch(given)
+
+    def _called(self) -> Called:
+        """The plugin the arguments need, loaded."""
+        from textgrad_core.registry import load_plugin, plugin_names
+
+        called = called_by(self._arguments, plugin_names())
+        if called.name is None:
+            return called
+        plugin = load_plugin(called.name)
+        if called.command == "bench" and self._arguments[1] not in {
+            b.name for b in plugin.benchmarks
+        }:
+            known = ", ".join(b.name for b in plugin.benchmarks) or "none"
+            raise UsageError(
+                f"plugin {plugin.name!r} has no benchmark {self._arguments[1]!r}; it has: {known}"
+            )
+        return replace(called, plugin=plugin)
 
     def complain(self, error: Exception, code: int) -> int:
         """Say what went wrong, and how to go on where a run can."""
@@ -98,6 +116,13 @@ class _Command:
         return shlex.join(["textgrad", "resume", str(self._folder)])
 
     def _dispatch(self, given: Namespace) -> int:
+        if "tool_run" in given:
+            code: int = given.tool_run(given)
+            return code
+        if given.command == "data":
+            return _data(given)
+        if given.command == "bench":
+            raise UsageError("name the benchmark and the plugin: textgrad bench BENCHMARK PLUGIN")
         if given.command == "plugins":
             from textgrad_core.cli.survey import show_plugins
 
@@ -163,3 +188,15 @@ def set_aside(folder: Path) -> None:
         number += 1
     folder.rename(aside)
     print(f"The earlier run is now in {aside}", file=sys.stderr)
+
+
+def _data(given: Namespace) -> int:
+    from textgrad_core.cli.data import fetch_dataset, show_datasets
+    from textgrad_core.registry import all_datasets
+
+    if given.action == "list":
+        return show_datasets(all_datasets(), as_json=given.json)
+    folder = None if given.to is None else Path(given.to)
+    return fetch_dataset(
+        all_datasets(), given.name, source=given.source, folder=folder, as_json=given.json
+    )

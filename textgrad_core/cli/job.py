@@ -13,11 +13,12 @@ from urllib.parse import urlsplit
 
 from textgrad_core.budget import Budget
 from textgrad_core.cli.options import make_arguments
-from textgrad_core.domain import Domain, Plugin
+from textgrad_core.domain import Domain
 from textgrad_core.engine import get_engine
 from textgrad_core.engine.protocol import Engine
 from textgrad_core.errors import JournalError, UsageError
 from textgrad_core.jsondata import JSON, digest
+from textgrad_core.plugin import Plugin
 from textgrad_core.prices import load_prices
 from textgrad_core.registry import load_domain
 from textgrad_core.report import write_atomically
@@ -110,10 +111,11 @@ def job_of(plugin: Plugin, given: Namespace, command: str) -> Job:
     sampling = {"temperature": given.temperature, "max_tokens": given.max_tokens}
     limits = ("evaluations", "calls", "seconds", "tokens", "cost")
     budget = Budget(**{name: getattr(given, name) for name in limits})
+    made = make_arguments(plugin.make, given)
     return Job(
         plugin=plugin.name,
-        start=given.start,
-        make=make_arguments(plugin.make, given),
+        start=_start(plugin, given.start, made),
+        make=made,
         options=Options(
             steps=given.steps,
             proposals=given.proposals,
@@ -131,6 +133,25 @@ def job_of(plugin: Plugin, given: Namespace, command: str) -> Job:
         cache=not given.no_cache,
         command=command,
     )
+
+
+def _start(plugin: Plugin, given: str | None, made: Mapping[str, Any]) -> str:
+    """The value to start from: the user's, read from a file if it is ``@FILE``, or the domain's.
+
+    Raises:
+        UsageError: If the file cannot be read, or nothing says where to start.
+    """
+    if given is None:
+        start = plugin.make(**made).start
+        if start is None:
+            raise UsageError(f"plugin {plugin.name!r} knows no start: give --start VALUE or @FILE")
+        return start
+    if not given.startswith("@"):
+        return given
+    try:
+        return Path(given[1:]).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"--start {given!r} cannot be read: {error}") from error
 
 
 def save_job(job: Job, folder: Path) -> None:

@@ -3,19 +3,37 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from typing import NoReturn
 
 from textgrad_core.cli.exits import EXPLAINED
 from textgrad_core.cli.options import add_make_options
-from textgrad_core.domain import Plugin
 from textgrad_core.errors import UsageError
+from textgrad_core.plugin import Command, Plugin
 
+OWN_COMMANDS = ("run", "resume", "replay", "report", "plugins", "doctor", "data", "bench")
 EPILOG = "exit codes:\n" + "\n".join(f"  {code:>3}  {text}" for code, text in EXPLAINED)
 
 
-def build_parser(plugin: Plugin | None = None) -> argparse.ArgumentParser:
-    """The parser; with a plugin, ``run`` has that plugin's options too."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Called:
+    """The plugin that a command line needs.
+
+    Args:
+        command: The first word: ``run``, ``bench`` or the plugin's own name.
+        name: The plugin's name; None if it needs none.
+        plugin: Its record, once loaded.
+    """
+
+    command: str = ""
+    name: str | None = None
+    plugin: Plugin | None = None
+
+
+def build_parser(called: Called | None = None) -> argparse.ArgumentParser:
+    """The parser; with a plugin that is called, its options and commands are in it too."""
+    called = called or Called()
     parser = Parser(
         prog="textgrad",
         description="Optimisation by textual feedback for science. Research use only.",
@@ -25,7 +43,7 @@ def build_parser(plugin: Plugin | None = None) -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="store_true", help="print the version and exit")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
-    _add_run(commands, plugin)
+    _add_run(commands, called.plugin if called.command == "run" else None)
     for name, text in (
         ("resume", "continue a run where it stopped; nothing is paid for twice"),
         ("replay", "check a finished run against its journal, without instrument or network"),
@@ -40,20 +58,36 @@ def build_parser(plugin: Plugin | None = None) -> argparse.ArgumentParser:
     ):
         command = commands.add_parser(name, help=text, description=text)
         command.add_argument("--json", action="store_true", help="print JSON")
+    _add_data(commands)
+    _add_bench(commands, called.plugin if called.command == "bench" else None)
+    if called.plugin is not None and called.command == called.plugin.name:
+        _add_tools(commands, called.plugin)
     return parser
 
 
-def plugin_of(arguments: Sequence[str]) -> str | None:
-    """The plugin named in ``run PLUGIN ...``, if there is one.
+def called_by(arguments: Sequence[str], installed: Collection[str]) -> Called:
+    """Which plugin the arguments need: ``run PLUGIN``, ``bench NAME PLUGIN`` or ``PLUGIN TOOL``.
+
+    Args:
+        arguments: What follows ``textgrad``.
+        installed: Names of the plugins that are installed.
 
     Raises:
-        UsageError: If an option stands before it: which options there are, the plugin says.
+        UsageError: If an option stands before the plugin: which there are, the plugin says.
     """
-    if len(arguments) < 2 or arguments[0] != "run" or arguments[1] in ("-h", "--help"):
-        return None
-    if arguments[1].startswith("-"):
-        raise UsageError("name the plugin before its options: textgrad run PLUGIN [options]")
-    return arguments[1]
+    if not arguments:
+        return Called()
+    first, place = arguments[0], {"run": 1, "bench": 2}.get(arguments[0])
+    if place is None:
+        own = first in installed and first not in OWN_COMMANDS
+        return Called(command=first, name=first) if own else Called()
+    named = arguments[1 : place + 1]
+    if any(a in ("-h", "--help") for a in named) or len(named) < place:
+        return Called()
+    if any(a.startswith("-") for a in named):
+        words = "run PLUGIN" if first == "run" else "bench BENCHMARK PLUGIN"
+        raise UsageError(f"name the plugin before its options: textgrad {words} [options]")
+    return Called(command=first, name=arguments[place])
 
 
 class Parser(argparse.ArgumentParser):
@@ -84,9 +118,9 @@ def _add_run(commands: argparse._SubParsersAction[Parser], plugin: Plugin | None
     run.add_argument(
         "--start",
         default=start,
-        required=start is None,
         metavar="VALUE",
-        help="value to start from" + (f" (default: {start})" if start else ""),
+        help="value to start from; @FILE reads it from a file"
+        + (f" (default: {start})" if start else ""),
     )
     add_make_options(run, plugin.make, plugin.name)
     search = run.add_argument_group("search")
@@ -147,3 +181,62 @@ def _add_output(command: argparse.ArgumentParser) -> None:
         "--json", action="store_true", help="print one JSON object at the end, and no table"
     )
     command.add_argument("--quiet", action="store_true", help="print no table")
+
+
+def _add_data(commands: argparse._SubParsersAction[Parser]) -> None:
+    about = "list and fetch published data sets"
+    data = commands.add_parser("data", help=about, description=about, allow_abbrev=False)
+    actions = data.add_subparsers(dest="action", metavar="ACTION", required=True)
+    listing = actions.add_parser("list", help="what can be fetched, from where, and what is here")
+    listing.add_argument("--json", action="store_true", help="print JSON")
+    fetch = actions.add_parser("fetch", help="download a data set and check its digest")
+    fetch.add_argument("name", metavar="NAME", help="see 'textgrad data list'")
+    fetch.add_argument(
+        "--from",
+        dest="source",
+        metavar="URL|DIR",
+        help="another address, or a folder, that holds the files",
+    )
+    fetch.add_argument("--to", metavar="DIR", help="folder to keep them in (default: a cache)")
+    fetch.add_argument("--json", action="store_true", help="print JSON")
+
+
+def _add_bench(commands: argparse._SubParsersAction[Parser], plugin: Plugin | None) -> None:
+    about = "run a benchmark of a plugin and compare with published figures"
+    bench = commands.add_parser(
+        "bench",
+        help=about,
+        description=about,
+        epilog="'textgrad bench BENCHMARK PLUGIN --help' lists its options",
+        allow_abbrev=False,
+    )
+    if plugin is None:
+        bench.add_argument("benchmark", metavar="BENCHMARK", help="such as replay")
+        bench.add_argument("plugin", metavar="PLUGIN", help="see 'textgrad plugins'")
+        return
+    kinds = bench.add_subparsers(dest="benchmark", metavar="BENCHMARK", required=True)
+    for command in plugin.benchmarks:
+        kind = kinds.add_parser(command.name, help=command.summary, description=command.summary)
+        named = kind.add_subparsers(dest="plugin", metavar="PLUGIN", required=True)
+        _add_tool(named, replace(command, name=plugin.name))
+
+
+def _add_tools(commands: argparse._SubParsersAction[Parser], plugin: Plugin) -> None:
+    own = commands.add_parser(
+        plugin.name, help=f"tools of {plugin.name}", description=plugin.summary, allow_abbrev=False
+    )
+    tools = own.add_subparsers(dest="tool", metavar="TOOL", required=True)
+    for command in plugin.commands:
+        _add_tool(tools, command)
+
+
+def _add_tool(tools: argparse._SubParsersAction[Parser], command: Command) -> None:
+    tool = tools.add_parser(
+        command.name,
+        help=command.summary,
+        description=command.summary,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    tool.set_defaults(tool_run=command.run)
+    command.options(tool)

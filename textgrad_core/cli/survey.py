@@ -10,8 +10,8 @@ from importlib import metadata
 
 from textgrad_core import __version__
 from textgrad_core.cli.exits import MISSING, OK
-from textgrad_core.domain import Check, Plugin
 from textgrad_core.errors import PluginError, install_command
+from textgrad_core.plugin import Check, Plugin
 from textgrad_core.registry import load_plugin, missing_modules, plugin_names
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from textgrad_core.domain import Check, Plugin, RunDefaults
+from textgrad_core.plugin import Check, Plugin, RunDefaults
 
 if TYPE_CHECKING:
     from textgrad_molecules.domain import Molecules

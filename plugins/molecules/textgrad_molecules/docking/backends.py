@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from textgrad_core.domain import Check
 from textgrad_core.errors import MissingExtra, UsageError, install_command
+from textgrad_core.plugin import Check
 from textgrad_molecules.docking.receptor import receptor_names
 
 BackendName = Literal["bindings", "executable"]
