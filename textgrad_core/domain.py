@@ -148,6 +148,8 @@ class Domain(Protocol[V]):
         report_may_choose: Whether report-tier scores may choose among finalists.
         scalar_name: Column name of `scalar`.
         start: Value to start from unless the user gives one.
+        value_file: Name of the file in which `write` puts the best value, where values are too
+            long for a line; tables then show why a candidate was made.
         value_name: Column name of the value, such as ``SMILES``.
         evaluation_name: What one evaluation is called, such as ``docking``.
         licences: Licences of instruments and data, one sentence each, for the report.
@@ -165,6 +167,7 @@ class Domain(Protocol[V]):
     start: str | None = None
     scalar_name: str = "score"
     value_name: str = "value"
+    value_file: str = ""
     evaluation_name: str = "evaluation"
     licences: tuple[str, ...] = ()
 

@@ -28,6 +28,8 @@ from textgrad_core.values import text_of
 from textgrad_core.variable import NO_FEEDBACK, Gradient, NoFeedback, Variable
 
 FeedbackMode = Literal["exact", "llm", "both"]
+NOTHING_TO_CHANGE = "NOTHING TO CHANGE"
+"""What a critic answers, and only that, where it finds nothing."""
 
 
 @final
@@ -101,7 +103,8 @@ class EvaluatorLoss(Function):
     async def feedback(self, request: FeedbackRequest) -> Gradient | NoFeedback:
         """The measurement as feedback on the value."""
         outcome: Outcome = request.output.memo["outcome"]
-        if request.is_base and targets_met(self._domain, outcome):
+        done = request.is_base and targets_met(self._domain, outcome)
+        if done and self._mode == "exact":
             return NO_FEEDBACK
         facts = str(request.output.value)
         words = [] if self._mode == "llm" else [facts]
@@ -112,7 +115,10 @@ class EvaluatorLoss(Function):
             text = text_of(request.node.arguments[0].value)
             asked = critique_request(self._domain, text, facts)
             reply = await request.node.run.ask(engine, asked, request.site)
-            words.append(said(reply.text))
+            written = criticism(reply.text)
+            if done and not written:
+                return NO_FEEDBACK
+            words += [written] if written else [facts] if self._mode == "llm" else []
         words.extend(g.text for g in request.received)
         data = dict(outcome.data) if isinstance(outcome, Evaluated) else None
         return Gradient(
@@ -145,10 +151,14 @@ def check(domain: Domain[Any], answer: str) -> tuple[Any, Rejected | None]:
 
 
 def targets_met(domain: Domain[Any], outcome: Outcome) -> bool:
-    """Whether every objective has a target and has reached it."""
-    if not isinstance(outcome, Evaluated):
+    """Whether every objective has a target and has reached it.
+
+    An objective without weight and target is only shown; it has nothing to reach.
+    """
+    aims = [o for o in domain.objectives if o.weight or o.target is not None]
+    if not isinstance(outcome, Evaluated) or not aims:
         return False
-    for o in domain.objectives:
+    for o in aims:
         if o.target is None:
             return False
         score = outcome.scores[o.name]
@@ -163,7 +173,13 @@ def critique_request(
     """What to ask a model about a measured candidate."""
     mark = f"CANDIDATE-{tag_for(text + facts)}"
     user = render(
-        "critique", role=domain.role, value=text, facts=facts, open=f"<{mark}>", close=f"</{mark}>"
+        "critique",
+        role=domain.role,
+        value=text,
+        facts=facts,
+        open=f"<{mark}>",
+        close=f"</{mark}>",
+        nothing=NOTHING_TO_CHANGE,
     )
     return Request(
         messages=(
@@ -173,3 +189,9 @@ def critique_request(
         purpose="critique",
         params=params or {},
     )
+
+
+def criticism(answer: str) -> str:
+    """What a critic's answer says; empty if it finds nothing to change."""
+    words = said(answer)
+    return "" if words.strip(" .!*_`\"'").upper() == NOTHING_TO_CHANGE else words

@@ -133,14 +133,31 @@ def test_after_a_repair_the_same_program_goes_on(tmp_path: Path) -> None:
 
 
 def test_nothing_is_left_to_say_when_every_target_is_met() -> None:
-    engine = Recorder()
     v = word("ACGTACGT")
-    EvaluatorLoss(ToyDomain(), "both", engine)(v).backward()
+    EvaluatorLoss(ToyDomain())(v).backward()
     assert len(v.gradients) == 0
-    assert engine.requests == []
     EvaluatorLoss(ToyDomain(target=None))(v).backward()
     assert len(v.gradients) == 1
     EvaluatorLoss(ToyDomain(target=1.0))(word()).backward()
+
+
+@pytest.mark.parametrize("mode", ["llm", "both"])
+def test_where_a_critic_writes_it_has_to_find_nothing_too(mode: Any) -> None:
+    content, critical = word("ACGTACGT"), word("ACGTACGT")
+    silent = tg.get_engine(lambda _: " **Nothing to change.**\n")
+    EvaluatorLoss(ToyDomain(), mode, silent)(content).backward()
+    assert len(content.gradients) == 0
+    strict = tg.get_engine(lambda _: "Shorter, please.")
+    EvaluatorLoss(ToyDomain(), mode, strict)(critical).backward()
+    assert "Shorter, please." in only(critical).text
+
+
+def test_a_critic_that_finds_nothing_does_not_outvote_the_measurement() -> None:
+    v = word()
+    silent = tg.get_engine(lambda _: "NOTHING TO CHANGE")
+    loss = EvaluatorLoss(ToyDomain(), "llm", silent)(v)
+    loss.backward()
+    assert only(v).text == loss.value
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -97,6 +97,30 @@ def test_a_search_that_finds_nothing_new_gives_up() -> None:
 def test_it_stops_at_the_target() -> None:
     result = search(proposer=Fixed(HIDDEN), steps=50)
     assert result.stop_reason == "every target was reached before step 2"
+    assert result.best.canonical == HIDDEN
+
+
+def critic(remarks: int) -> Callable[[str], str]:
+    """A model that criticises as often as it is told to and always proposes the same."""
+    left = iter([True] * remarks)
+
+    def answer(prompt: str) -> str:
+        if "Write short, concrete criticism" not in prompt:
+            return START
+        return "one letter less" if next(left, False) else "Nothing to change."
+
+    return answer
+
+
+@pytest.mark.parametrize(
+    ("remarks", "reason"),
+    [(0, "every target was reached before step 1"), (1, "no new candidate in 2 rounds")],
+)
+def test_at_the_target_a_critic_is_heard_before_it_stops(remarks: int, reason: str) -> None:
+    result = tg.optimize(
+        HIDDEN, Words(), engine=critic(remarks), feedback="both", steps=5, proposals=1, cache="off"
+    )
+    assert result.stop_reason == reason
     assert result.best.canonical == HIDDEN
 
 

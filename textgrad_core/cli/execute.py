@@ -8,6 +8,7 @@ import platform
 import shlex
 import sys
 import textwrap
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from importlib import metadata
 from pathlib import Path
@@ -21,6 +22,7 @@ from textgrad_core.errors import JournalError, MissingExtra
 from textgrad_core.journal import Mode
 from textgrad_core.journal_lines import Entry, read_entries
 from textgrad_core.jsondata import JSON
+from textgrad_core.registry import load_plugin
 from textgrad_core.report import (
     json_text,
     render_report,
@@ -148,7 +150,7 @@ def write_files(result: Result, domain: Domain[Any], job: Job, folder: Path) -> 
             pictures,
             references=domain.references(),
             files=[*files, "journal.jsonl", "settings.json"],
-            versions=versions(),
+            versions=versions(load_plugin(job.plugin).distributions),
             licences=domain.licences,
         )
         write_atomically(folder / "report.html", page)
@@ -201,10 +203,10 @@ def summary(finished: Finished, folder: Path) -> dict[str, JSON]:
     }
 
 
-def versions() -> dict[str, str]:
-    """Python, this distribution, and what it can use, where installed."""
+def versions(distributions: Sequence[str]) -> dict[str, str]:
+    """Python, this distribution, and those that shape a plugin's results, where installed."""
     found = {"Python": platform.python_version()}
-    for name in ("textgrad-suite", "vina", "rdkit", "openbabel-wheel", "dockstring", "numpy"):
+    for name in ("textgrad-suite", *distributions):
         try:
             found[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
@@ -235,7 +237,7 @@ def _conclude(finished: Finished, domain: Domain[Any], recalled: int, out: TextI
     print("", file=out)
     if result.finals:
         say("Measured again with care (report tier), all in the same way:", out)
-        print(comparison(result, domain.value_name), file=out)
+        print(comparison(result, domain), file=out)
         print("", file=out)
     start, best = result.start, result.best
     if start.scalar is not None and best.scalar is not None:
@@ -247,7 +249,8 @@ def _conclude(finished: Finished, domain: Domain[Any], recalled: int, out: TextI
         folder_named = str(result.folder or "")
         say(f"{result.stop_reason.capitalize()}. Go on with:", out)
         say(f"  {shlex.join(['textgrad', 'resume', folder_named])}", out)
-    say(f"Best {domain.value_name}: {best.canonical}", out)
+    where = (result.folder or Path()) / domain.value_file
+    say(f"Best {domain.value_name}: {where if domain.value_file else best.canonical}", out)
     say(_spent(result, domain.evaluation_name, recalled), out)
     say(f"Proposed by {result.proposer}.", out)
     for note in finished.notes:

@@ -80,7 +80,7 @@ class LiveTable:
         count = count if len(count) < _COUNT else "done"
         names = [*(o.name for o in domain.objectives), domain.scalar_name, "best "]
         units = [*(o.unit for o in domain.objectives), "", ""]
-        self._line(self._cells("step", domain.value_name, names, count, "left"))
+        self._line(self._cells("step", value_column(domain), names, count, "left"))
         if any(units):
             self._line(self._cells("", "", units, "", "").rstrip())
         self._line("-" * WIDTH)
@@ -95,15 +95,18 @@ class LiveTable:
         if not self._headed:
             self._head()
         scores, best = body["scores"], body["best"]
+        value = body["value"]
+        if self._domain.value_file:
+            value = body["rationale"] or body["origin"]
         mark = " " if best is None or best == self._best else "*"
         self._best = best
         if scores:
             numbers = [f"{scores[o.name]:.{o.decimals}f}" for o in self._domain.objectives]
             numbers += [f"{body['score']:.2f}", f"{best:.2f}{mark}"]
             count = f"{self._done}/{self._planned}"
-            line = self._cells(str(body["step"]), body["value"], numbers, count, self._left())
+            line = self._cells(str(body["step"]), value, numbers, count, self._left())
         else:
-            head = f"{body['step']:>4} {shortened(body['value'], self._value_width)}  "
+            head = f"{body['step']:>4} {shortened(value, self._value_width)}  "
             reason = f"{body['status']}: {body['reason']}"
             line = head + shortened(reason, WIDTH - len(head), pad=False)
         self._line(line)
@@ -134,21 +137,29 @@ class LiveTable:
             self._out.flush()
 
 
-def comparison(result: Result, value_name: str) -> str:
+def value_column(domain: Domain[Any]) -> str:
+    """Head of the column that tells candidates apart."""
+    return "change" if domain.value_file else domain.value_name
+
+
+def comparison(result: Result, domain: Domain[Any]) -> str:
     """Start, best and references side by side, measured the same way."""
     rows = [("start", result.start), ("best", result.best)]
     rows += [(t.origin, t) for t in result.references]
     width = max(len(name) for name, _ in rows) + 1
     names = [*(o.name for o in result.objectives), result.scalar_name]
     units = [*(o.unit for o in result.objectives), ""]
-    lines = [f"{'':{width}}" + "".join(f"{n:>{_NUMBER}}" for n in names) + f"  {value_name}"]
+    lines = [
+        f"{'':{width}}" + "".join(f"{n:>{_NUMBER}}" for n in names) + f"  {value_column(domain)}"
+    ]
     if any(units):
         lines.append((" " * width + "".join(f"{u:>{_NUMBER}}" for u in units)).rstrip())
     for name, trial in rows:
         cells = [_cell(trial, o) for o in result.objectives]
         cells.append("-" if trial.scalar is None else f"{trial.scalar:.2f}")
         line = f"{name:{width}}" + "".join(f"{c:>{_NUMBER}}" for c in cells)
-        lines.append(f"{line}  {shortened(trial.canonical, WIDTH - len(line) - 2, pad=False)}")
+        told = trial.rationale if domain.value_file else trial.canonical
+        lines.append(f"{line}  {shortened(told, WIDTH - len(line) - 2, pad=False)}".rstrip())
     return "\n".join(lines)
 
 

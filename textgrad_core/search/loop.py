@@ -134,7 +134,8 @@ class Search:
 
     async def _why_stop(self, step: int) -> str:
         budget = self._options.budget
-        if targets_met(self._domain, leader(self._trials).outcome):
+        best = leader(self._trials)
+        if targets_met(self._domain, best.outcome) and await self._content(step, best):
             return f"every target was reached before step {step}"
         if self._room() < 1:
             return f"the budget of {budget.evaluations} evaluations is used up"
@@ -147,6 +148,12 @@ class Search:
         if budget.seconds is not None and await self._out_of_time(step, budget.seconds):
             return f"the budget of {budget.seconds:g} seconds is used up"
         return ""
+
+    async def _content(self, step: int, best: Trial) -> bool:
+        try:
+            return await self._source.content(self._run, step, best)
+        except BudgetExhausted:
+            return True  # nobody is left to find anything
 
     async def _out_of_time(self, step: int, seconds: float) -> bool:
         """Recorded, because the clock of another process would stop the run elsewhere."""

@@ -15,7 +15,7 @@ from textgrad_core.engine.failures import ANSWER_FAULTS
 from textgrad_core.engine.protocol import Engine
 from textgrad_core.errors import BudgetExhausted, EngineError, Invalid
 from textgrad_core.jsondata import JSON, digest, seed_from
-from textgrad_core.loss import check, critique_request
+from textgrad_core.loss import check, criticism, critique_request
 from textgrad_core.optimizer.assembly import UpdateTask, update_request
 from textgrad_core.run import Run
 from textgrad_core.search.memory import record_lines
@@ -76,6 +76,10 @@ class Source(Protocol):
         """New candidates; the same round, the same candidates."""
         ...
 
+    async def content(self, run: Run, step: int, leader: Trial) -> bool:
+        """Whether a leader that reached every target leaves nothing to improve."""
+        ...
+
 
 @final
 class BuiltIn:
@@ -116,6 +120,10 @@ class BuiltIn:
         items = made if isinstance(made, list) else []
         return [_proposal(item) for item in items if isinstance(item, dict)]
 
+    async def content(self, run: Run, step: int, leader: Trial) -> bool:  # noqa: ARG002 - the measurement is all it looks at
+        """There is no critic to ask."""
+        return True
+
 
 @final
 class Model:
@@ -139,6 +147,13 @@ class Model:
         return await all_of(
             self._ask(run, asked, i, used[i % len(used)]) for i in range(asked.count)
         )
+
+    async def content(self, run: Run, step: int, leader: Trial) -> bool:
+        """Where a critic writes the feedback, it has to find nothing either."""
+        if self._options.feedback == "exact":
+            return True
+        await self._criticise(run, step, (leader,))
+        return self._critiques[leader.canonical] in ("", leader.feedback)
 
     def _within_calls(self, run: Run, asked: Round) -> Round:
         """As many proposals as the calls that are left allow, whatever has to be repaired."""
@@ -184,7 +199,7 @@ class Model:
         return self._domain.canonical(value)
 
     def _feedback(self, trial: Trial) -> str:
-        written = self._critiques.get(trial.canonical, trial.feedback)
+        written = self._critiques.get(trial.canonical) or trial.feedback
         if written == trial.feedback:
             return trial.feedback
         return written if self._options.feedback == "llm" else f"{trial.feedback}\n\n{written}"
@@ -199,7 +214,10 @@ class Model:
             self._critiques[parent.canonical] = text
 
     async def _critique(self, run: Run, site: str, parent: Trial) -> str:
-        """A model's words on a candidate; the computed ones where it gives none."""
+        """A model's words on a candidate, none if it finds nothing to change.
+
+        Where it gives no usable answer, the computed feedback.
+        """
         request = critique_request(
             self._domain, parent.canonical, parent.feedback, self._options.params
         )
@@ -211,7 +229,7 @@ class Model:
             if error.kind not in ANSWER_FAULTS:
                 raise
             return parent.feedback
-        return said(reply.text) or parent.feedback
+        return criticism(reply.text) if said(reply.text) else parent.feedback
 
 
 def _proposal(item: dict[str, JSON]) -> Proposal:

@@ -59,4 +59,5 @@ plugin = Plugin(
     requires=("rdkit", "openbabel", "dockstring"),
     defaults=RunDefaults(start="c1ccccc1", steps=5, proposals=4, finalists=3),
     doctor=doctor,
+    distributions=("vina", "rdkit", "openbabel-wheel", "dockstring", "numpy"),
 )
