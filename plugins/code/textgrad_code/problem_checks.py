@@ -1,0 +1,145 @@
+"""What the parts of a problem demand of each other."""
+
+from __future__ import annotations
+
+import keyword
+from collections.abc import Iterator
+
+from textgrad_code.errors import ProblemError
+from textgrad_code.problem import Problem, Signature, TestCase
+from textgrad_code.problem_fields import shown
+from textgrad_code.trusted import require_function
+from textgrad_core.jsondata import JSON
+
+
+def check_problem(problem: Problem, where: str) -> None:
+    """Hold the parts of a problem against each other.
+
+    Args:
+        problem: The problem.
+        where: Where it comes from, for messages.
+
+    Raises:
+        ProblemError: Naming the place, the value, the bound and the remedy.
+    """
+    _check_signature(problem.signature, f"{where}: signature")
+    if not problem.visible and not problem.hidden:
+        raise ProblemError(f"{where}: there are 0 tests: write at least one [[visible]] test")
+    for place, test in _tests(problem):
+        _check_test(problem.signature, test, f"{where}: {place}")
+    _check_checker(problem, where)
+    limits = problem.limits
+    if limits.total_s < limits.test_s:
+        raise ProblemError(
+            f"{where}: limits.total_s is {limits.total_s:g}, less than the {limits.test_s:g} s "
+            "of one test (limits.test_s): raise total_s or lower test_s"
+        )
+    if problem.reference:
+        try:
+            compile(problem.reference, "reference", "exec")
+        except (SyntaxError, ValueError) as error:
+            raise ProblemError(f"{where}: reference is no Python program: {error}") from error
+
+
+def _tests(problem: Problem) -> Iterator[tuple[str, TestCase]]:
+    for group, tests in (("visible", problem.visible), ("hidden", problem.hidden)):
+        for index, test in enumerate(tests):
+            yield f"{group}[{index}]", test
+
+
+def _check_signature(signature: Signature, where: str) -> None:
+    kind, count = signature.kind, len(signature.parameters)
+    if kind == "stdin":
+        if signature.name or signature.parameters or signature.in_place is not None:
+            raise ProblemError(
+                f"{where}: a stdin program reads text and is called by no name: "
+                "leave out name, parameters and in_place"
+            )
+        return
+    _check_name(signature.name, f"{where}.name")
+    if kind == "method":
+        _check_name(signature.class_name, f"{where}.class")
+    if signature.in_place is None:
+        return
+    if kind == "design":
+        raise ProblemError(f"{where}.in_place is {signature.in_place}: a design has no such thing")
+    if signature.in_place >= count:
+        raise ProblemError(
+            f"{where}.in_place is {signature.in_place}, but there are {count} parameters: "
+            "give the number of the argument to look at after the call, from 0"
+        )
+
+
+def _check_name(name: str, where: str) -> None:
+    if not name.isidentifier() or keyword.iskeyword(name):
+        raise ProblemError(f"{where} is {name!r}: write the Python name that is called")
+
+
+def _check_test(signature: Signature, test: TestCase, where: str) -> None:
+    if signature.kind == "stdin":
+        if len(test.arguments) != 1 or not isinstance(test.arguments[0], str):
+            given = shown(list(test.arguments))
+            raise ProblemError(f"{where}.input is {given}: write the text of standard input")
+        if not isinstance(test.expected, str):
+            raise ProblemError(
+                f"{where}.expected is {shown(test.expected)}: write the text to be printed"
+            )
+    elif signature.kind == "design":
+        _check_operations(signature.name, test, where)
+    elif len(test.arguments) != len(signature.parameters):
+        raise ProblemError(
+            f"{where}.input holds {len(test.arguments)} arguments, but signature.parameters "
+            f"names {len(signature.parameters)}: write one value for each"
+        )
+
+
+def _check_operations(name: str, test: TestCase, where: str) -> None:
+    operations, calls = _lists(test.arguments)
+    if operations is None or calls is None:
+        raise ProblemError(
+            f"{where}.input is {shown(list(test.arguments))}: write two lists, the operations "
+            f'and their arguments, such as [["{name}", "add"], [[], [3]]]'
+        )
+    if len(operations) != len(calls) or not operations:
+        raise ProblemError(
+            f"{where}.input names {len(operations)} operations and {len(calls)} lists of "
+            "arguments: write one list for each operation, at least one"
+        )
+    if operations[0] != name:
+        raise ProblemError(
+            f"{where}.input begins with the operation {shown(operations[0])}: "
+            f"begin with the class, {name!r}"
+        )
+    for index, (operation, arguments) in enumerate(zip(operations, calls, strict=True)):
+        if not isinstance(operation, str) or not isinstance(arguments, list):
+            raise ProblemError(
+                f"{where}.input: operation {index} is {shown(operation)} with "
+                f"{shown(arguments)}: write a name and a list of arguments"
+            )
+    if not isinstance(test.expected, list) or len(test.expected) != len(operations):
+        raise ProblemError(
+            f"{where}.expected is {shown(test.expected)}: write a list of {len(operations)} "
+            "answers, one per operation, null for the constructor"
+        )
+
+
+def _lists(arguments: tuple[JSON, ...]) -> tuple[list[JSON] | None, list[JSON] | None]:
+    """The two halves of a design test, None for what is no list."""
+    if len(arguments) != 2:
+        return None, None
+    first, second = arguments
+    return (
+        first if isinstance(first, list) else None,
+        second if isinstance(second, list) else None,
+    )
+
+
+def _check_checker(problem: Problem, where: str) -> None:
+    checker = problem.checker
+    if checker.kind == "program":
+        require_function(checker.source, "check", f"{where}: checker.source")
+    elif checker.source:
+        raise ProblemError(
+            f"{where}: checker.source is given, but checker.kind is {checker.kind!r}: "
+            "write kind = 'program' or leave the source out"
+        )
