@@ -139,6 +139,7 @@ class Domain(Protocol[V]):
         name: Short name, the plugin's.
         role: What the value is, for prompts: "a drug-like molecule as a SMILES string".
         objectives: What `evaluate` measures.
+        task: What a value is to achieve, at length, for prompts; empty if the role says it all.
         critique: Instruction for feedback written by a model; None if the numbers say it all.
         proposer: Built-in search, used when no engine is given.
         parallel: Evaluations that run well at the same time; None for one per core.
@@ -158,6 +159,7 @@ class Domain(Protocol[V]):
     name: str
     role: str
     objectives: tuple[Objective, ...]
+    task: str = ""
     critique: str | None = None
     proposer: Proposer | None = None
     parallel: int | None = None

@@ -20,6 +20,7 @@ from textgrad_core.judges import (
 )
 from textgrad_core.judges import TextLoss as TextLoss
 from textgrad_core.logs import log
+from textgrad_core.optimizer.assembly import task_block
 from textgrad_core.outcome import Evaluated, Outcome, Rejected, Unmeasured
 from textgrad_core.parsing import tag_for
 from textgrad_core.prompting import render
@@ -177,6 +178,7 @@ def critique_request(
         role=domain.role,
         value=text,
         facts=facts,
+        task=task_block(domain.task, tag_for(text + facts)),
         open=f"<{mark}>",
         close=f"</{mark}>",
         nothing=NOTHING_TO_CHANGE,

@@ -23,6 +23,7 @@ class UpdateTask:
 
     Args:
         role: What the value is for.
+        task: What the value is to achieve, at length; empty if the role says it all.
         current: The value, always shown in full.
         feedback: What should change.
         rules: What every value must obey, in words.
@@ -48,6 +49,7 @@ class UpdateTask:
     past_feedback: bool = False
     system: str | None = None
     max_context_chars: int = MAX_CONTEXT_CHARS
+    task: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +84,7 @@ def update_request(
     user = render(
         "update_user",
         role=task.role,
+        task=task_block(task.task, nonce),
         current=f"<CURRENT-{nonce}>\n{task.current}\n</CURRENT-{nonce}>",
         feedback=feedback or "(none)",
         past=f"\nEarlier steps, the oldest first:\n\n{past}\n" if past else "",
@@ -104,6 +107,11 @@ def update_request(
     return AskedUpdate(request=request, form=form)
 
 
+def task_block(task: str, nonce: str) -> str:
+    """What a value is to achieve, between marks; nothing if there is nothing to say."""
+    return f"\nWhat it is to achieve:\n<TASK-{nonce}>\n{task}\n</TASK-{nonce}>\n" if task else ""
+
+
 def _context(task: UpdateTask) -> tuple[str, str]:
     """Feedback and past, together within the limit."""
 
@@ -124,7 +132,8 @@ def _context(task: UpdateTask) -> tuple[str, str]:
 
 def _nonce(task: UpdateTask, more: Sequence[str]) -> str:
     past = [text for step in task.past for text in (step.value, *step.feedback)]
-    material = [task.role, task.current, *more, *task.rules, *task.examples, *task.record, *past]
+    told = [task.role, *([task.task] if task.task else []), task.current, *more]
+    material = [*told, *task.rules, *task.examples, *task.record, *past]
     return tag_for("\n".join(material))
 
 

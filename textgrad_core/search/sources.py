@@ -168,6 +168,7 @@ class Model:
         request = update_request(
             UpdateTask(
                 role=domain.role,
+                task=domain.task,
                 current=parent.canonical,
                 feedback=(Gradient(text=self._feedback(parent)),),
                 rules=tuple(c.words for c in domain.constraints),
