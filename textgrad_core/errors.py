@@ -10,6 +10,7 @@
       EngineError           a language model did not answer: see ``kind`` and ``retryable``
       AnswerError           an answer could not be understood, even after one repair call
       BudgetExhausted       the next call would exceed the budget: nothing was sent
+      DataError             a data set is not here or not the recorded one: fetch it, name a folder
       JournalError          the run folder cannot be used
         JournalBusy         another process is writing the same run
         SettingsDiffer      the folder holds a run with other settings
@@ -175,6 +176,10 @@ class BudgetExhausted(TextgradError):
     def __reduce__(self) -> tuple[Any, ...]:
         """Travel between processes with every field."""
         return type(self), (self.what, self.used, self.limit)
+
+
+class DataError(TextgradError):
+    """A data set is not here, or what is here is not the recorded one."""
 
 
 class JournalError(TextgradError):

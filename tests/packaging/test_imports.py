@@ -20,9 +20,11 @@ CORE_PLACES = {
     "openai": ("textgrad_core/engine/openai.py", "textgrad_core/engine/transport.py"),
     "httpx2": ("textgrad_core/engine/openai.py", "textgrad_core/engine/transport.py"),
     "jinja2": ("textgrad_core/report/",),
+    "pooch": ("textgrad_core/data/fetching.py",),
+    "requests": ("textgrad_core/data/fetching.py",),
 }
 PLUGIN_LIBRARIES = {"numpy", "scipy", "rdkit", "openbabel", "vina", "dockstring", "PIL"}
-HEAVY = {"numpy", "scipy", "rdkit", "openai", "openbabel", "vina", "dockstring", "jinja2"}
+HEAVY = {"numpy", "scipy", "rdkit", "openai", "openbabel", "vina", "dockstring", "jinja2", "pooch"}
 
 PROBE = """
 import json, sys
