@@ -20,6 +20,7 @@ USAGE = 2
 MISSING = 3
 ENGINE = 4
 JOURNAL = 5
+REFUSED = 6
 INTERRUPTED = 130
 TERMINATED = 143
 
@@ -30,6 +31,7 @@ EXPLAINED = (
     (MISSING, "something is not installed; the message is the command that installs it"),
     (ENGINE, "the language model failed; the run can be resumed"),
     (JOURNAL, "the run folder cannot be used, or a replay differs"),
+    (REFUSED, "what was judged does not pass"),
     (INTERRUPTED, "stopped by Ctrl-C; the run can be resumed"),
     (TERMINATED, "stopped by a termination signal; the run can be resumed"),
 )

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
+from textgrad_core.errors import UsageError
+
 
 class Tier(StrEnum):
     """How a program is isolated, best first.
@@ -24,6 +26,19 @@ class Tier(StrEnum):
     def rank(self) -> int:
         """Larger is safer."""
         return len(Tier) - list(Tier).index(self)
+
+
+def tier_named(name: str) -> Tier:
+    """The tier of a name.
+
+    Raises:
+        UsageError: If there is none.
+    """
+    try:
+        return Tier(name)
+    except ValueError:
+        known = ", ".join(t for t in Tier if t is not Tier.NONE)
+        raise UsageError(f"no isolation is called {name!r}; there are: {known}") from None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,117 @@
+"""Command-line options of the plugin's commands."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from textgrad_code.judge import Judge
+    from textgrad_code.problem import Problem
+
+
+def judge(parser: ArgumentParser) -> None:
+    """Options of ``textgrad code judge``."""
+    parser.add_argument("solutions", metavar="SOLUTION.py", nargs="+", help="programs to judge")
+    _problem(parser)
+    parser.add_argument(
+        "--tests",
+        choices=("all", "visible", "hidden"),
+        default="all",
+        help="which tests to run (default: all)",
+    )
+    parser.add_argument(
+        "--workers", type=int, metavar="N", help="programs at the same time (default: one per core)"
+    )
+    _sandbox(parser)
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.epilog = "exit code 0: every program is accepted; 6: at least one is not"
+
+
+def repair(parser: ArgumentParser) -> None:
+    """Options of ``textgrad code repair``."""
+    parser.add_argument("solution", metavar="SOLUTION.py", help="program to repair")
+    _problem(parser)
+    parser.add_argument(
+        "--candidates",
+        type=int,
+        default=2000,
+        metavar="N",
+        help="most programs to try (default: 2000)",
+    )
+    parser.add_argument(
+        "--seconds", type=float, default=30.0, metavar="X", help="most seconds (default: 30)"
+    )
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="seed (default: 0)")
+    parser.add_argument("--out", metavar="FILE", help="write the repaired program here")
+    _sandbox(parser)
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.epilog = (
+        "It looks at the visible tests only. A program that passes them may still be wrong. "
+        "Exit code 0: the program passes all visible tests; 6: it does not."
+    )
+
+
+def problems(parser: ArgumentParser) -> None:
+    """Options of ``textgrad code problems``."""
+    parser.add_argument("problem", metavar="PROBLEM", nargs="?", help="show this one")
+    parser.add_argument("--data", metavar="DIR", help="folder with the files of a data set")
+    parser.add_argument("--starter", action="store_true", help="print only the code to start from")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def replay(parser: ArgumentParser) -> None:
+    """Options of ``textgrad bench replay code``."""
+    parser.add_argument("--data", metavar="DIR", help="folder with the published files")
+    parser.add_argument("--workers", type=int, metavar="N", help="programs at the same time")
+    _sandbox(parser)
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def problem_of(given: Namespace) -> Problem:
+    """The problem the options name."""
+    from textgrad_code.address import find_problem
+
+    return find_problem(
+        given.problem,
+        None if given.data is None else Path(given.data),
+        time_limit_s=given.time_limit,
+        memory_limit_mib=given.memory_limit,
+    )
+
+
+def judge_of(given: Namespace) -> Judge:
+    """A judge with the isolation the options ask for."""
+    from textgrad_code.judge import Judge
+    from textgrad_code.sandbox.protocol import tier_named
+
+    return Judge(min_tier=tier_named(given.min_tier), allow_unsafe=given.allow_unsafe)
+
+
+def _problem(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--problem",
+        required=True,
+        metavar="P",
+        help="a name ('textgrad code problems' lists them), a TOML or JSON file, or an entry of a "
+        "data set such as leetcode:SLUG",
+    )
+    parser.add_argument("--data", metavar="DIR", help="folder with the files of the data set")
+    parser.add_argument("--time-limit", type=float, metavar="X", help="wall seconds for one test")
+    parser.add_argument("--memory-limit", type=int, metavar="N", help="MiB")
+
+
+def _sandbox(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--min-tier",
+        default="seccomp-strict",
+        metavar="TIER",
+        help="weakest isolation to accept: full, landlock or seccomp-strict (default: "
+        "seccomp-strict)",
+    )
+    parser.add_argument(
+        "--allow-unsafe",
+        action="store_true",
+        help="run without isolation where the machine offers none",
+    )
