@@ -1,0 +1,1 @@
+"""Radiotherapy plans by textual feedback over an exact inner optimiser."""

@@ -1,0 +1,1 @@
+"""DICOM RT: read CT, RTSTRUCT, RTPLAN; write RTDOSE, RTSTRUCT."""

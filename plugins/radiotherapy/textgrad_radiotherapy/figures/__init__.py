@@ -1,0 +1,1 @@
+"""Figures as planning systems draw them."""

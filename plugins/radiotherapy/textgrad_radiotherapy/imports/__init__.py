@@ -1,0 +1,1 @@
+"""Cases made elsewhere: arrays, matRad, pyRadPlan."""

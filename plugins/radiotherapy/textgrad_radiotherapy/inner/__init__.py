@@ -1,0 +1,1 @@
+"""The inner optimiser: fluence from weights, with a certified gap."""

@@ -1,0 +1,1 @@
+"""Analytic phantoms, generated in code."""
