@@ -54,13 +54,13 @@ class Grid:
         """Voxel centres along x, y and z."""
         nz, ny, nx = self.shape
         x, y, z = (
-            o + s * np.arange(n)
+            np.asarray(o + s * np.arange(n), dtype=np.float64)
             for o, s, n in zip(self.origin_mm, self.spacing_mm, (nx, ny, nz), strict=True)
         )
         return x, y, z
 
     def centres_mm(self, flat: NDArray[np.intp] | None = None) -> Floats:
-        """Centres (x, y, z) of the voxels with these flat indices, by default all; shape (m, 3)."""
+        """Centres (x, y, z) of the voxels with these flat indices, or of all; shape (m, 3)."""
         if flat is None:
             flat = np.arange(self.voxels)
         k, j, i = np.unravel_index(flat, self.shape)
