@@ -1,4 +1,4 @@
-"""A primitive of isolation that this machine lacks."""
+"""Primitives of isolation that this machine lacks."""
 
 from __future__ import annotations
 
@@ -15,3 +15,16 @@ class MissingPrimitive(Exception):
         """Keep both parts."""
         super().__init__(f"{primitive}: {detail}")
         self.primitive, self.detail = primitive, detail
+
+
+class MissingPrimitives(Exception):
+    """Several of them.
+
+    Args:
+        missing: Each one.
+    """
+
+    def __init__(self, missing: list[MissingPrimitive]) -> None:
+        """Keep them."""
+        super().__init__("; ".join(map(str, missing)))
+        self.missing = missing

@@ -19,7 +19,8 @@ from typing import Any
 from textgrad_code.jail import landlock, limits, namespaces, preload, privileges, seccomp
 from textgrad_code.jail.child import Confinement, Drive, live, not_begun
 from textgrad_code.jail.libc import this_architecture
-from textgrad_code.jail.missing import MissingPrimitive
+from textgrad_code.jail.missing import MissingPrimitive, MissingPrimitives
+from textgrad_code.jail.syscalls import Architecture
 from textgrad_code.jail.wire import (
     DRIVER,
     GREETING_BYTES,
@@ -48,8 +49,8 @@ def main(control: int) -> None:
         settings = json.loads(orders.recv(GREETING_BYTES))
         try:
             server = _prepare(settings, orders)
-        except MissingPrimitive as missing:
-            _refuse(orders, [[missing.primitive, missing.detail]])
+        except MissingPrimitives as error:
+            _refuse(orders, [[m.primitive, m.detail] for m in error.missing])
             return
         except Exception as error:  # noqa: BLE001 - told to whoever started this process
             _refuse(orders, [["interpreter", f"{type(error).__name__}: {error}"]])
@@ -65,14 +66,10 @@ def _prepare(settings: dict[str, Any], orders: socket.socket) -> Server:
     """Load what programs need, then close the jail around this process.
 
     Raises:
-        MissingPrimitive: If this machine lacks what the tier is made of.
+        MissingPrimitives: All that this machine lacks of what the tier is made of.
     """
     tier = settings["tier"]
-    architecture = this_architecture()
-    if architecture is None or not seccomp.is_available():
-        raise MissingPrimitive("seccomp", f"machine {os.uname().machine}")
-    if tier != "seccomp-strict" and landlock.version() < 1:
-        raise MissingPrimitive("landlock", "the kernel does not offer it to this process")
+    architecture = _check_primitives(tier)
     preload.load_modules()
     packages = preload.load_packages(settings["packages"])
     drives = {DRIVER: _function(settings["driver"]), PROBE: _function(PROBES)}
@@ -97,6 +94,28 @@ def _prepare(settings: dict[str, Any], orders: socket.socket) -> Server:
     return Server(orders, held, drives, greeting)
 
 
+def _check_primitives(tier: str) -> Architecture:
+    """Ask for what can be asked for; if something lacks, try the rest to name that too.
+
+    Raises:
+        MissingPrimitives: What lacks.
+    """
+    missing = []
+    architecture = this_architecture()
+    if architecture is None or not seccomp.is_available():
+        missing.append(MissingPrimitive("seccomp", f"no filters on {os.uname().machine}"))
+    if tier != "seccomp-strict" and landlock.version() < 1:
+        missing.append(MissingPrimitive("landlock", "not offered to this process"))
+    if architecture is not None and not missing:
+        return architecture
+    if tier == "full" and architecture is not None:
+        try:
+            namespaces.enter(preload.standard_library(), preload.HIDDEN)
+        except MissingPrimitive as error:
+            missing.append(error)
+    raise MissingPrimitives(missing)
+
+
 def _function(name: str) -> Drive:
     module, _, function = name.partition(":")
     found: Drive = getattr(importlib.import_module(module), function)
@@ -111,31 +130,31 @@ def _close_in(tier: str) -> tuple[bool, bool]:
     """
     library = preload.standard_library()
     nobody_reads = tier == "full" or privileges.readable_by_all(library)
+    first = 0
     if tier == "full":
-        namespaces.enter(library, preload.HIDDEN)
-        _become_first_process()
+        try:
+            namespaces.enter(library, preload.HIDDEN)
+        except MissingPrimitive as error:
+            raise MissingPrimitives([error]) from error
+        first = os.fork()  # the first process of the new namespace goes on
     own_user = tier == "full"
     if os.geteuid() == 0 and (nobody_reads or tier == "seccomp-strict"):
         own_user = privileges.become_nobody()
     privileges.drop_capabilities()
     seccomp.no_new_privileges()
     privileges.hide_memory()
+    if first:
+        _wait_for(first)
     if tier == "full":
         privileges.die_with(0)
     return tier != "seccomp-strict", own_user
 
 
-def _become_first_process() -> None:
-    """Go on as the first process of the new process namespace.
-
-    The one outside only waits, so that whoever started it has something to wait for; each ends
-    with the other.
-    """
-    child = os.fork()
-    if child:
-        os.closerange(3, _OPEN_FILES)
-        os.waitpid(child, 0)
-        os._exit(0)
+def _wait_for(first: int) -> None:
+    """Be what whoever started this can wait for and kill; each of the two ends with the other."""
+    os.closerange(3, _OPEN_FILES)
+    os.waitpid(first, 0)
+    os._exit(0)
 
 
 class Server:

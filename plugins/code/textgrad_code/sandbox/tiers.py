@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 import warnings
@@ -28,7 +29,7 @@ class Probed:
         works: Whether its sandbox runs and no hostile probe got through.
         missing: What it lacks, each ``primitive: what the kernel said``.
         remedy: What to do about it; empty if it works.
-        attempts: How many probes were run in it.
+        attempts: How many probes were run in it, if it works.
     """
 
     tier: Tier
@@ -42,13 +43,29 @@ _KNOWN: dict[tuple[str, Tier], Probed] = {}
 _KNOWING = threading.RLock()
 
 
+def _unlock() -> None:
+    """In a fork of this process: a lock that another thread held is never released."""
+    global _KNOWING
+    _KNOWING = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_unlock)
+
+
 def probe(python: str | None = None) -> tuple[Probed, ...]:
     """What every tier does here, best first. Kept for the life of this process.
 
     Args:
         python: Interpreter of the sandbox; this one if None.
     """
-    return tuple(_probed(tier, python or sys.executable) for tier in REAL_TIERS)
+    found = []
+    for tier in REAL_TIERS:
+        probed, sandbox = _try(tier, python or sys.executable)
+        if sandbox is not None:
+            sandbox.close()
+        found.append(probed)
+    return tuple(found)
 
 
 def open_sandbox(
@@ -76,13 +93,12 @@ def open_sandbox(
     tried = []
     for candidate in wanted:
         if candidate is Tier.NONE:
-            if allow_unsafe:
-                return _unsafe(interpreter)
-            raise SandboxUnavailable("tier 'none' isolates nothing; ask for it by allow_unsafe")
-        tried.append(_probed(candidate, interpreter))
-        if tried[-1].works:
-            return _sandbox(candidate, interpreter)
-    if allow_unsafe and tier is None:
+            break
+        probed, sandbox = _try(candidate, interpreter)
+        if probed.works:
+            return sandbox or _sandbox(candidate, interpreter)
+        tried.append(probed)
+    if allow_unsafe and tier in (None, Tier.NONE):
         return _unsafe(interpreter)
     raise SandboxUnavailable(_refusal(tried))
 
@@ -106,6 +122,11 @@ def _unsafe(python: str) -> Sandbox:
 
 
 def _refusal(tried: list[Probed]) -> str:
+    if not tried:
+        return (
+            "tier 'none' isolates nothing: pass allow_unsafe=True to run programs that you would "
+            "run yourself, or ask for another tier"
+        )
     lines = ["this machine cannot isolate programs as asked:"]
     for probed in tried:
         lines.append(f"  {probed.tier}: {'; '.join(probed.missing)}")
@@ -116,17 +137,19 @@ def _refusal(tried: list[Probed]) -> str:
     return "\n".join(lines)
 
 
-def _probed(tier: Tier, python: str) -> Probed:
+def _try(tier: Tier, python: str) -> tuple[Probed, JailedSandbox | None]:
+    """What is known about a tier, and its sandbox if it was opened to find out."""
     with _KNOWING:
         key = python, tier
-        if key not in _KNOWN:
-            _KNOWN[key] = _find_out(tier, python)
-        return _KNOWN[key]
+        if key in _KNOWN:
+            return _KNOWN[key], None
+        _KNOWN[key], sandbox = _find_out(tier, python)
+        return _KNOWN[key], sandbox
 
 
-def _find_out(tier: Tier, python: str) -> Probed:
+def _find_out(tier: Tier, python: str) -> tuple[Probed, JailedSandbox | None]:
     if sys.platform != "linux":
-        return _lacking(tier, [("platform", f"{sys.platform} has none of the primitives")])
+        return _lacking(tier, [("platform", f"{sys.platform} has none of the primitives")]), None
     from textgrad_code.sandbox.probing import try_to_break
     from textgrad_code.sandbox.zygote import CannotStart
 
@@ -134,23 +157,22 @@ def _find_out(tier: Tier, python: str) -> Probed:
     try:
         attempts = try_to_break(sandbox)
     except CannotStart as refused:
-        return _lacking(tier, [(m.primitive, m.detail) for m in refused.missing])
+        missing = [(m.primitive, m.detail) for m in refused.missing]
     except SandboxFailed as error:
-        return _lacking(tier, [("probes", str(error))])
-    finally:
-        sandbox.close()
-    broken = [("probes", f"{a.name}: {a.detail}") for a in attempts if not a.held]
-    if broken:
-        return _lacking(tier, broken, len(attempts))
-    return Probed(tier=tier, works=True, attempts=len(attempts))
+        missing = [("probes", str(error))]
+    else:
+        missing = [("probes", f"{a.name}: {a.detail}") for a in attempts if not a.held]
+        if not missing:
+            return Probed(tier=tier, works=True, attempts=len(attempts)), sandbox
+    sandbox.close()
+    return _lacking(tier, missing), None
 
 
-def _lacking(tier: Tier, missing: list[tuple[str, str]], attempts: int = 0) -> Probed:
+def _lacking(tier: Tier, missing: list[tuple[str, str]]) -> Probed:
     remedies = dict.fromkeys(remedy_of(primitive) for primitive, _ in missing)
     return Probed(
         tier=tier,
         works=False,
         missing=tuple(f"{primitive}: {detail}" for primitive, detail in missing),
         remedy="; ".join(remedies),
-        attempts=attempts,
     )
