@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from dataclasses import dataclass
 
-from textgrad_code.datasets.constants import NotConstant, constant, plain
+from textgrad_code.datasets.constants import NotConstant, answer_form, constant, plain
 from textgrad_code.problem import TestCase
 from textgrad_core.jsondata import JSON
 
@@ -89,7 +89,9 @@ def _test(
 ) -> TestCase:
     if not isinstance(call.func, ast.Name) or call.func.id != called:
         raise NotConstant(ast.unparse(call))
-    return TestCase(arguments=call_arguments(call, parameters), expected=plain(constant(expected)))
+    return TestCase(
+        arguments=call_arguments(call, parameters), expected=answer_form(constant(expected))
+    )
 
 
 def _inner(call: ast.Call) -> ast.Call:

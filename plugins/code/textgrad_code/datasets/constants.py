@@ -79,6 +79,17 @@ def plain(value: object) -> JSON:
     raise NotConstant(f"{value!r} has no JSON form")
 
 
+def answer_form(value: object) -> JSON:
+    """A constant as the form an answer has; an infinity has one (`textgrad_code.compare`).
+
+    Raises:
+        NotConstant: If it has none.
+    """
+    if isinstance(value, float) and math.isinf(value):
+        return {"$float": str(value)}
+    return plain(value)
+
+
 def _number(node: ast.expr) -> float:
     value = constant(node)
     if isinstance(value, bool) or not isinstance(value, int | float):

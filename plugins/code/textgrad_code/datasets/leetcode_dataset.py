@@ -1,12 +1,11 @@
 """LeetCodeDataset v0.3.1, test split: 228 problems of August 2024 to March 2025.
 
-Every test of the data set is ``assert candidate(name=value, ..) == value``. They are read, not
-run: 23,129 of the 23,234 assertions have values that JSON holds; 105, in 5 problems, expect an
-infinity, which no LeetCode problem answers (their input breaks the constraints), and are left
-out. 645 assertions repeat a call and are left out too.
+Every test of the data set is ``assert candidate(name=value, ..) == value``: 23,234 of them are
+read, none is run. 645 repeat a call and are left out. (105 tests, of 5 problems, expect an
+infinity, which LeetCode never answers: their input breaks the constraints. They are kept.)
 
-Visible are the examples of the statement, the other tests are hidden. The data set compares
-with ``==``, and so does the judge, also where the statement allows any order.
+Visible are the 581 examples of the statements, hidden the other 22,013 tests. The data set
+compares with ``==``, and so does the judge, also where a statement allows any order.
 """
 
 from __future__ import annotations
@@ -59,9 +58,14 @@ def problem_of(row: Row) -> Problem:
     starter = text(row, "starter_code")
     signature = signature_of(starter)
     parameters = tuple(p.name for p in signature.parameters)
-    tests = _distinct(_tests(text(row, "test"), parameters))
+    try:
+        tests = _distinct(_tests(text(row, "test"), parameters))
+    except (SyntaxError, NotConstant) as error:
+        raise ProblemError(
+            f"{LEETCODE.name}: {name} has a test of another kind: {error}"
+        ) from error
     if not tests:
-        raise ProblemError(f"{LEETCODE.name}: {name} has no test that can be read")
+        raise ProblemError(f"{LEETCODE.name}: {name} has no test")
     visible = tuple(_examples(statement, parameters, tests)) or tests[:_SHOWN_OTHERWISE]
     shown = {_key(test) for test in visible}
     tags = row.get("tags")
@@ -89,10 +93,7 @@ def problem_of(row: Row) -> Problem:
 def _tests(source: str, parameters: tuple[str, ...]) -> Iterator[TestCase]:
     for function in ast.parse(source).body:
         for statement in function.body if isinstance(function, ast.FunctionDef) else ():
-            try:
-                yield read_assert(statement, "candidate", parameters).test
-            except NotConstant:
-                continue  # an infinity; a test holds the count of these
+            yield read_assert(statement, "candidate", parameters).test
 
 
 def _examples(
@@ -114,7 +115,11 @@ def _examples(
 
 
 def _distinct(tests: Iterator[TestCase]) -> tuple[TestCase, ...]:
-    return tuple({_key(test): test for test in reversed(list(tests))}.values())[::-1]
+    """Every call once, where it comes first."""
+    found: dict[str, TestCase] = {}
+    for test in tests:
+        found.setdefault(_key(test), test)
+    return tuple(found.values())
 
 
 def _key(test: TestCase) -> str:

@@ -54,14 +54,24 @@ def recorded_programs(folder: Path | None = None) -> Iterator[RecordedProgram]:
         DataError: If the data set is not here.
         ProblemError: If a row is not as the rows of this file are.
     """
-    content = read_data(find(TEXTGRAD_RUNS, folder)).decode("utf-8")
+    yield from read_programs(read_data(find(TEXTGRAD_RUNS, folder)).decode("utf-8"))
+
+
+def read_programs(table: str) -> Iterator[RecordedProgram]:
+    """The programs in the text of the file.
+
+    Raises:
+        ProblemError: If a row is not as the rows of this file are.
+    """
     if csv.field_size_limit() < _LONGEST_FIELD:
         csv.field_size_limit(_LONGEST_FIELD)
-    for number, row in enumerate(csv.DictReader(io.StringIO(content, newline="")), 1):
+    for number, row in enumerate(csv.DictReader(io.StringIO(table, newline="")), 1):
         try:
             yield _program(row)
         except (KeyError, ValueError, SyntaxError) as error:
-            raise ProblemError(f"{TEXTGRAD_RUNS.name}: row {number} is no run: {error}") from error
+            raise ProblemError(
+                f"{TEXTGRAD_RUNS.name}: row {number} is no run: {type(error).__name__}: {error}"
+            ) from error
 
 
 def _program(row: Mapping[str, str]) -> RecordedProgram:
