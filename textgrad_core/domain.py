@@ -32,6 +32,7 @@ class Objective:
         weight: Its share in the default `Domain.scalar`.
         target: Value that is good enough, if there is one.
         decimals: Digits worth showing.
+        label: Head of its column in tables; the name if empty.
     """
 
     name: str
@@ -40,6 +41,12 @@ class Objective:
     weight: float = 1.0
     target: float | None = None
     decimals: int = 2
+    label: str = ""
+
+    @property
+    def head(self) -> str:
+        """Head of its column."""
+        return self.label or self.name
 
 
 @dataclass(frozen=True, kw_only=True)  # no slots: Constraint[str](...) has to work
