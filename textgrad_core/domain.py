@@ -63,6 +63,22 @@ class Constraint(Generic[V]):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Section:
+    """Something of the field's own for the page: dose curves, a pose, a difference of programs.
+
+    Args:
+        title: Heading.
+        text: What the reader sees, in a sentence or two.
+        artefacts: SVG, PNG and JPEG are drawn (the latter two as base64), text is printed;
+            anything else is named only. The name is the caption.
+    """
+
+    title: str
+    text: str = ""
+    artefacts: tuple[Artefact, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EvaluationContext:
     """Everything besides value and domain that shapes a measurement.
 
@@ -229,6 +245,10 @@ class Domain(Protocol[V]):
 
     def write(self, result: Result, folder: Path) -> tuple[str, ...]:
         """Write the field's own files beside the result; returns their names."""
+        return ()
+
+    def sections(self, result: Result) -> tuple[Section, ...]:
+        """What the field looks at first, for the report page."""
         return ()
 
     def close(self) -> None:

@@ -14,16 +14,17 @@ from textgrad_code.errors import SandboxFailed
 from textgrad_code.evidence import evidence, summary
 from textgrad_code.feedback import feedback
 from textgrad_code.judge import Judge
+from textgrad_code.picture import program_svg
 from textgrad_code.problem import Problem
 from textgrad_code.problem_json import problem_to_json
 from textgrad_code.repair.proposer import AstRepair
 from textgrad_code.sandbox.protocol import Tier
 from textgrad_code.scaling import measured_growth
 from textgrad_code.verdict import Judgement, Verdict
-from textgrad_core.domain import Domain, EvaluationContext, Objective, Proposer, Reference
+from textgrad_core.domain import Domain, EvaluationContext, Objective, Proposer, Reference, Section
 from textgrad_core.errors import Invalid, UsageError
 from textgrad_core.jsondata import JSON, digest
-from textgrad_core.outcome import Evaluated, Outcome, Rejected, Unmeasured
+from textgrad_core.outcome import Artefact, Evaluated, Outcome, Rejected, Unmeasured
 from textgrad_core.report import json_text, write_atomically
 from textgrad_core.search.result import Result
 
@@ -183,17 +184,28 @@ class Programs(Domain[str]):
         note = "the reference solution of the problem"
         return (Reference(name="reference", answer=self.problem.reference, note=note),)
 
+    def sections(self, result: Result) -> tuple[Section, ...]:
+        """The best program as a reviewer looks at it, and what changed since the start."""
+        parts = []
+        for name, trial in (("start", result.start), ("best", result.best)):
+            seen = [t for t in result.trials if t.canonical == trial.canonical]
+            if seen and isinstance(seen[0].outcome, Evaluated):
+                text = program_svg(trial.canonical, seen[0].outcome.data)
+                parts.append(Artefact(name=name, media_type="image/svg+xml", text=text))
+        changes = Artefact(name="changes", media_type="text/x-diff", text=self._changes(result))
+        return (
+            Section(
+                title="Programs",
+                text="A tile per visible test; lines that failing tests run are tinted.",
+                artefacts=tuple(parts),
+            ),
+            Section(title="What changed", artefacts=(changes,)),
+        )
+
     def write(self, result: Result, folder: Path) -> tuple[str, ...]:
         """``solution.py``, what changed since the start, and the judgements."""
-        start, best = result.start.canonical, result.best.canonical
-        write_atomically(folder / "solution.py", best)
-        changes = difflib.unified_diff(
-            start.splitlines(keepends=True),
-            best.splitlines(keepends=True),
-            "start.py",
-            "solution.py",
-        )
-        write_atomically(folder / "changes.diff", "".join(changes))
+        write_atomically(folder / "solution.py", result.best.canonical)
+        write_atomically(folder / "changes.diff", self._changes(result))
         judged: dict[str, JSON] = {
             f"{trial.origin if trial is not result.best else 'best'}, {trial.tier}": dict(
                 trial.outcome.data
@@ -207,6 +219,15 @@ class Programs(Domain[str]):
     def close(self) -> None:
         """Stop the sandbox."""
         self.judge.close()
+
+    def _changes(self, result: Result) -> str:
+        lines = difflib.unified_diff(
+            result.start.canonical.splitlines(keepends=True),
+            result.best.canonical.splitlines(keepends=True),
+            "start.py",
+            "solution.py",
+        )
+        return "".join(lines) or "Nothing changed.\n"
 
     def _seen(self, program: str, problem: Problem, judgement: Judgement) -> dict[str, JSON]:
         if judgement.verdict is Verdict.CE:
