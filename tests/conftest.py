@@ -21,6 +21,7 @@ from hypothesis import settings
 ALLOWED_SKIP = "platform:"
 IN_CI = os.environ.get("TEXTGRAD_CI") == "1"
 FOREIGN_SETTINGS = ("OPENAI_", "AZURE_OPENAI_", "TEXTGRAD_", "XDG_")
+KEPT_SETTINGS = ("TEXTGRAD_TEST_DATA",)  # a folder with published data sets, for tests alone
 PROXIES = ("http_proxy", "https_proxy", "all_proxy")
 HOME = pytest.StashKey[str]()
 
@@ -33,7 +34,8 @@ settings.load_profile("ci" if IN_CI else "local")
 def pytest_configure(config: pytest.Config) -> None:
     """Give the session a home of its own and take away the user's keys and proxies."""
     for name in list(os.environ):
-        if name.startswith(FOREIGN_SETTINGS) or name.lower() in PROXIES:
+        foreign = name.startswith(FOREIGN_SETTINGS) and name not in KEPT_SETTINGS
+        if foreign or name.lower() in PROXIES:
             del os.environ[name]
     if IN_CI:
         os.environ["TEXTGRAD_CI"] = "1"

@@ -32,6 +32,7 @@ class Objective:
         weight: Its share in the default `Domain.scalar`.
         target: Value that is good enough, if there is one.
         decimals: Digits worth showing.
+        label: Head of its column in tables; the name if empty.
     """
 
     name: str
@@ -40,6 +41,12 @@ class Objective:
     weight: float = 1.0
     target: float | None = None
     decimals: int = 2
+    label: str = ""
+
+    @property
+    def head(self) -> str:
+        """Head of its column."""
+        return self.label or self.name
 
 
 @dataclass(frozen=True, kw_only=True)  # no slots: Constraint[str](...) has to work
@@ -53,6 +60,22 @@ class Constraint(Generic[V]):
 
     words: str
     holds: Callable[[V], bool]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Section:
+    """Something of the field's own for the page: dose curves, a pose, a difference of programs.
+
+    Args:
+        title: Heading.
+        text: What the reader sees, in a sentence or two.
+        artefacts: SVG, PNG and JPEG are drawn (the latter two as base64), text is printed;
+            anything else is named only. The name is the caption.
+    """
+
+    title: str
+    text: str = ""
+    artefacts: tuple[Artefact, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -222,6 +245,10 @@ class Domain(Protocol[V]):
 
     def write(self, result: Result, folder: Path) -> tuple[str, ...]:
         """Write the field's own files beside the result; returns their names."""
+        return ()
+
+    def sections(self, result: Result) -> tuple[Section, ...]:
+        """What the field looks at first, for the report page."""
         return ()
 
     def close(self) -> None:

@@ -57,7 +57,10 @@ class _Command:
 
     def run(self) -> int:
         """Parse the arguments and do what they say."""
-        parser = build_parser(self._called())
+        from textgrad_core.registry import plugin_names
+
+        installed = plugin_names()
+        parser = build_parser(self._called(installed), installed)
         given = parser.parse_args(self._arguments)
         if given.version:
             print(f"textgrad-suite {__version__}")
@@ -67,11 +70,11 @@ class _Command:
             return USAGE
         return self._dispatch(given)
 
-    def _called(self) -> Called:
+    def _called(self, installed: Sequence[str]) -> Called:
         """The plugin the arguments need, loaded."""
-        from textgrad_core.registry import load_plugin, plugin_names
+        from textgrad_core.registry import load_plugin
 
-        called = called_by(self._arguments, plugin_names())
+        called = called_by(self._arguments, installed)
         if called.name is None:
             return called
         plugin = load_plugin(called.name)

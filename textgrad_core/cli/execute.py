@@ -149,6 +149,7 @@ def write_files(result: Result, domain: Domain[Any], job: Job, folder: Path) -> 
             result.with_settings({**result.settings, "command": job.command}, folder),
             pictures,
             references=domain.references(),
+            sections=domain.sections(result),
             files=[*files, "journal.jsonl", "settings.json"],
             versions=versions(load_plugin(job.plugin).distributions),
             licences=domain.licences,

@@ -31,13 +31,17 @@ class Called:
     plugin: Plugin | None = None
 
 
-def build_parser(called: Called | None = None) -> argparse.ArgumentParser:
+def build_parser(
+    called: Called | None = None, installed: Collection[str] = ()
+) -> argparse.ArgumentParser:
     """The parser; with a plugin that is called, its options and commands are in it too."""
     called = called or Called()
+    tools = "  ".join(sorted(installed)) or "none"
     parser = Parser(
         prog="textgrad",
         description="Optimisation by textual feedback for science. Research use only.",
-        epilog=EPILOG,
+        epilog="own tools of a plugin: 'textgrad PLUGIN --help' lists them; installed:\n"
+        f"  {tools}\n\n{EPILOG}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
@@ -222,6 +226,11 @@ def _add_bench(commands: argparse._SubParsersAction[Parser], plugin: Plugin | No
 
 
 def _add_tools(commands: argparse._SubParsersAction[Parser], plugin: Plugin) -> None:
+    if not plugin.commands:
+        raise UsageError(
+            f"plugin {plugin.name!r} has no tools of its own; see: "
+            f"textgrad run {plugin.name} --help"
+        )
     own = commands.add_parser(
         plugin.name, help=f"tools of {plugin.name}", description=plugin.summary, allow_abbrev=False
     )

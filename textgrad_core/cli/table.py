@@ -78,7 +78,7 @@ class LiveTable:
         domain = self._domain
         count = plural(domain.evaluation_name)
         count = count if len(count) < _COUNT else "done"
-        names = [*(o.name for o in domain.objectives), domain.scalar_name, "best "]
+        names = [*(o.head for o in domain.objectives), domain.scalar_name, "best "]
         units = [*(o.unit for o in domain.objectives), "", ""]
         self._line(self._cells("step", value_column(domain), names, count, "left"))
         if any(units):
@@ -147,7 +147,7 @@ def comparison(result: Result, domain: Domain[Any]) -> str:
     rows = [("start", result.start), ("best", result.best)]
     rows += [(t.origin, t) for t in result.references]
     width = max(len(name) for name, _ in rows) + 1
-    names = [*(o.name for o in result.objectives), result.scalar_name]
+    names = [*(o.head for o in result.objectives), result.scalar_name]
     units = [*(o.unit for o in result.objectives), ""]
     lines = [
         f"{'':{width}}" + "".join(f"{n:>{_NUMBER}}" for n in names) + f"  {value_column(domain)}"

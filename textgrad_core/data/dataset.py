@@ -19,7 +19,7 @@ class DataFile:
         name: Name it is kept under. The last part of ``url`` is another name it may have in a
             user's own folder, and either may come with or without ``.gz``.
         sha256: SHA-256 of the file as published, in lower-case hexadecimal.
-        bytes: Its size.
+        bytes: Its size; 0 if it is not known.
         url: Where it is published; empty if it cannot be fetched, then `Dataset.note` says why.
         unpacked_sha256: SHA-256 of the content of a ``.gz`` file, so that a copy which was
             unpacked, or packed again, is recognised.

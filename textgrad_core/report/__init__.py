@@ -1,7 +1,8 @@
 """A result as one self-contained page, as a table and as JSON."""
 
+from textgrad_core.domain import Section
 from textgrad_core.report.files import json_text, result_csv, result_json, write_atomically
-from textgrad_core.report.page import Section, render_report
+from textgrad_core.report.page import render_report
 
 __all__ = [
     "Section",

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from importlib import import_module, resources
 from typing import Any
 
-from textgrad_core.domain import Objective, Reference
+from textgrad_core.domain import Objective, Reference, Section
 from textgrad_core.errors import MissingExtra
 from textgrad_core.outcome import Artefact
 from textgrad_core.report.plot import beyond_axis, trajectory_svg
@@ -29,22 +29,6 @@ _LICENCES = (
     "textgrad-suite is free software under the MIT licence.",
     "Instruments, models and data used in the run have licences of their own.",
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Section:
-    """Something of the field's own for the page: dose curves, a pose, a difference of programs.
-
-    Args:
-        title: Heading.
-        text: What the reader sees, in a sentence or two.
-        artefacts: SVG, PNG and JPEG are drawn (the latter two as base64), text is printed;
-            anything else is named only. The name is the caption.
-    """
-
-    title: str
-    text: str = ""
-    artefacts: tuple[Artefact, ...] = ()
 
 
 def render_report(
@@ -64,7 +48,7 @@ def render_report(
         result: The run.
         pictures: SVG text by canonical value; values without one are shown as text.
         references: The domain's references, for their notes.
-        sections: What the field adds, shown after the trajectory.
+        sections: What the field adds, shown after the comparison.
         files: Names of the files beside the page.
         versions: Versions to name, added to those found in the settings.
         licences: Licences of the instruments and data, one sentence each.

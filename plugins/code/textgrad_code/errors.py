@@ -15,3 +15,7 @@ class SandboxFailed(InstrumentError):
 
 class ProblemError(UsageError):
     """A problem or a data set is not as it should be."""
+
+
+class UnsafeSandboxWarning(UserWarning):
+    """Programs run without isolation, because the caller allowed it."""

@@ -63,7 +63,10 @@ def summary(judgement: Judgement, tests: str) -> dict[str, JSON]:
 
 
 def evidence(
-    judgement: Judgement, problem: Problem, traces: Sequence[Trace] = (), scaled: Growth | None = None
+    judgement: Judgement,
+    problem: Problem,
+    traces: Sequence[Trace] = (),
+    scaled: Growth | None = None,
 ) -> dict[str, JSON]:
     """Everything about a judgement on visible tests.
 
@@ -79,12 +82,14 @@ def evidence(
     record = summary(judgement, "visible")
     record["message"] = judgement.message
     record["tests"] = [_test(r, problem) for r in judgement.results]
-    record["compile_error"] = error and {
-        "message": error.message,
-        "line": error.line,
-        "column": error.column,
-        "text": error.text,
-    }
+    record["compile_error"] = None
+    if error is not None:
+        record["compile_error"] = {
+            "message": error.message,
+            "line": error.line,
+            "column": error.column,
+            "text": error.text,
+        }
     record["suspicion"] = [[s.line, round(s.score, 4)] for s in blamed]
     record["lines"] = {str(s.line): [s.failing, s.passing] for s in sorted(blamed, key=_line)}
     record["growth"] = None if growth is None else growth.to_json()

@@ -142,7 +142,8 @@ def _others(failing: Sequence[Mapping[str, Any]]) -> str:
     for test in failing[:OTHERS]:
         why = test["difference"] or test["message"]
         told.append(
-            f"- {test_name(test)}: {test['verdict']}" + (f", {visible(str(why))[:200]}" if why else "")
+            f"- {test_name(test)}: {test['verdict']}"
+            + (f", {visible(str(why))[:200]}" if why else "")
         )
     if len(failing) > OTHERS:
         told.append(f"- and {len(failing) - OTHERS} more")
@@ -165,15 +166,16 @@ def _suspects(program: str, data: Mapping[str, JSON]) -> str:
     source = program.splitlines()
     counts = _mapping(data["lines"])
     ranked: Any = data["suspicion"]
+    if len({score for _, score in ranked}) < 2:
+        return ""  # every line as good as the other: nothing is said
     told = []
     for line, score in ranked[:SUSPECTS]:
         if score <= 0 or not 0 < line <= len(source):
             continue
         failing, passing = counts.get(str(line), (0, 0))
         text = visible(source[line - 1]).strip()[:LINE_CHARS]
-        told.append(
-            f"- line {line} ({score:.2f}; run by {failing} failing, {passing} passing tests): {text}"
-        )
+        run_by = f"run by {failing} failing, {passing} passing tests"
+        told.append(f"- line {line} ({score:.2f}; {run_by}): {text}")
     title = "Most suspicious lines (Ochiai score, 1 is worst):"
     return "\n".join([title, *told]) if told else ""
 

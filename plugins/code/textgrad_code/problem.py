@@ -142,6 +142,8 @@ class Problem:
         buggy: Wrong programs.
         source: Where the problem comes from and its licence.
         tags: Topics.
+        scaling: Trusted Python from the problem's author, defining ``arguments(n)`` -> the list
+            of arguments of an input of size n, on which the growth of the work is measured.
     """
 
     name: str
@@ -158,4 +160,5 @@ class Problem:
     buggy: tuple[Buggy, ...] = ()
     source: str = ""
     tags: tuple[str, ...] = ()
+    scaling: str = ""
     extra: Mapping[str, JSON] = field(default_factory=dict)

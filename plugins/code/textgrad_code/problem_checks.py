@@ -34,6 +34,8 @@ def check_problem(problem: Problem, where: str) -> None:
             f"{where}: limits.total_s is {limits.total_s:g}, less than the {limits.test_s:g} s "
             "of one test (limits.test_s): raise total_s or lower test_s"
         )
+    if problem.scaling:
+        require_function(problem.scaling, "arguments", f"{where}: scaling")
     if problem.reference:
         try:
             compile(problem.reference, "reference", "exec")

@@ -62,6 +62,7 @@ def problem_from_json(data: Mapping[str, object], where: str = "problem") -> Pro
         buggy=tuple(_buggy(one) for one in fields.tables("buggy")),
         source=fields.text("source"),
         tags=fields.texts("tags"),
+        scaling=fields.text("scaling"),
         extra=_extra(fields),
     )
     fields.finish()
@@ -103,6 +104,7 @@ def problem_to_json(problem: Problem) -> dict[str, JSON]:
         },
         "starter": problem.starter,
         "reference": problem.reference,
+        "scaling": problem.scaling,
         "visible": [_test_to_json(test) for test in problem.visible],
         "hidden": [_test_to_json(test) for test in problem.hidden],
         "buggy": [{"fault": one.fault, "source": one.source} for one in problem.buggy],

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from enum import StrEnum
+from typing import Any
 
 from textgrad_core.jsondata import JSON
 
@@ -90,6 +92,9 @@ class TestResult:
         trace: The solution's own lines of the stack trace, outermost first.
         output: What the program printed during this test, capped.
         mutated: Indices of arguments that the call changed, where that was not asked for.
+        passes_alone: For a test that failed after others had run in the same process: whether
+            it is accepted when it runs alone, so that state left by others is the fault. None
+            if that was not tried. The verdict stays.
     """
 
     __test__ = False  # pytest collects classes named Test...
@@ -104,6 +109,26 @@ class TestResult:
     trace: tuple[TraceLine, ...] = ()
     output: str = ""
     mutated: tuple[int, ...] = ()
+    passes_alone: bool | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TestTrace:
+    """What one test executed. The program could forge it: advice, no evidence.
+
+    Args:
+        index: Number of the test, from 0.
+        verdict: The word on this test; TLE if it took more steps than a trace may have.
+        lines: Line numbers of the program, from 1, and how often each was executed.
+        steps: Sum of the counts.
+    """
+
+    __test__ = False  # pytest collects classes named Test...
+
+    index: int
+    verdict: Verdict
+    lines: Mapping[int, int]
+    steps: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,6 +148,7 @@ class Judgement:
         cpu_s: CPU seconds of the processes that ran the program.
         peak_memory_mib: Largest resident size of those processes.
         python: Version of the Python that ran it.
+        notes: What else is worth knowing, such as a test that was run again.
     """
 
     verdict: Verdict
@@ -136,9 +162,42 @@ class Judgement:
     cpu_s: float = 0.0
     peak_memory_mib: float = 0.0
     python: str = ""
-    notes: tuple[str, ...] = field(default=())
+    notes: tuple[str, ...] = ()
 
     @property
     def passed(self) -> int:
         """How many tests were accepted."""
         return sum(r.verdict is Verdict.AC for r in self.results)
+
+    def to_json(self) -> dict[str, JSON]:
+        """As JSON data."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Judgement:
+        """From what `to_json` gave, also after it was written and read.
+
+        Raises:
+            KeyError, TypeError, ValueError: If it is something else.
+        """
+        error = data["compile_error"]
+        return cls(
+            **{
+                **data,
+                "verdict": Verdict(data["verdict"]),
+                "results": tuple(map(_result, data["results"])),
+                "compile_error": None if error is None else CompileError(**error),
+                "notes": tuple(data["notes"]),
+            }
+        )
+
+
+def _result(data: Mapping[str, Any]) -> TestResult:
+    return TestResult(
+        **{
+            **data,
+            "verdict": Verdict(data["verdict"]),
+            "trace": tuple(TraceLine(**line) for line in data["trace"]),
+            "mutated": tuple(data["mutated"]),
+        }
+    )

@@ -36,7 +36,6 @@ def run(given: Namespace) -> int:
     if workers < 1:
         raise UsageError(f"--workers is {given.workers}: give a number from 1 on")
     with judge_of(given) as judge:
-        judge.start()
 
         def one(source: str) -> tuple[Judgement, dict[str, JSON]]:
             return judged(judge, source, problem, tests, feedback_too=given.tests != "hidden")
@@ -123,7 +122,12 @@ def _table(
     cost = f"{judgement.wall_s:.2f} s in all, {judgement.cpu_s:.2f} s of CPU, "
     lines.append(f"{cost}{judgement.peak_memory_mib:.0f} MiB at most")
     if judgement.verdict is not Verdict.AC and data.get("tests") is not None:
-        lines += ["", feedback(problem, source, data)]
+        lines += [
+            "",
+            "Feedback, from the visible tests alone:",
+            "",
+            feedback(problem, source, data),
+        ]
     return [*lines, ""]
 
 

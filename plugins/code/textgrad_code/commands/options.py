@@ -22,7 +22,10 @@ def judge(parser: ArgumentParser) -> None:
         help="which tests to run (default: all)",
     )
     parser.add_argument(
-        "--workers", type=int, metavar="N", help="programs at the same time (default: one per core)"
+        "--workers",
+        type=int,
+        metavar="N",
+        help="programs at the same time (default: one per core)",
     )
     _sandbox(parser)
     parser.add_argument("--json", action="store_true", help="print JSON")

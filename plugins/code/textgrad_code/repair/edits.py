@@ -120,13 +120,18 @@ def single_edits(
 
 
 def double_edits(
-    text: str, suspicion: Mapping[int, float], *, seed: int = 0, breadth: int = PAIR_BREADTH
+    text: str,
+    suspicion: Mapping[int, float],
+    *,
+    seed: int = 0,
+    uniform: bool = False,
+    breadth: int = PAIR_BREADTH,
 ) -> Iterator[Edited]:
     """Programs two edits away, by the product of the scores, among the ``breadth`` best edits."""
     if compiled(text) is None:
         return
     program = Program(text)
-    best = ranked_edits(program, suspicion, seed=seed)[:breadth]
+    best = ranked_edits(program, suspicion, seed=seed, uniform=uniform)[:breadth]
     seen = {text}
     heap = [(-best[0][0] * best[1][0], 0, 1)] if len(best) > 1 else []
     while heap:

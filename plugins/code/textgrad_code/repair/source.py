@@ -13,7 +13,8 @@ import warnings
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
+from hashlib import sha256
 
 LINE_END = re.compile(rb"\r\n|\r|\n")
 WORD = re.compile(rb"[A-Za-z0-9_\x80-\xff]")
@@ -85,10 +86,12 @@ def check_syntax(text: str) -> None:
         compile(text, "<program>", "exec", dont_inherit=True)
 
 
+@lru_cache(maxsize=4096)
 def same_program_key(text: str) -> str:
     """Equal for programs that differ in comments and spacing only."""
     tree = compiled(text)
-    return ast.dump(tree) if tree is not None else text.strip()
+    told = ast.dump(tree) if tree is not None else text.strip()
+    return sha256(told.encode(errors="surrogatepass")).hexdigest()
 
 
 class Program:

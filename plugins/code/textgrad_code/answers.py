@@ -1,0 +1,143 @@
+"""What comes out of the sandbox, read defensively: the sender may be the judged program itself.
+
+Nothing is unpickled, evaluated or looked up by name. An answer becomes plain JSON data in the
+forms of `textgrad_code.jail.values`, whoever wrote it.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Callable
+from typing import Any
+
+from textgrad_code.jail.values import EXACT_INT, is_unicode
+from textgrad_core.jsondata import JSON
+
+DEEPEST = 250
+HEXADECIMAL = re.compile(r"-?0x[0-9a-f]+")
+DIGITS_SHOWN = 4000  # Python prints and reads longer numbers only on request
+FLOATS = ("nan", "inf", "-inf")
+
+
+class Violation(Exception):
+    """A frame is not what the protocol allows; the message says how."""
+
+
+def parse_frame(body: bytes) -> dict[str, Any]:
+    """The object in a frame.
+
+    Raises:
+        Violation: If it is none.
+    """
+    try:
+        frame = json.loads(body.decode("ascii"), parse_constant=_no_constant)
+    except (ValueError, RecursionError) as error:
+        raise Violation("a frame is not JSON") from error
+    if not isinstance(frame, dict):
+        raise Violation("a frame is no object")
+    return frame
+
+
+def decode(form: Any, depth: int = 0) -> JSON:
+    """An answer as plain JSON data.
+
+    Integers beyond 2**53 become themselves as long as Python prints them; every other tagged
+    form stays as it is.
+
+    Raises:
+        Violation: If it is no form that `jail.values.encode` gives.
+    """
+    kind = type(form)
+    if form is None or kind is bool:
+        return form  # type: ignore[no-any-return]  # exactly these types
+    if kind is float:
+        if not math.isfinite(form):
+            raise Violation("a float is not finite and not tagged")
+        return form  # type: ignore[no-any-return]
+    if kind is int:
+        if not -EXACT_INT <= form <= EXACT_INT:
+            raise Violation("an integer beyond 2**53 is not tagged")
+        return form  # type: ignore[no-any-return]
+    if kind is str:
+        return _text(form)
+    if depth > DEEPEST:
+        raise Violation("an answer is nested too deeply")
+    if kind is list:
+        return [decode(one, depth + 1) for one in form] if not _simple(form) else form
+    if any(key[:1] == "$" for key in form):
+        return _tagged(form, depth)
+    return {_text(key): decode(value, depth + 1) for key, value in form.items()}
+
+
+def _simple(items: list[Any]) -> bool:
+    kinds = set(map(type, items))
+    if kinds == {int}:
+        return min(items) >= -EXACT_INT and max(items) <= EXACT_INT
+    if kinds == {str}:
+        return all(map(str.isascii, items))
+    return kinds <= {bool}
+
+
+def _text(text: str) -> str:
+    if not is_unicode(text):
+        raise Violation("a text has a lone surrogate")
+    return text
+
+
+def _no_constant(name: str) -> None:
+    raise Violation(f"{name} is no JSON")
+
+
+def _tagged(form: dict[str, Any], depth: int) -> JSON:
+    if len(form) != 1:
+        raise Violation("a tag is not alone in its object")
+    ((tag, value),) = form.items()
+    reader = TAGS.get(tag)
+    if reader is None:
+        raise Violation(f"unknown tag {tag[:40]!r}")
+    return reader(tag, value, depth)
+
+
+def _int(tag: str, value: Any, _depth: int) -> JSON:
+    if type(value) is not str or not HEXADECIMAL.fullmatch(value):
+        raise Violation("an integer is not hexadecimal")
+    if len(value) > DIGITS_SHOWN * 5 // 6:
+        return {tag: value}
+    return int(value, 16)
+
+
+def _float(tag: str, value: Any, _depth: int) -> JSON:
+    if value not in FLOATS:
+        raise Violation("a tagged float is neither nan nor inf")
+    return {tag: value}
+
+
+def _string(tag: str, value: Any, _depth: int) -> JSON:
+    if type(value) is not str or not value.isascii():
+        raise Violation(f"{tag} holds no ASCII text")
+    return {tag: value}
+
+
+def _items(tag: str, value: Any, depth: int) -> JSON:
+    if type(value) is not list:
+        raise Violation(f"{tag} holds no list")
+    return {tag: decode(value, depth + 1)}
+
+
+def _pairs(tag: str, value: Any, depth: int) -> JSON:
+    if type(value) is not list or any(type(one) is not list or len(one) != 2 for one in value):
+        raise Violation(f"{tag} holds no pairs")
+    return {tag: decode(value, depth + 1)}
+
+
+TAGS: dict[str, Callable[[str, Any, int], JSON]] = {
+    "$int": _int,
+    "$float": _float,
+    "$text": _string,
+    "$bytes": _string,
+    "$set": _items,
+    "$deque": _items,
+    "$dict": _pairs,
+}

@@ -1,0 +1,147 @@
+"""What a reply from the sandbox means for a test. Pure; trusts no field of a frame."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from textgrad_code.answers import Violation, decode
+from textgrad_code.grading import Grader
+from textgrad_code.problem import TestCase
+from textgrad_code.session import Ended, Reply
+from textgrad_code.untrusted import clean
+from textgrad_code.verdict import CompileError, TestResult, TraceLine, Verdict
+
+LONGEST_MESSAGE = 500
+LONGEST_OUTPUT = 4000
+LONGEST_LINE = 200
+MOST_TRACE_LINES = 12
+LIMITS = {
+    "memory": (Verdict.MLE, "ran out of memory"),
+    "answer": (Verdict.OLE, "the answer is too large"),
+    "steps": (Verdict.TLE, "took more steps than a trace may have"),
+}
+
+
+def assess(
+    told: Reply | Ended, index: int, test: TestCase, grader: Grader, program: str, limit_s: float
+) -> TestResult:
+    """The result of one test.
+
+    Args:
+        told: What came back.
+        index: Number of the test.
+        test: The test, with the answer it expects.
+        grader: Tells what is wrong with an answer.
+        program: The judged program, for lines of its stack trace.
+        limit_s: Wall seconds the test may take.
+
+    Raises:
+        ProblemError: If the problem's own checker is broken.
+    """
+    output = clean(told.output.decode("utf-8", "replace"), LONGEST_OUTPUT)
+    common: dict[str, Any] = {"index": index, "seconds": told.seconds, "output": output}
+    if isinstance(told, Ended):
+        known = f"; the limit is {limit_s:g} s" if told.verdict is Verdict.TLE else ""
+        return TestResult(verdict=told.verdict, message=told.message + known, **common)
+    try:
+        fields = read_reply(told.frame, program)
+        if "answer" in told.frame:
+            fields["mutated"] = _indices(told.frame.get("mutated"), len(test.arguments))
+    except Violation as error:
+        message = f"protocol violation: {error}"
+        return TestResult(verdict=Verdict.RE, message=message, **common)
+    if fields["verdict"] is Verdict.AC:
+        fault = grader.fault(test, fields["answer"])
+        if fault is not None:
+            fields.update(verdict=Verdict.WA, message=fault)
+    if told.seconds > limit_s and fields["verdict"] is not Verdict.SV:
+        fields.update(
+            verdict=Verdict.TLE, message=f"took {told.seconds:.2f} s; the limit is {limit_s:g} s"
+        )
+    return TestResult(**fields, **common)
+
+
+def read_reply(frame: dict[str, Any], program: str) -> dict[str, Any]:
+    """Fields of a `TestResult` from a frame; AC stands for "answered".
+
+    Raises:
+        Violation: If the frame is none that the protocol has.
+    """
+    if "answer" in frame:
+        return {"verdict": Verdict.AC, "answer": decode(frame["answer"]), "answered": True}
+    if "error" in frame:
+        return _error(frame["error"], program)
+    if "unserialisable" in frame:
+        message = clean(_text(frame["unserialisable"]), LONGEST_MESSAGE)
+        return {"verdict": Verdict.RE, "message": message}
+    limit = frame.get("limit")
+    if isinstance(limit, str) and limit in LIMITS:
+        verdict, message = LIMITS[limit]
+        return {"verdict": verdict, "message": message}
+    raise Violation("a frame that says nothing")
+
+
+def read_compile_error(told: Any, program: str) -> CompileError:
+    """Why a program does not compile, with the line in question.
+
+    Raises:
+        Violation: If the frame is none that the protocol has.
+    """
+    if not isinstance(told, dict):
+        raise Violation("a compile error is no object")
+    line = told.get("line") if _is_place(told.get("line")) else None
+    return CompileError(
+        message=clean(_text(told.get("message")), LONGEST_MESSAGE),
+        line=line,
+        column=told["column"] if _is_place(told.get("column")) else None,
+        text="" if line is None else source_line(program, line),
+    )
+
+
+def source_line(program: str, line: int) -> str:
+    """A line of the program, cut; empty if it has no such line."""
+    lines = program.splitlines()
+    return clean(lines[line - 1], LONGEST_LINE) if 1 <= line <= len(lines) else ""
+
+
+def _error(told: Any, program: str) -> dict[str, Any]:
+    if not isinstance(told, dict) or not isinstance(told.get("trace"), list):
+        raise Violation("an error is no object")
+    kind = clean(_text(told.get("type")), 100)
+    message = clean(_text(told.get("message")), LONGEST_MESSAGE)
+    if kind == "SystemExit":
+        message = f"ended before returning (exit {clean(str(told.get('exit')), 20)})"
+    elif kind:
+        message = f"{kind}: {message}" if message else kind
+    lines = [_trace_line(entry, program) for entry in told["trace"][:MOST_TRACE_LINES]]
+    return {
+        "verdict": Verdict.RE,
+        "message": message,
+        "exception": kind,
+        "trace": tuple(lines),
+    }
+
+
+def _trace_line(entry: Any, program: str) -> TraceLine:
+    if not isinstance(entry, list) or len(entry) != 2 or not _is_place(entry[0]):
+        raise Violation("a line of a stack trace is malformed")
+    function = clean(_text(entry[1]), 100)
+    return TraceLine(line=entry[0], function=function, text=source_line(program, entry[0]))
+
+
+def _is_place(value: Any) -> bool:
+    return type(value) is int and 0 < value < 1 << 31
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise Violation("a text is missing")
+    return value
+
+
+def _indices(value: Any, most: int) -> tuple[int, ...]:
+    if not isinstance(value, list) or len(value) > most:
+        raise Violation("a list of changed arguments is malformed")
+    if any(type(one) is not int or not 0 <= one < most for one in value):
+        raise Violation("a changed argument is none of the test's")
+    return tuple(value)

@@ -1,0 +1,124 @@
+"""Whether an answer is right for a problem: expected values meet answers here, and only here."""
+
+from __future__ import annotations
+
+import copy
+import re
+from typing import Any
+
+from textgrad_code.compare import first_difference
+from textgrad_code.errors import ProblemError
+from textgrad_code.jail.nodes import Shape, shape_of
+from textgrad_code.problem import Problem, TestCase
+from textgrad_code.trusted import trusted_function
+from textgrad_code.untrusted import clean
+from textgrad_core.jsondata import JSON
+
+DECIMAL = re.compile(r"[-+]?(?:\d+\.\d*|\.\d+)(?:[eE][-+]?\d+)?|[-+]?\d+[eE][-+]?\d+")
+LONGEST_FAULT = 500
+
+
+class Grader:
+    """Tells what is wrong with answers to one problem.
+
+    Args:
+        problem: The problem.
+
+    Raises:
+        ProblemError: If its checker is no program that defines ``check``.
+    """
+
+    def __init__(self, problem: Problem) -> None:
+        self.checker, signature = problem.checker, problem.signature
+        self.script = signature.kind == "stdin"
+        self.floats = "float" in signature.returns or "double" in signature.returns
+        self.shape = shape_of(signature.returns)
+        if signature.in_place is not None and signature.in_place < len(signature.parameters):
+            self.shape = shape_of(signature.parameters[signature.in_place].type)
+        self.where = f"the checker of {problem.name}"
+        self.check = None
+        if self.checker.kind == "program":
+            self.check = trusted_function(self.checker.source, "check", self.where)
+
+    def fault(self, test: TestCase, answer: JSON) -> str | None:
+        """What is wrong with an answer, in one line; None if nothing is.
+
+        Raises:
+            ProblemError: If the problem's own checker is broken.
+        """
+        if self.check is not None:
+            return self._fault_by_program(test, answer)
+        assert self.checker.kind != "program"  # noqa: S101 - narrows the type
+        if self.script:
+            return self._fault_of_output(str(test.expected), str(answer))
+        return first_difference(
+            expected_form(test.expected, self.shape, floats=self.floats),
+            answer,
+            order=self.checker.kind,
+            tolerance=self.checker.tolerance,
+        )
+
+    def _fault_of_output(self, expected: str, answer: str) -> str | None:
+        lines, others = lines_of(expected), lines_of(answer)
+        if lines == others:
+            return None
+        assert self.checker.kind != "program"  # noqa: S101 - narrows the type
+        found = first_difference(
+            [words_of(line) for line in lines],
+            [words_of(line) for line in others],
+            order=self.checker.kind,
+            tolerance=self.checker.tolerance,
+        )
+        return None if found is None else f"output as lines of words, counted from 0: {found}"
+
+    def _fault_by_program(self, test: TestCase, answer: JSON) -> str | None:
+        assert self.check is not None  # noqa: S101 - narrows the type
+        given = copy.deepcopy((list(test.arguments), test.expected, answer))
+        try:
+            said = self.check(*given)
+        except (NameError, ImportError, SyntaxError) as error:  # no answer can cause these
+            raise ProblemError(f"{self.where} fails: {type(error).__name__}: {error}") from error
+        except Exception as error:  # noqa: BLE001 - authors seldom foresee every answer
+            return clean(f"the checker cannot read the answer: {error!r}", LONGEST_FAULT)
+        if said is True:
+            return None
+        if said is False:
+            return "the checker does not accept the answer"
+        if isinstance(said, str):
+            return clean(said, LONGEST_FAULT)
+        raise ProblemError(
+            f"{self.where} gave {said!r}: return True, False or a text that says what is wrong"
+        )
+
+
+def expected_form(value: Any, shape: Shape | None, *, floats: bool) -> Any:
+    """The expected answer in the form answers have.
+
+    Args:
+        value: As the problem's author wrote it.
+        shape: The declared node type; null then is no node, which answers give as ``[]``.
+        floats: Whether floats are declared, so that 3 means 3.0.
+    """
+    if shape is not None:
+        if shape.lists and isinstance(value, list):
+            inner = Shape(shape.node, shape.lists - 1)
+            return [expected_form(one, inner, floats=floats) for one in value]
+        return [] if value is None else value
+    if floats and type(value) is int:
+        return float(value)
+    if floats and isinstance(value, list):
+        return [expected_form(one, None, floats=True) for one in value]
+    return value
+
+
+def lines_of(text: str) -> list[str]:
+    """Lines without trailing white space, without empty ones at the end."""
+    lines = [line.rstrip() for line in text.splitlines()]
+    while lines and not lines[-1]:
+        lines.pop()
+    return lines
+
+
+def words_of(line: str) -> list[str | float]:
+    """Words; what is written as a decimal fraction is a number, so that a tolerance applies."""
+    return [float(word) if DECIMAL.fullmatch(word) else word for word in line.split()]

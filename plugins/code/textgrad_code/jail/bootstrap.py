@@ -1,0 +1,41 @@
+"""The first code of a jailed interpreter: run as a script, it makes the jail importable.
+
+``python -S -s -P bootstrap.py MODULE:FUNCTION NUMBER...`` calls a function of
+`textgrad_code.jail` with integers, usually descriptors. An empty package stands in for
+`textgrad_code`, so that neither the plugin nor the core is loaded.
+
+The interpreter gets an environment of our own making, hence no ``-E`` (nor ``-I``, which implies
+it): Python reads ``PYTHONHASHSEED`` from there, and with it the order of sets is the same in
+every run.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from types import ModuleType
+
+PACKAGE = "textgrad_code"
+
+
+def make_importable(jail: str) -> None:
+    """Let ``import textgrad_code.jail.NAME`` find the modules in this folder, and only them."""
+    package = ModuleType(PACKAGE, "Stands in for the plugin: only its jail is importable here.")
+    package.__path__ = [os.path.dirname(jail)]  # noqa: PTH120 - pathlib is dear at start
+    sys.modules[PACKAGE] = package
+
+
+def start(arguments: list[str]) -> None:
+    """Raise the stack's limit, start over for it to count, and call the function asked for."""
+    make_importable(os.path.dirname(os.path.abspath(__file__)))  # noqa: PTH100, PTH120 - as above
+    limits = importlib.import_module(f"{PACKAGE}.jail.limits")
+    if limits.raise_stack():
+        os.execv(sys.executable, sys.orig_argv)  # noqa: S606 - this very command again
+    module, _, function = arguments[0].partition(":")
+    called = getattr(importlib.import_module(f"{PACKAGE}.jail.{module}"), function)
+    called(*map(int, arguments[1:]))
+
+
+if __name__ == "__main__":
+    start(sys.argv[1:])

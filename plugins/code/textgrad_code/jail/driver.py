@@ -1,0 +1,184 @@
+"""Runs a program's tests inside the sandbox: one frame in, one frame out.
+
+The judge sends a job (program and signature), then one test at a time; expected answers never
+come here. Every frame carries a nonce that its answer repeats:
+
+    -> {"nonce", "program", "kind", "name", "class_name", "parameters", "returns", "in_place",
+        "memory_mib", "answer_bytes", "most_steps"}
+    <- {"nonce", "ready": true} | {"nonce", "compile_error": {...}} | {"nonce", "error": {...}}
+    -> {"nonce", "arguments": [...]}
+    <- {"nonce", "answer": ..., "mutated": [...]} | {"nonce", "error": {...}}
+       | {"nonce", "unserialisable": text} | {"nonce", "limit": "memory" | "answer"}
+    -> {"nonce", "end": true}
+    <- {"nonce", "bye": true}
+
+Before all of them goes {"hello": version of Python}, when no line of the program has been seen.
+With ``most_steps`` the answer to a test holds ``trace`` too: {"steps", "lines": [[line, count]]}.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import resource
+import sys
+import threading
+import warnings
+from typing import Any
+
+from textgrad_code.jail.calls import Called, call
+from textgrad_code.jail.failures import compile_failure, failure
+from textgrad_code.jail.frames import packed, read_body, send, write_frame
+from textgrad_code.jail.loading import (
+    Missing,
+    compiled,
+    run_as_main,
+    signature_of,
+    solution_module,
+    target,
+)
+from textgrad_code.jail.nodes import AnswerTooLarge, NotSerialisable
+from textgrad_code.jail.streams import Script, flush_streams, own_streams, use_streams
+from textgrad_code.jail.tracing import LineTrace, StepsUsedUp
+
+VERSION = platform.python_version()
+DEEPEST_RECURSION = 50_000
+# Measured: recursion through sorted(key=...) takes 2.3 KiB of C stack per counted level.
+STACK_BYTES_PER_LEVEL = 2560
+THREAD_STACK_BYTES = 8 << 20
+RESERVE_BYTES = 1 << 20
+MEMORY: dict[str, Any] = {"limit": "memory"}
+ANSWER: dict[str, Any] = {"limit": "answer"}
+
+
+def drive(job_fd: int, answer_fd: int) -> None:
+    """Answer frames until the judge closes."""
+    write_frame(answer_fd, {"hello": VERSION})
+    body = read_body(job_fd)
+    if body is None:
+        return
+    driver = Driver(json.loads(body), answer_fd)
+    if not driver.load():
+        return
+    while (body := read_body(job_fd)) is not None and driver.test(body):
+        pass
+
+
+class Driver:
+    """One program and its signature.
+
+    Args:
+        job: The judge's first frame.
+        answer_fd: Where answers go.
+    """
+
+    def __init__(self, job: dict[str, Any], answer_fd: int) -> None:
+        self.job, self.answer_fd, self.nonce = job, answer_fd, job["nonce"]
+        self.signature = signature_of(job)
+        self.most_bytes = job["answer_bytes"]
+        self.reserve = bytearray(RESERVE_BYTES)  # given up when memory runs out
+        self.streams = own_streams()
+        threading.stack_size(THREAD_STACK_BYTES)
+        warnings.simplefilter("ignore")
+        sys.setrecursionlimit(recursion_limit(job["memory_mib"]))
+
+    def load(self) -> bool:
+        """Compile the program and run its top level; whether tests can follow."""
+        try:
+            self.code = compiled(self.job["program"])
+        except (SyntaxError, ValueError, RecursionError, MemoryError, OverflowError) as error:
+            self.tell({"compile_error": compile_failure(error)})
+            return False
+        told: dict[str, Any] = {"ready": True}
+        if self.signature.kind != "stdin":
+            told = self.guarded(self._run_top_level)
+        self.tell(told)
+        return "ready" in told
+
+    def _run_top_level(self) -> dict[str, Any]:
+        names = solution_module(self.code, self.signature)
+        self.target = target(names, self.signature)
+        return {"ready": True}
+
+    def test(self, body: bytes) -> bool:
+        """Answer one frame; whether more may follow."""
+        frame = json.loads(body)
+        self.nonce = frame["nonce"]
+        if "end" in frame:
+            self.tell({"bye": True})
+            return False
+        script = self.signature.kind == "stdin"
+        most_steps = self.job["most_steps"]
+        if not most_steps:
+            told = self.guarded(self._script if script else self._call, body)
+        else:
+            trace = LineTrace(most_steps)
+            with trace:
+                told = self.guarded(self._script if script else self._call, body)
+            told["trace"] = trace.told()
+        self.tell(told)
+        return True
+
+    def _call(self, body: bytes) -> dict[str, Any]:
+        called: Called = call(self.signature, self.target, body, self.most_bytes // 2)
+        return {"answer": called.answer, "mutated": called.mutated}
+
+    def _script(self, body: bytes) -> dict[str, Any]:
+        text = json.loads(body)["arguments"][0]
+        script = Script(text, self.most_bytes, self._printed_too_much)
+        use_streams((script.stdin, script.stdout, self.streams[2]))
+        try:
+            run_as_main(self.code)
+        except SystemExit as ended:
+            if ended.code not in (None, 0):
+                raise
+        return {"answer": script.printed(), "mutated": []}
+
+    def guarded(self, work: Any, *arguments: Any) -> dict[str, Any]:
+        """What work gives, or what ended it. The program may raise anything at all."""
+        try:
+            told: dict[str, Any] = work(*arguments)
+        except MemoryError:
+            self.reserve = bytearray()
+            told = dict(MEMORY)
+        except Missing as error:
+            told = {"error": {"type": "", "message": str(error), "trace": []}}
+        except NotSerialisable as error:
+            told = {"unserialisable": str(error)}
+        except AnswerTooLarge:
+            told = dict(ANSWER)
+        except StepsUsedUp:
+            told = {"limit": "steps"}
+        except BaseException as error:  # noqa: BLE001 - the border with the judged program
+            told = {"error": failure(error)}
+        flush_streams(self.streams)
+        use_streams(self.streams)
+        return told
+
+    def tell(self, told: dict[str, Any]) -> None:
+        """Send an answer with the nonce it belongs to."""
+        told["nonce"] = self.nonce
+        try:
+            data = packed(told)
+        except MemoryError:
+            self.reserve = bytearray()
+            data = packed({**MEMORY, "nonce": self.nonce})
+        if len(data) > self.most_bytes + RESERVE_BYTES or (
+            "answer" in told and len(data) > self.most_bytes
+        ):
+            data = packed({**ANSWER, "nonce": self.nonce})
+        send(self.answer_fd, data)
+
+    def _printed_too_much(self) -> None:
+        self.tell(dict(ANSWER))
+        os._exit(1)
+
+
+def recursion_limit(memory_mib: int) -> int:
+    """Levels at which recursion ends in RecursionError before the C stack is used up."""
+    stack, _ = resource.getrlimit(resource.RLIMIT_STACK)
+    if stack == resource.RLIM_INFINITY:
+        stack = 1 << 40
+    room = min(stack, (memory_mib << 20) // 2)
+    return min(DEEPEST_RECURSION, max(1000, room // STACK_BYTES_PER_LEVEL))

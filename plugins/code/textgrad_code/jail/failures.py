@@ -1,0 +1,62 @@
+"""What went wrong in a program, as plain data of bounded size."""
+
+from __future__ import annotations
+
+import types
+from typing import Any
+
+FILE = "solution.py"
+LONGEST_TEXT = 2000
+OUTERMOST, INNERMOST = 4, 8
+
+
+def compile_failure(error: BaseException) -> dict[str, Any]:
+    """Why a text is no Python program."""
+    if isinstance(error, SyntaxError):
+        return {
+            "message": f"{type(error).__name__}: {error.msg}"[:LONGEST_TEXT],
+            "line": number(error.lineno),
+            "column": number(error.offset),
+        }
+    if isinstance(error, (RecursionError, MemoryError)):
+        return {"message": "the program is nested too deeply to compile"}
+    return {"message": f"{type(error).__name__}: {error}"[:LONGEST_TEXT]}
+
+
+def failure(error: BaseException) -> dict[str, Any]:
+    """An exception that ended a call: type, message, and the program's own lines."""
+    told: dict[str, Any] = {
+        "type": type(error).__name__[:100],
+        "message": text_of(error),
+        "trace": solution_lines(error.__traceback__),
+    }
+    if isinstance(error, SystemExit):
+        code = error.code
+        told["exit"] = code if type(code) is int else 0 if code is None else 1
+    return told
+
+
+def solution_lines(traceback: types.TracebackType | None) -> list[list[Any]]:
+    """Line and function of every frame inside the program; the middle of long ones is left out."""
+    lines: list[list[Any]] = []
+    while traceback is not None:
+        code = traceback.tb_frame.f_code
+        if code.co_filename == FILE:
+            lines.append([traceback.tb_lineno, code.co_name[:100]])
+        traceback = traceback.tb_next
+    if len(lines) > OUTERMOST + INNERMOST:
+        lines = lines[:OUTERMOST] + lines[-INNERMOST:]
+    return lines
+
+
+def text_of(error: BaseException) -> str:
+    """The exception's message; a program's own exception may fail to give one."""
+    try:
+        return str(error)[:LONGEST_TEXT]
+    except BaseException:  # noqa: BLE001 - the program's own __str__
+        return ""
+
+
+def number(value: object) -> int | None:
+    """A line or column, if it is one: some errors have none, or 0."""
+    return value if isinstance(value, int) and value > 0 else None

@@ -1,0 +1,54 @@
+"""Frames between the judge and the process that runs a program: four bytes length, then JSON."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any
+
+HEADER_BYTES = 4
+LONGEST = (1 << 32) - 1
+CHUNK = 1 << 16
+
+
+def packed(frame: object) -> bytes:
+    """A frame as it is sent: length (little endian) and ASCII JSON.
+
+    Raises:
+        ValueError: If it holds NaN or an infinity, or is longer than a length can say.
+    """
+    body = json.dumps(frame, separators=(",", ":"), allow_nan=False).encode("ascii")
+    if len(body) > LONGEST:
+        raise ValueError(f"a frame of {len(body)} bytes; the longest has {LONGEST}")
+    return len(body).to_bytes(HEADER_BYTES, "little") + body
+
+
+def read_body(fd: int) -> bytes | None:
+    """The JSON text of the next frame; None once the other side has closed."""
+    header = _read(fd, HEADER_BYTES)
+    return None if header is None else _read(fd, int.from_bytes(header, "little"))
+
+
+def write_frame(fd: int, frame: Any) -> None:
+    """Send one frame and wait until it is taken."""
+    send(fd, packed(frame))
+
+
+def send(fd: int, data: bytes) -> None:
+    """Write all of it."""
+    rest = memoryview(data)
+    while rest:
+        rest = rest[os.write(fd, rest) :]
+
+
+def _read(fd: int, size: int) -> bytes | None:
+    first = os.read(fd, min(size, CHUNK)) if size else b""
+    if len(first) == size:
+        return first
+    parts = bytearray(first)
+    while len(parts) < size:
+        part = os.read(fd, min(size - len(parts), CHUNK))
+        if not part:
+            return None
+        parts += part
+    return bytes(parts)

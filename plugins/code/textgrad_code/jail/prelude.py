@@ -1,0 +1,53 @@
+"""The names a LeetCode program finds without importing anything."""
+
+from __future__ import annotations
+
+import builtins
+import sys
+from typing import Any
+
+from textgrad_code.jail.nodes import ListNode, TreeNode
+
+# The built-ins come last: math and operator have a ``pow`` of two arguments, copy a ``copy``.
+SOURCE = """
+from string import *
+from re import *
+from collections import *
+from heapq import *
+from bisect import *
+from copy import *
+from random import *
+from statistics import *
+from itertools import *
+from functools import *
+from operator import *
+from math import *
+from typing import *
+import bisect, collections, copy, datetime, functools, heapq, itertools, json, math, operator
+import random, re, statistics, string, sys, typing
+from sys import maxsize
+from builtins import *
+"""
+SORTED = ("SortedList", "SortedDict", "SortedSet", "SortedKeyList")
+
+
+def _names() -> dict[str, Any]:
+    names: dict[str, Any] = {}
+    exec(compile(SOURCE, "<prelude>", "exec", dont_inherit=True), names)  # noqa: S102 - our own text
+    for name in ("__builtins__", "__annotations__"):
+        names.pop(name, None)
+    return names
+
+
+NAMES = _names()
+
+
+def prelude() -> dict[str, Any]:
+    """A fresh namespace, with the sorted containers if they were loaded beforehand."""
+    names = dict(NAMES)
+    names.update(__builtins__=builtins, ListNode=ListNode, TreeNode=TreeNode)
+    containers = sys.modules.get("sortedcontainers")
+    if containers is not None:
+        names["sortedcontainers"] = containers
+        names.update((name, getattr(containers, name)) for name in SORTED)
+    return names

@@ -1,0 +1,119 @@
+"""The parent's hold on one jailed process."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+from collections.abc import Callable
+
+from textgrad_code.errors import SandboxFailed
+from textgrad_code.jail.wire import END_BYTES, ENDED, NOT_BEGUN, NOT_BEGUN_BYTES, End
+from textgrad_code.sandbox.protocol import ChildLimits, Exit
+
+_GONE = -1
+
+
+class JailedChild:
+    """One process that runs one program; see `textgrad_code.sandbox.protocol.Child`.
+
+    Args:
+        run: Its number with the fork server.
+        limits: What the kernel holds it to.
+        kill: Ends the run of that number.
+        closed: Called once, when the descriptors are closed.
+    """
+
+    def __init__(
+        self,
+        run: int,
+        limits: ChildLimits,
+        kill: Callable[[int], None],
+        closed: Callable[[JailedChild], None],
+    ) -> None:
+        """Make the four pipes; `far_ends` go to the child."""
+        self.run, self.limits = run, limits
+        self._kill, self._closed = kill, closed
+        self._exit: Exit | None = None
+        pipes: list[int] = []
+        try:
+            for _ in range(4):
+                pipes += os.pipe()
+        except OSError as error:
+            _close(pipes)
+            raise SandboxFailed(f"no pipes for a program: {error}") from error
+        job_end, self.job_fd, self.answer_fd, answer_end = pipes[:4]
+        self.output_fd, output_end, self.exit_fd, exit_end = pipes[4:]
+        self.far_ends = [job_end, answer_end, output_end, exit_end]
+        os.set_blocking(self.job_fd, False)
+        os.set_blocking(self.exit_fd, False)
+
+    def sent(self) -> None:
+        """Close the ends that the child has now."""
+        _close(self.far_ends)
+        self.far_ends = []
+
+    def exit(self) -> Exit | None:
+        """How it ended; None while it runs.
+
+        Raises:
+            SandboxFailed: If it was never started, or its fork server ended before it.
+        """
+        if self._exit is not None:
+            return self._exit
+        if self.exit_fd == _GONE:
+            raise SandboxFailed("the sandbox was closed while a program ran in it")
+        try:
+            got = os.read(self.exit_fd, NOT_BEGUN_BYTES + END_BYTES)
+        except BlockingIOError:
+            return None
+        if got.startswith(NOT_BEGUN):
+            text = got[1:NOT_BEGUN_BYTES].split(b"\0")[0].decode(errors="replace")
+            raise SandboxFailed(f"a program could not be started in the sandbox: {text}")
+        if not got.startswith(ENDED) or len(got) < END_BYTES:
+            raise SandboxFailed("the sandbox's fork server ended while a program ran in it")
+        self._exit = _as_exit(End.unpack(got[:END_BYTES]))
+        return self._exit
+
+    def is_waiting(self) -> bool:
+        """Whether nothing has been heard of its end."""
+        waiting = select.poll()
+        waiting.register(self.exit_fd, select.POLLIN)
+        return not waiting.poll(0)
+
+    def kill(self) -> None:
+        """End it at once; harmless if it has ended."""
+        if self._exit is None and self.exit_fd != _GONE:
+            self._kill(self.run)
+
+    def close(self) -> None:
+        """Kill it if it still runs and close the descriptors."""
+        if self.exit_fd == _GONE:
+            return
+        with contextlib.suppress(SandboxFailed):
+            if self.exit() is None:
+                self.kill()
+        self.abandon()
+        self._closed(self)
+
+    def abandon(self) -> None:
+        """Close the descriptors and tell nobody: in a fork, the process is another's."""
+        _close([self.job_fd, self.answer_fd, self.output_fd, self.exit_fd, *self.far_ends])
+        self.job_fd = self.answer_fd = self.output_fd = self.exit_fd = _GONE
+        self.far_ends = []
+
+
+def _as_exit(end: End) -> Exit:
+    code = os.waitstatus_to_exitcode(end.status)
+    return Exit(
+        code=code if code >= 0 else None,
+        signal=-code if code < 0 else None,
+        cpu_s=end.cpu_s,
+        peak_memory_mib=end.peak_kib / 1024,
+    )
+
+
+def _close(descriptors: list[int]) -> None:
+    for descriptor in descriptors:
+        if descriptor != _GONE:
+            os.close(descriptor)

@@ -1,0 +1,181 @@
+"""A sandbox of jailed children: spares waiting, a fork server that is replaced when it ends."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import os
+import threading
+import weakref
+from collections import deque
+
+from textgrad_code.errors import SandboxFailed
+from textgrad_code.jail.wire import DRIVER
+from textgrad_code.sandbox.child import JailedChild
+from textgrad_code.sandbox.protocol import ChildLimits, Tier
+from textgrad_code.sandbox.zygote import Zygote, ZygoteSettings
+
+SPARES = 2
+RUNS_PER_ZYGOTE = 5000
+
+
+class JailedSandbox:
+    """Starts jailed children; see `textgrad_code.sandbox.protocol.Sandbox`.
+
+    Children with the limits last asked for are forked in advance, when another one is closed.
+
+    Args:
+        settings: The fork server's; it is started by the first launch.
+        spares: How many children wait for a program.
+        runs_per_zygote: Launches after which the fork server is replaced.
+    """
+
+    def __init__(
+        self,
+        settings: ZygoteSettings,
+        *,
+        spares: int = SPARES,
+        runs_per_zygote: int = RUNS_PER_ZYGOTE,
+    ) -> None:
+        self.tier: Tier = settings.tier
+        self.settings = settings
+        self._spares_wanted, self._runs_per_zygote = spares, runs_per_zygote
+        self._reset()
+        _OPEN.add(self)
+
+    def _reset(self) -> None:
+        """As if nothing had been started."""
+        self._lock = threading.RLock()
+        self._zygote: Zygote | None = None
+        self._launched = 0
+        self._limits: ChildLimits | None = None
+        self._spares: deque[JailedChild] = deque()
+        self._children: dict[int, tuple[JailedChild, Zygote]] = {}
+        self._closed = False
+
+    def start(self) -> Zygote:
+        """The fork server, started if there is none.
+
+        Raises:
+            CannotStart: If it cannot be started.
+        """
+        with self._lock:
+            if self._closed:
+                raise SandboxFailed("the sandbox is closed; open another one")
+            if self._zygote is not None and not self._zygote.is_running:
+                self._retire()
+            if self._zygote is None:
+                self._zygote, self._launched = Zygote(self.settings), 0
+            return self._zygote
+
+    def launch(self, limits: ChildLimits) -> JailedChild:
+        """A jailed process that runs the driver.
+
+        Raises:
+            SandboxFailed: If none could be started.
+        """
+        with self._lock:
+            self._limits = limits
+            while self._spares:
+                spare = self._spares.popleft()
+                if spare.limits == limits and spare.is_waiting():
+                    return spare
+                self._discard(spare)
+            return self._launch(limits)
+
+    def launch_entry(self, limits: ChildLimits, entry: int) -> JailedChild:
+        """A jailed process that runs something else than the driver."""
+        with self._lock:
+            return self._launch(limits, entry)
+
+    def _launch(self, limits: ChildLimits, entry: int = DRIVER) -> JailedChild:
+        if self._launched >= self._runs_per_zygote:
+            self._retire()
+        for zygote in (self.start(), None):
+            try:
+                used = zygote or self.start()
+                child = used.launch(limits, self._forget, entry)
+            except SandboxFailed:
+                if zygote is None:
+                    raise
+                self._retire()  # it has just ended: another one, once
+            else:
+                break
+        self._launched += 1
+        self._children[child.run] = child, used
+        return child
+
+    def _retire(self) -> None:
+        """Use the fork server no longer; it ends with the last of its children."""
+        zygote, self._zygote = self._zygote, None
+        while self._spares:
+            self._discard(self._spares.popleft())
+        if zygote is not None:
+            self._end_unless_used(zygote)
+
+    def _discard(self, spare: JailedChild) -> None:
+        """Close a spare without preparing another one."""
+        del self._children[spare.run]
+        spare.close()
+
+    def _end_unless_used(self, zygote: Zygote) -> None:
+        if not any(z is zygote for _, z in self._children.values()):
+            zygote.close()
+
+    def _forget(self, child: JailedChild) -> None:
+        """A child was closed: prepare the next one, outside of anyone's waiting time."""
+        with self._lock:
+            _, zygote = self._children.pop(child.run, (None, None))
+            if zygote is None:
+                return
+            if zygote is self._zygote:
+                self._refill()
+            else:
+                self._end_unless_used(zygote)
+
+    def _refill(self) -> None:
+        with contextlib.suppress(SandboxFailed):  # the next launch meets it again and tells it
+            while self._limits is not None and len(self._spares) < self._spares_wanted:
+                self._spares.append(self._launch(self._limits))
+
+    def close(self) -> None:
+        """End every process of the sandbox; idempotent. Children in use say they failed."""
+        with self._lock:
+            self._closed = True
+            zygotes = {id(z): z for _, z in self._children.values()}
+            if self._zygote is not None:
+                zygotes[id(self._zygote)] = self._zygote
+            self._zygote = None
+            self._children.clear()
+            while self._spares:
+                self._spares.popleft().abandon()
+            for zygote in zygotes.values():
+                zygote.close()
+        _OPEN.discard(self)
+
+    def abandon(self) -> None:
+        """In a fork of this process: close what belongs to the other one, start anew."""
+        for child, zygote in self._children.values():
+            child.abandon()
+            zygote.abandon()
+        if self._zygote is not None:
+            self._zygote.abandon()
+        self._reset()
+
+
+_OPEN: weakref.WeakSet[JailedSandbox] = weakref.WeakSet()
+
+
+def _abandon_all() -> None:
+    for sandbox in list(_OPEN):
+        sandbox.abandon()
+
+
+def _close_all() -> None:
+    for sandbox in list(_OPEN):
+        sandbox.close()
+
+
+atexit.register(_close_all)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_abandon_all)

@@ -1,0 +1,170 @@
+"""No isolation: a subprocess with resource limits, for explicit requests only.
+
+The channel is the same as in the other tiers, so that verdicts are: only the host is not
+protected from the program.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import math
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+from textgrad_code.errors import SandboxFailed
+from textgrad_code.sandbox.protocol import ChildLimits, Exit, Tier
+
+PACKAGE = Path(__file__).parents[1]
+# -P, -s and -S with an environment of our own isolate like -I, which would ignore the hash seed.
+OPTIONS = ("-P", "-s", "-S", "-B")
+ENVIRONMENT = {"PYTHONHASHSEED": "0", "MALLOC_ARENA_MAX": "1"}
+STACK_BYTES = 128 << 20  # as much as the kernel leaves room for below the libraries
+PRELOADED = "sortedcontainers"
+BOOTSTRAP = """
+import resource, sys, types
+folder, extra, job_fd, answer_fd, memory_mib, cpu_s, stack = sys.argv[1:]
+package = types.ModuleType("textgrad_code")
+package.__path__ = [folder]
+sys.modules["textgrad_code"] = package
+from textgrad_code.jail.driver import drive
+if extra:
+    sys.path.append(extra)
+    import sortedcontainers
+    sys.path.remove(extra)
+def limit(which, soft, hard=None):
+    most = resource.getrlimit(which)[1]
+    hard = soft if hard is None else hard
+    if most != resource.RLIM_INFINITY:
+        soft, hard = min(soft, most), min(hard, most)
+    resource.setrlimit(which, (soft, hard))
+try:
+    with open("/proc/self/statm") as file:
+        used = int(file.read().split()[0]) * resource.getpagesize()
+except OSError:
+    used = 64 << 20
+limit(resource.RLIMIT_STACK, int(stack), resource.getrlimit(resource.RLIMIT_STACK)[1])
+limit(resource.RLIMIT_CORE, 0)
+limit(resource.RLIMIT_FSIZE, 0)
+limit(resource.RLIMIT_CPU, int(cpu_s), int(cpu_s) + 1)
+try:
+    limit(resource.RLIMIT_AS, used + (int(memory_mib) << 20))
+except (ValueError, OSError):
+    pass  # macOS has no such limit
+sys.argv = [""]
+drive(int(job_fd), int(answer_fd))
+"""
+
+
+class PlainSandbox:
+    """Starts children that are not isolated.
+
+    Args:
+        python: Interpreter; None for the one that runs this.
+    """
+
+    tier = Tier.NONE
+
+    def __init__(self, python: str | None = None) -> None:
+        self.python = python or sys.executable
+
+    def launch(self, limits: ChildLimits) -> PlainChild:
+        """Start one.
+
+        Raises:
+            SandboxFailed: If the interpreter does not start.
+        """
+        (job_out, job_in), (answer_out, answer_in), (output_out, output_in) = (
+            os.pipe() for _ in range(3)
+        )
+        inherited = (job_out, answer_in)
+        command = [
+            *(self.python, *OPTIONS, "-c", BOOTSTRAP, str(PACKAGE), _folder_of(PRELOADED)),
+            *(str(job_out), str(answer_in), str(limits.memory_mib)),
+            *(str(math.ceil(limits.cpu_s)), str(STACK_BYTES)),
+        ]
+        try:
+            process = subprocess.Popen(  # closed and waited for by the child
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=output_in,
+                stderr=output_in,
+                pass_fds=inherited,
+                env=ENVIRONMENT,
+                cwd="/",
+                start_new_session=True,
+            )
+        except OSError as error:
+            for fd in (job_in, answer_out, output_out):
+                os.close(fd)
+            raise SandboxFailed(f"{self.python} does not start: {error}") from error
+        finally:
+            for fd in (*inherited, output_in):
+                os.close(fd)
+        return PlainChild(process, (job_in, answer_out, output_out, os.pidfd_open(process.pid)))
+
+    def close(self) -> None:
+        """Nothing is kept between children."""
+
+
+class PlainChild:
+    """One subprocess; its end makes the process descriptor ``exit_fd`` readable."""
+
+    def __init__(self, process: subprocess.Popen[bytes], fds: tuple[int, int, int, int]) -> None:
+        self.process = process
+        self.job_fd, self.answer_fd, self.output_fd, self.exit_fd = fds
+        self._open = fds
+        self._exit: Exit | None = None
+        self._peak_mib: float | None = None
+        os.set_blocking(self.job_fd, False)
+
+    def exit(self) -> Exit | None:
+        """How it ended; None while it runs."""
+        return self._reap(os.WNOHANG)
+
+    def kill(self) -> None:
+        """End it and whatever it started."""
+        if self._exit is None:
+            self._peak_mib = peak_memory_mib(self.process.pid)
+            os.killpg(self.process.pid, signal.SIGKILL)
+
+    def close(self) -> None:
+        """Kill it, wait for it and close the descriptors."""
+        self.kill()
+        self._reap(0)
+        while self._open:
+            os.close(self._open[0])
+            self._open = self._open[1:]
+
+    def _reap(self, options: int) -> Exit | None:
+        if self._exit is None:
+            pid, status, usage = os.wait4(self.process.pid, options)
+            if pid:
+                code = self.process.returncode = os.waitstatus_to_exitcode(status)
+                largest = usage.ru_maxrss / (1024 if sys.platform == "linux" else 1 << 20)
+                self._exit = Exit(
+                    code=code if code >= 0 else None,
+                    signal=-code if code < 0 else None,
+                    cpu_s=usage.ru_utime + usage.ru_stime,
+                    peak_memory_mib=largest if self._peak_mib is None else self._peak_mib,
+                )
+        return self._exit
+
+
+def peak_memory_mib(pid: int) -> float | None:
+    """Largest resident size of a live process; unlike its usage, without its parent's share."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return None
+    for line in status.splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) / 1024
+    return None
+
+
+def _folder_of(package: str) -> str:
+    spec = importlib.util.find_spec(package)
+    return str(Path(spec.origin).parents[1]) if spec and spec.origin else ""

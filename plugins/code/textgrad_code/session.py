@@ -1,0 +1,278 @@
+"""The judge's side of the channel to one child: one frame out, one frame in, before a deadline.
+
+Whatever the other side sends, closes or prints ends in one of three ways: a `Reply`, an `Ended`
+that says what to blame the program for, or `SandboxFailed`, which is never the program's fault.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import select
+import signal
+from collections.abc import Callable
+from dataclasses import dataclass
+from time import monotonic
+from typing import Any
+
+from textgrad_code.answers import Violation, parse_frame
+from textgrad_code.errors import SandboxFailed
+from textgrad_code.jail.frames import HEADER_BYTES, packed
+from textgrad_code.problem import Limits
+from textgrad_code.sandbox.protocol import Child, Exit
+from textgrad_code.verdict import Verdict
+
+START_S = 30.0  # a machine may be busy; a sandbox that needs longer is broken
+EXIT_S = 5.0
+CHUNK = 1 << 16
+KEPT_OUTPUT = 16_384
+SPARE_BYTES = 1 << 21  # a frame is longer than the answer in it
+IN, OUT = select.POLLIN, select.POLLOUT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """A frame that answers the one sent.
+
+    Args:
+        frame: Its fields; written by the program's process, so checked by whoever reads them.
+        seconds: From sending to having it.
+        output: What was printed meanwhile, capped.
+    """
+
+    frame: dict[str, Any]
+    seconds: float
+    output: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """The child gave no answer and never will.
+
+    Args:
+        verdict: What that means.
+        message: Why, in one line.
+        seconds: From sending to the end.
+        output: What was printed meanwhile, capped.
+    """
+
+    verdict: Verdict
+    message: str
+    seconds: float
+    output: bytes
+
+
+class Session:
+    """One child, from its first frame to its end.
+
+    Args:
+        child: A process that runs the driver.
+        limits: What the program may use.
+        cpu_s: CPU seconds the child was given.
+    """
+
+    def __init__(self, child: Child, limits: Limits, cpu_s: float) -> None:
+        self.child, self.limits, self.cpu_s = child, limits, cpu_s
+        self.exit: Exit | None = None
+        self._received, self._outgoing = bytearray(), memoryview(b"")
+        self._output, self._printed = bytearray(), 0
+        self._closed = False
+        self._poll = select.poll()
+        self._readers: dict[int, Callable[[], None]] = {
+            child.answer_fd: self._read_answer,
+            child.output_fd: self._read_output,
+            child.exit_fd: self._read_exit,
+        }
+        for fd in self._readers:
+            self._poll.register(fd, IN)
+        for fd in (child.job_fd, child.answer_fd, child.output_fd):
+            os.set_blocking(fd, False)
+
+    def greet(self) -> str:
+        """Wait for the driver, which has not seen the program yet; its version of Python.
+
+        Raises:
+            SandboxFailed: If it does not start.
+        """
+        told = self._await(monotonic(), START_S)
+        if isinstance(told, Reply) and isinstance(told.frame.get("hello"), str):
+            return str(told.frame["hello"])[:40]
+        why = told.message if isinstance(told, Ended) else "it sent something else"
+        output = bytes(self._output[:400]).decode("utf-8", "replace").strip()
+        raise SandboxFailed(f"the driver did not start: {why}. {output}".strip())
+
+    def ask(self, frame: dict[str, Any], seconds: float) -> Reply | Ended:
+        """Send a frame and wait for its answer.
+
+        Args:
+            frame: What is asked, without a nonce.
+            seconds: How long the answer may take.
+
+        Raises:
+            SandboxFailed: If the sandbox broke.
+        """
+        started = monotonic()
+        self._output.clear()
+        self._pump(0)
+        if self._received:
+            return self._violation("data before they were asked for", started)
+        nonce = secrets.token_hex(8)
+        self._outgoing = memoryview(packed({**frame, "nonce": nonce}))
+        self._send()
+        told = self._await(started, seconds)
+        if not isinstance(told, Reply):
+            return told
+        if told.frame.get("nonce") != nonce:
+            return self._violation("a frame with a wrong nonce", started)
+        if self._received:
+            return self._violation("more data than were asked for", started)
+        return told
+
+    def finish(self) -> Exit | None:
+        """Kill the child and wait for its last words; None if there are none in time.
+
+        Raises:
+            SandboxFailed: If the sandbox broke.
+        """
+        self.child.kill()
+        deadline = monotonic() + EXIT_S
+        while self.exit is None and (left := deadline - monotonic()) > 0:
+            self._pump(left)
+        return self.exit
+
+    def _await(self, started: float, seconds: float) -> Reply | Ended:
+        deadline = started + seconds
+        while True:
+            try:
+                frame = self._next_frame()
+            except Violation as error:
+                return self._violation(str(error), started)
+            if frame is not None and self._outgoing:
+                return self._violation("an answer before the question was read", started)
+            if frame is not None:
+                self._read_output()
+            if self._printed > self.limits.output_bytes:
+                most = self.limits.output_bytes
+                return self._ended(Verdict.OLE, f"printed more than {most} bytes", started)
+            now = monotonic()
+            if frame is not None:
+                return Reply(frame=frame, seconds=now - started, output=bytes(self._output))
+            if self._closed:
+                return self._ended(*self._how_it_ended(), started)
+            if now >= deadline:
+                return self._ended(Verdict.TLE, f"no answer after {seconds:.2f} s", started)
+            self._pump(deadline - now)
+
+    def _next_frame(self) -> dict[str, Any] | None:
+        if len(self._received) < HEADER_BYTES:
+            return None
+        size = int.from_bytes(self._received[:HEADER_BYTES], "little")
+        if size > self.limits.answer_bytes + SPARE_BYTES:
+            raise Violation(f"a frame of {size} bytes")
+        end = HEADER_BYTES + size
+        if len(self._received) < end:
+            return None
+        body = bytes(self._received[HEADER_BYTES:end])
+        del self._received[:end]
+        return parse_frame(body)
+
+    def _pump(self, seconds: float) -> None:
+        """Wait for something to happen, and take it in."""
+        if self._outgoing:
+            self._poll.register(self.child.job_fd, OUT)
+        ready = self._poll.poll(seconds * 1000)
+        if self._outgoing:
+            self._poll.unregister(self.child.job_fd)
+        for fd, _ in ready:
+            self._readers.get(fd, self._send)()
+
+    def _send(self) -> None:
+        try:
+            self._outgoing = self._outgoing[os.write(self.child.job_fd, self._outgoing) :]
+        except BlockingIOError:
+            return
+        except BrokenPipeError:  # how it ended is told by the other descriptors
+            self._outgoing = memoryview(b"")
+
+    def _read_answer(self) -> None:
+        data = self._read(self.child.answer_fd)
+        if data is not None:
+            self._received += data
+            self._closed = self._closed or not data
+
+    def _read_output(self) -> None:
+        while data := self._read(self.child.output_fd):
+            self._printed += len(data)
+            self._output += data[: KEPT_OUTPUT - len(self._output)]
+            if self._printed > self.limits.output_bytes:
+                return
+
+    def _read_exit(self) -> None:
+        self.exit = self.child.exit()
+        if self.exit is None:
+            return
+        self._forget(self.child.exit_fd)
+        while not self._closed and (data := self._read(self.child.answer_fd)):
+            self._received += data
+            if len(self._received) > self.limits.answer_bytes + SPARE_BYTES + HEADER_BYTES:
+                break
+        self._read_output()
+        self._closed = True
+
+    def _read(self, fd: int) -> bytes | None:
+        """What there is; empty at the end of the stream, None if there is nothing now."""
+        if fd not in self._readers:
+            return None
+        try:
+            data = os.read(fd, CHUNK)
+        except BlockingIOError:
+            return None
+        if not data:
+            self._forget(fd)
+        return data
+
+    def _forget(self, fd: int) -> None:
+        if self._readers.pop(fd, None) is not None:
+            self._poll.unregister(fd)
+
+    def _how_it_ended(self) -> tuple[Verdict, str]:
+        deadline = monotonic() + 1.0
+        while self.exit is None and (left := deadline - monotonic()) > 0:
+            self._pump(left)
+        if self.exit is None:
+            return Verdict.RE, "protocol violation: it closed the channel"
+        return verdict_of_exit(self.exit, self.cpu_s)
+
+    def _violation(self, what: str, started: float) -> Ended:
+        return self._ended(Verdict.RE, f"protocol violation: {what}", started)
+
+    def _ended(self, verdict: Verdict, message: str, started: float) -> Ended:
+        output = bytes(self._output)
+        return Ended(
+            verdict=verdict, message=message, seconds=monotonic() - started, output=output
+        )
+
+
+def verdict_of_exit(ended: Exit, cpu_s: float) -> tuple[Verdict, str]:
+    """What it means that the process ended while an answer was due.
+
+    Args:
+        ended: How it ended. An exit code is no evidence of anything but that.
+        cpu_s: CPU seconds it was given.
+    """
+    if ended.signal is None:
+        return Verdict.RE, f"ended before returning (exit {ended.code})"
+    name = signal_name(ended.signal)
+    if ended.signal == signal.SIGSYS:
+        return Verdict.SV, f"killed by {name} for a forbidden system call"
+    if ended.signal == signal.SIGXCPU or (ended.signal == signal.SIGKILL and ended.cpu_s >= cpu_s):
+        return Verdict.TLE, f"used up {cpu_s:g} s of CPU time"
+    return Verdict.RE, f"killed by {name}"
+
+
+def signal_name(number: int) -> str:
+    """Its name, such as SIGSEGV."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
