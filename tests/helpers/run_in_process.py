@@ -38,8 +38,8 @@ def linked_list(value: Any) -> ListNode | None:
     nodes = [ListNode(one) for one in values]
     for node, following in zip(nodes, nodes[1:], strict=False):
         node.next = following
-    if looped and value["pos"] >= 0:
-        nodes[-1].next = nodes[value["pos"]]
+    if looped and value["cycle"] >= 0:
+        nodes[-1].next = nodes[value["cycle"]]
     return nodes[0] if nodes else None
 
 
@@ -49,7 +49,7 @@ def list_values(node: Any) -> Any:
     seen: dict[int, int] = {}
     while node is not None:
         if id(node) in seen:
-            return {"values": values, "pos": seen[id(node)]}
+            return {"values": values, "cycle": seen[id(node)]}
         seen[id(node)] = len(values)
         values.append(node.val)
         node = node.next
