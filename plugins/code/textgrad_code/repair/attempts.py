@@ -20,9 +20,11 @@ FIRST_SHARE = 0.6  # of the budget for single edits, before partial fixes get th
 PARTIAL_SHARE = 0.9  # of the budget up to which partial fixes are edited further
 PARTIALS = 6
 EDITS_PER_PARTIAL = 300
-QUICK_TEST_S = 0.25  # a candidate that loops must not cost the problem's whole limit
+QUICK_TEST_S = 0.15  # a candidate that loops must not cost the problem's whole limit
 QUICK_FACTOR = 10.0
 SANDBOX_FAILURES = 3
+PROBES = 2  # failing tests every candidate is run on
+HOPELESS = (Verdict.CE, Verdict.TLE, Verdict.MLE, Verdict.OLE, Verdict.SV)
 
 
 class Judges(Protocol):
@@ -90,6 +92,16 @@ class Scored:
     program: str
     words: str
     mended: bool  # a test that failed at the start passes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Told:
+    """What is known of a candidate: first bad verdict, tests passed, their weight."""
+
+    verdict: Verdict = Verdict.AC
+    passed: int = 0
+    weight: float = 0.0
+    mended: bool = False
 
 
 class Attempts:
@@ -177,32 +189,59 @@ class Attempts:
         return False
 
     def attempt(self, program: str, words: str) -> bool:
-        """Judge one candidate: failing tests first, the others only if one of those passes."""
+        """Judge one candidate and remember it; whether it passes everything."""
         number = len(self.history) + 1
         try:
-            first = self.judge.judge(program, self.quick, self.failing)
-            weight = passed_weight(self.failing, first)
-            mended = first.passed > 0
-            passed, verdict = first.passed, first.verdict
-            if self.passing and (mended or self.start.verdict is Verdict.CE):
-                second = self.judge.judge(program, self.quick, self.passing)
-                weight += passed_weight(self.passing, second)
-                passed += second.passed
-                verdict = second.verdict if verdict is Verdict.AC else verdict
+            told = self.told(program)
         except SandboxFailed:
             self.broken += 1
             if self.broken >= SANDBOX_FAILURES:
                 raise
-            verdict, passed, weight, mended = Verdict.SE, 0, 0.0, False
+            told = _Told(verdict=Verdict.SE)
         else:
             self.broken = 0
-        self.history.append(Attempt(number=number, words=words, verdict=verdict, passed=passed))
-        compiles = verdict is not Verdict.CE
-        if mended or (self.start.verdict is Verdict.CE and compiles):
+        self.history.append(
+            Attempt(number=number, words=words, verdict=told.verdict, passed=told.passed)
+        )
+        compiles = told.verdict is not Verdict.CE
+        if told.mended or (self.start.verdict is Verdict.CE and compiles):
             self.scored.append(
-                Scored(weight=weight, number=number, program=program, words=words, mended=mended)
+                Scored(
+                    weight=told.weight,
+                    number=number,
+                    program=program,
+                    words=words,
+                    mended=told.mended,
+                )
             )
-        return verdict is Verdict.AC
+        return told.verdict is Verdict.AC
+
+    def told(self, program: str) -> _Told:
+        """Run a candidate on failing tests one by one; on the rest if it passes one of them.
+
+        Most candidates end after a single test, and what loops once is not asked again.
+        """
+        told = _Told()
+        for test in self.failing[:PROBES]:
+            told = self.ask(program, [test], told)
+            if told.verdict in HOPELESS:
+                return told
+        rest = (*self.failing[PROBES:], *self.passing)
+        if rest and (told.mended or self.start.verdict is Verdict.CE):
+            mended = told.mended
+            told = replace(self.ask(program, rest, told), mended=mended)
+        return told
+
+    def ask(self, program: str, tests: Sequence[TestCase], before: _Told) -> _Told:
+        """One judgement, added to what was known."""
+        judgement = self.judge.judge(program, self.quick, tests)
+        verdict = before.verdict if before.verdict is not Verdict.AC else judgement.verdict
+        return _Told(
+            verdict=verdict,
+            passed=before.passed + judgement.passed,
+            weight=before.weight + passed_weight(tests, judgement),
+            mended=before.mended or judgement.passed > 0,
+        )
 
     def verified(self, program: str) -> tuple[str, Judgement, str]:
         """The best candidate under the problem's own limits; the start if none is better."""

@@ -15,7 +15,15 @@ from dataclasses import dataclass
 from itertools import pairwise
 from random import Random
 
-from textgrad_code.repair import bounds, calls, insertions, names, operators, statements
+from textgrad_code.repair import (
+    bounds,
+    calls,
+    conditions,
+    insertions,
+    names,
+    operators,
+    statements,
+)
 from textgrad_code.repair.misspelled import misspelled
 from textgrad_code.repair.scopes import Scopes
 from textgrad_code.repair.source import Edit, Program, Splice, compiled
@@ -39,6 +47,7 @@ PLAIN: tuple[Callable[[Program], Iterator[Edit]], ...] = (
     statements.initial_values,
     statements.divisions,
     insertions.mutable_defaults,
+    insertions.memories,
 )
 SCOPED: tuple[Callable[[Program, Scopes], Iterator[Edit]], ...] = (
     misspelled,
@@ -46,6 +55,10 @@ SCOPED: tuple[Callable[[Program, Scopes], Iterator[Edit]], ...] = (
     calls.copies,
     names.variables,
     names.attributes,
+    names.numbers,
+    conditions.lower_bounds,
+    conditions.emptiness,
+    conditions.flags,
     insertions.returns,
     insertions.guards,
     insertions.preparations,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+from textgrad_code.repair.misspelled import import_offset
 from textgrad_code.repair.scopes import SELF, Scopes, made_kind
 from textgrad_code.repair.source import Edit, Place, Program, Splice
 from textgrad_code.repair.statements import LOOPS, blocks, is_docstring
@@ -105,6 +106,29 @@ def mutable_defaults(program: Program) -> Iterator[Edit]:
                 words = f"{name} is made anew in every call"
                 at = program.replace(default, "None")
                 yield _function_edit(program, place, "default", words, 0.9, at, splice)
+
+
+def memories(program: Program) -> Iterator[Edit]:
+    """A recursive function that remembers its answers."""
+    for place, function, own in _functions(program):
+        calls = [n.func for n in own if isinstance(n, ast.Call)]
+        recursive = any(
+            (isinstance(f, ast.Name) and f.id == function.name)
+            or (isinstance(f, ast.Attribute) and f.attr == function.name)
+            for f in calls
+        )
+        indent = program.indent(function)
+        if not recursive or indent is None or function.decorator_list:
+            continue
+        start, _ = program.span(function)
+        top = import_offset(program)
+        decorator = f"@functools.lru_cache(maxsize=None){program.newline}{indent}"
+        splices = (
+            Splice(start=top, end=top, text=f"import functools{program.newline}"),
+            Splice(start=start, end=start, text=decorator),
+        )
+        words = f"{function.name} remembers its answers"
+        yield _function_edit(program, place, "memory", words, 0.4, *splices)
 
 
 def bookkeeping(program: Program, scopes: Scopes) -> Iterator[Edit]:

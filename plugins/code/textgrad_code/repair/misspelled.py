@@ -64,7 +64,7 @@ def _imports(
     if not line or name in reported:
         return
     reported.add(name)
-    start = _import_offset(program)
+    start = import_offset(program)
     splice = Splice(start=start, end=start, text=line + program.newline)
     prior = SURE * (0.2 if star else 1.0)
     yield program.edit(place, "import", f"{line} is added", prior, splice)
@@ -153,7 +153,7 @@ def _defined(program: Program) -> set[str]:
     return found
 
 
-def _import_offset(program: Program) -> int:
+def import_offset(program: Program) -> int:
     """Where an import may stand: in front, behind a docstring and ``from __future__`` lines."""
     offset = 0
     for statement in program.tree.body:
