@@ -162,7 +162,7 @@ def is_unicode(text: str) -> bool:
 def uniform(kind: type, items: list[Any]) -> bool:
     """Whether a list of one exact type is its own form."""
     if kind is int:
-        return min(items) >= -EXACT_INT and max(items) <= EXACT_INT
+        return bool(min(items) >= -EXACT_INT and max(items) <= EXACT_INT)
     if kind is float:
         return all(map(math.isfinite, items))
     if kind is str:
