@@ -126,11 +126,16 @@ class _Bench:
     ) -> list[Judgement]:
         """One judgement per (program, problem, tests), in order.
 
+        What ran out of time is judged once more, alone: a busy machine is no slow program.
+
         Raises:
             SandboxFailed: If the sandbox broke: there is no verdict to compare.
         """
-        found = list(self._pool.map(lambda job: self._judge.judge(*job), jobs))
-        for judgement in found:
+        asked = list(jobs)
+        found = list(self._pool.map(lambda job: self._judge.judge(*job), asked))
+        for place, judgement in enumerate(found):
+            if judgement.verdict is Verdict.TLE:
+                found[place] = judgement = self._judge.judge(*asked[place])
             if judgement.verdict is Verdict.SE:
                 raise SandboxFailed(judgement.message)
             self.tiers.add(judgement.tier)
