@@ -66,7 +66,7 @@ def test_the_suspicious_line_is_edited_first() -> None:
 def test_it_claims_what_was_seen_and_no_more() -> None:
     start = trial(BUGGY, judged(1, [[5, 1.0]]))
     proposer = AstRepair()
-    assert "no language model" in proposer.name
+    assert proposer.name == "syntax-tree repair"
     for proposal in proposer.propose(request(start, count=50)):
         assert "in a program that passes 1 of 4 visible tests" in proposal.rationale
         assert "correct" not in proposal.rationale
