@@ -59,8 +59,15 @@ SUMS = problem(
     lists([-7, -8], [5], [2, -9, 3, 3], [-1, 0, -2], [1, -1, 1, -1, 1]),
 )
 TWO_FAULTS: list[tuple[JSON, ...]] = [
-    *[([1, 2], 4), ([1, 3], 4), ([2, 1, 3], 5), ([5, 5, 5], 1), ([0, 4, 4], 8)],
-    *[([1, 2, 3, 4], 6), ([4, 3, 2, 1, 0], 4), ([9, 1, 9, 1], 10), ([], 3), ([2, 2, 2, 2], 5)],
+    ([1, 2], 4),
+    ([1, 3], 4),
+    ([2, 1, 3], 5),
+    ([5, 5, 5], 1),
+    ([0, 4, 4], 8),
+    ([1, 2, 3, 4], 6),
+    ([4, 3, 2, 1, 0], 4),
+    ([9, 1, 9, 1], 10),
+    ([2, 2, 2, 2], 5),
 ]
 CASES = {
     "comparison": (
@@ -115,6 +122,19 @@ CASES = {
     return best
 """,
         SUMS,
+    ),
+    "state left behind": (
+        """def f(a, found=[]):
+    for x in a:
+        if x not in found:
+            found.append(x)
+    return len(found)
+""",
+        problem(
+            lambda a: len(set(a)),
+            lists([1, 2, 1], [3, 3], [], [4, 5, 6]),
+            lists([7, 7], [8, 9], [1], [2, 3, 2, 3, 4]),
+        ),
     ),
     "misspelled": (
         """def f(a):
@@ -246,9 +266,9 @@ class Scripted:
         )
 
     def trace(
-        self, program: str, problem: Problem, tests: Sequence[TestCase]
+        self, program: str, problem: Problem, tests: Sequence[TestCase], *, most_steps: int
     ) -> tuple[TestTrace, ...]:
-        del program, problem, tests
+        del program, problem, tests, most_steps
         return ()
 
 

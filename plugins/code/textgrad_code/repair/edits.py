@@ -108,14 +108,14 @@ def ranked_edits(
         program: The program.
         suspicion: Score by line, 0 to 1; empty if nothing is known.
         seed: 0 leaves equal scores in order; another one shuffles them.
-        uniform: Shuffle all edits and look at no score: the baseline to compare with.
+        uniform: Shuffle all edits and give them falling scores: the baseline to compare with.
     """
     rated = [(score(edit, suspicion), edit) for edit in enumerate_edits(program)]
     if uniform or seed:
         Random(seed).shuffle(rated)
-    if not uniform:
-        rated.sort(key=lambda pair: -pair[0])
-    return rated
+    if uniform:
+        return [(1.0 - i / len(rated), edit) for i, (_, edit) in enumerate(rated)]
+    return sorted(rated, key=lambda pair: -pair[0])
 
 
 def single_edits(
