@@ -180,9 +180,7 @@ def base_value(value: Any) -> tuple[type, Any]:
     for base, plain in BASES.items():
         if base in kind.__mro__:
             return base, plain(value)
-    module = "" if kind.__module__ in ("builtins", "solution", "__main__") else kind.__module__
-    name = f"{module}.{kind.__qualname__}" if module else kind.__qualname__
-    raise NotSerialisable(f"cannot serialise a value of type {name}")
+    raise NotSerialisable(f"cannot serialise a value of type {kind.__name__}")
 
 
 BASES: dict[type, Callable[[Any], Any]] = {
