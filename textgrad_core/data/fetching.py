@@ -132,6 +132,8 @@ def _download(url: str, file: DataFile, dataset: Dataset, kept: Path, progress: 
                 ),
             )
     except HTTPError as error:
+        if error.response is not None:
+            error.response.close()
         raise DataError(f"{url} was refused: {error}. {offline}") from error
     except RequestException as error:
         raise DataError(f"{url} could not be downloaded: {_cause(error)}. {offline}") from error
