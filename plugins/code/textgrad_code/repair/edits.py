@@ -12,7 +12,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import islice, pairwise
 from random import Random
 
 from textgrad_code.repair import (
@@ -65,6 +65,7 @@ SCOPED: tuple[Callable[[Program, Scopes], Iterator[Edit]], ...] = (
     insertions.bookkeeping,
 )
 UNSUSPECTED = 0.02  # score of lines no failing test ran: last, yet not never
+MOST_EDITS = 5_000  # of one operator
 PAIR_BREADTH = 120  # best edits that are combined with one another
 
 
@@ -86,10 +87,14 @@ class Edited:
 
 
 def enumerate_edits(program: Program) -> tuple[Edit, ...]:
-    """Every single edit, in the order of the operators and then of the program."""
+    """Every single edit, in the order of the operators and then of the program.
+
+    Of a program of many thousand lines each operator edits the first part only.
+    """
     scopes = Scopes(program)
-    found = [edit for operator in PLAIN for edit in operator(program)]
-    return (*found, *(edit for scoped in SCOPED for edit in scoped(program, scopes)))
+    streams = [operator(program) for operator in PLAIN]
+    streams += [operator(program, scopes) for operator in SCOPED]
+    return tuple(edit for stream in streams for edit in islice(stream, MOST_EDITS))
 
 
 def score(edit: Edit, suspicion: Mapping[int, float]) -> float:

@@ -160,15 +160,12 @@ def bookkeeping(program: Program, scopes: Scopes) -> Iterator[Edit]:
 
 def _functions(
     program: Program,
-) -> Iterator[tuple[Place, FunctionStatement, tuple[ast.AST, ...]]]:
+) -> Iterator[tuple[Place, FunctionStatement, list[ast.AST]]]:
     """Each function with the nodes that are its own, not an inner function's."""
     for place in program.places:
         function = place.node
         if isinstance(function, FunctionStatement):
-            own = tuple(
-                p.node for p in program.places if p.functions and p.functions[-1] is function
-            )
-            yield place, function, own
+            yield place, function, program.own_nodes.get(function, [])
 
 
 def defaults(function: FunctionStatement, answers: list[ast.Return]) -> tuple[str, ...]:
@@ -201,7 +198,7 @@ def _falls_through(last: ast.stmt) -> bool:
     return True
 
 
-def _is_void(own: tuple[ast.AST, ...]) -> bool:
+def _is_void(own: list[ast.AST]) -> bool:
     """Whether a function without annotation works by what it changes around it."""
     return any(isinstance(n, ast.Nonlocal | ast.Global) for n in own)
 
