@@ -117,6 +117,7 @@ def test_what_agrees_is_counted(folder: Path, judge: Judge) -> None:
     assert ours(found) == [6, 2, 0, 2, 1, 1, 60]
     assert found.differences == ()
     assert found.judgements == 10
+    assert found.complete
     assert not found.agrees  # six states are not the 641 that are published
 
 
@@ -147,6 +148,7 @@ def test_what_is_not_here_is_said_and_leaves_the_rest(folder: Path, judge: Judge
     assert ours(found) == [None, None, None, None, None, 1, 60]
     shown = command.table(found)
     assert "Not compared: leetcode: leetcode.data is not here" in shown
+    assert not found.complete
     assert all(len(line) <= 80 for line in shown.splitlines() if str(folder) not in line)
     for file in folder.iterdir():
         file.unlink()
@@ -175,6 +177,7 @@ def test_a_figure_agrees_if_it_is_the_published_one_or_enough(
     assert figure.agrees is agrees
     found = Replay(figures=(figure,), differences=(), judgements=0, seconds=0.0, tiers=())
     assert found.agrees is (agrees is not False)
+    assert found.complete is (agrees is not None)
 
 
 def test_the_command_prints_a_table_or_json(
@@ -191,6 +194,15 @@ def test_the_command_prints_a_table_or_json(
     record = json.loads(capsys.readouterr().out)
     assert [f["ours"] for f in record["figures"]] == [6, 2, 0, 2, 1, 1, 60]
     assert record["agrees"] is False
+
+
+@pytest.mark.parametrize(("ours", "code"), [(5, 0), (4, 6), (None, 3)])
+def test_the_exit_code_tells_what_differs_from_what_is_missing(
+    ours: int | None, code: int
+) -> None:
+    figures = (Figure(name="n", published=5, of=9, ours=ours),)
+    found = Replay(figures=figures, differences=(), judgements=0, seconds=0.0, tiers=())
+    assert command.exit_code(found) == code
 
 
 def test_the_benchmark_writes_its_result(

@@ -97,6 +97,11 @@ class Replay:
         """Whether no figure differs."""
         return all(figure.agrees is not False for figure in self.figures)
 
+    @property
+    def complete(self) -> bool:
+        """Whether every figure could be compared."""
+        return all(figure.agrees is not None for figure in self.figures)
+
 
 STATES = Figure(
     name="example tests of TextGrad's programs, state as recorded", published=641, of=641
