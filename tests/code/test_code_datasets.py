@@ -332,7 +332,9 @@ def test_a_zero_of_a_polynomial_is_checked_by_its_value() -> None:
     check = trusted_function(computed.checker, "check", "a test")
     assert len(computed.tests()) == 100
     assert all(len(t.arguments[0]) % 2 == 0 for t in computed.tests())  # type: ignore[arg-type]
-    assert check([[-6, 11, -6, 1]], 0.0, 2.00000001) is True
+    for test in computed.tests():
+        assert check(list(test.arguments), test.expected, test.expected) is True
+    assert check([[-6, 11, -6, 1]], 1.0, 2.00000001) is True
     assert check([[-6, 11, -6, 1]], 0.0, 3) is True
     assert "not 0" in str(check([[-6, 11, -6, 1]], 0.0, 2.5))
     for answer in (None, "2", True, float("nan"), float("inf"), [2.0]):

@@ -275,7 +275,7 @@ def test_the_list_names_licence_and_state(capsys: pytest.CaptureFixture[str]) ->
     far = replace(PLAIN_FILE, url="https://example.org/squares.txt")
     assert show_datasets([dataset(far, note="A note.")], as_json=False) == 0
     shown = capsys.readouterr().out
-    for part in ("squares", "to fetch", "0.5 MB", "MIT (c) nobody", "A note."):
+    for part in ("squares", "to fetch", "514 kB", "MIT (c) nobody", "A note."):
         assert part in shown
     assert all(len(line) <= 80 for line in shown.splitlines()[:3])
     show_datasets([dataset()], as_json=True)
@@ -291,7 +291,7 @@ def test_the_command_fetches_says_where_and_cites(
     told = capsys.readouterr()
     assert str(kept / "squares" / "squares.txt") in told.out
     assert "Nobody, Squares, 2024" in told.out
-    assert told.err == "squares.txt: 0.5 of 0.5 MB\n"
+    assert told.err == "squares.txt: 514 kB of 514 kB\n"
     other = kept.parent / "other"
     fetch_dataset([dataset()], "squares", source=server.url(), folder=other, as_json=True)
     record = json.loads(capsys.readouterr().out)

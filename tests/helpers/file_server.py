@@ -10,6 +10,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Self
 
+POLL_S = 0.01
+
 
 class FileServer:
     """Serves until the ``with`` block ends. The first part of a path says what happens.
@@ -56,7 +58,9 @@ class FileServer:
                 """Say nothing."""
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, args=(POLL_S,), daemon=True
+        )
 
     def url(self, way: str = "ok") -> str:
         """Base address whose files are served in this way."""

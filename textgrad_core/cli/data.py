@@ -27,7 +27,7 @@ def show_datasets(datasets: Sequence[Dataset], *, as_json: bool) -> int:
     width = max(len(d.name) for d in datasets)
     for dataset in datasets:
         state = "here" if is_here(dataset) else "to fetch" if _fetchable(dataset) else "by hand"
-        size = f"{sum(f.bytes for f in _needed(dataset)) / 1e6:.1f} MB"
+        size = _size(sum(f.bytes for f in _needed(dataset)))
         print(f"{dataset.name:<{width}}  {state:8}  {size:>8}  {dataset.licence}")
         for text in filter(None, (dataset.summary, dataset.note)):
             print(textwrap.fill(text, WIDTH, initial_indent="    ", subsequent_indent="    "))
@@ -74,7 +74,7 @@ class _Meter:
         self._out, self._live, self._shown = out, out.isatty(), ""
 
     def __call__(self, name: str, done: int, total: int) -> None:
-        text = f"{name}: {done / 1e6:.1f} of {total / 1e6:.1f} MB"
+        text = f"{name}: {_size(done)} of {_size(total)}"
         if text == self._shown or not (self._live or done >= total):
             return
         self._shown = text
@@ -93,6 +93,11 @@ def _named(datasets: Sequence[Dataset], name: str) -> Dataset:
     close = difflib.get_close_matches(name, known, n=1)
     meant = f"; did you mean {close[0]!r}?" if close else ""
     raise UsageError(f"no data set {name!r}; known: {', '.join(known) or 'none'}{meant}")
+
+
+def _size(count: int) -> str:
+    """Bytes as a person reads them."""
+    return f"{count / 1e6:.1f} MB" if count >= 1e6 else f"{count / 1e3:.0f} kB"
 
 
 def _needed(dataset: Dataset) -> Sequence[DataFile]:

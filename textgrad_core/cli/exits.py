@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from textgrad_core.errors import (
     BudgetExhausted,
+    DataError,
     EngineError,
     InstrumentError,
     Invalid,
@@ -28,7 +29,7 @@ EXPLAINED = (
     (OK, "done"),
     (FAILED, "the instrument failed, or something unforeseen happened"),
     (USAGE, "an argument is wrong, or the start is no legal value"),
-    (MISSING, "something is not installed; the message is the command that installs it"),
+    (MISSING, "something is not installed, or a data set is not here; the message says how"),
     (ENGINE, "the language model failed; the run can be resumed"),
     (JOURNAL, "the run folder cannot be used, or a replay differs"),
     (REFUSED, "what was judged does not pass"),
@@ -38,6 +39,7 @@ EXPLAINED = (
 
 _BY_ERROR: tuple[tuple[type[TextgradError], int], ...] = (
     (MissingExtra, MISSING),
+    (DataError, MISSING),
     (UsageError, USAGE),
     (PluginError, MISSING),
     (Invalid, USAGE),

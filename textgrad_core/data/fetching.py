@@ -117,8 +117,8 @@ def _download(url: str, file: DataFile, dataset: Dataset, kept: Path, progress: 
     except ImportError as error:
         raise MissingExtra("downloading data", ("pooch",), "data") from error
     offline = (
-        "If this machine has no way there, fetch the file elsewhere and "
-        f"name the folder it lies in: textgrad data fetch {dataset.name} --from DIR"
+        "If this machine has no way there, fetch the file elsewhere and name the folder it lies "
+        f"in: --data DIR, or textgrad data fetch {dataset.name} --from DIR"
     )
     try:
         with _quiet(pooch.get_logger()):
@@ -132,9 +132,11 @@ def _download(url: str, file: DataFile, dataset: Dataset, kept: Path, progress: 
                 ),
             )
     except HTTPError as error:
+        if error.response is not None:
+            error.response.close()
         raise DataError(f"{url} was refused: {error}. {offline}") from error
     except RequestException as error:
-        raise DataError(f"{url} could not be downloaded: {error}. {offline}") from error
+        raise DataError(f"{url} could not be downloaded: {_cause(error)}. {offline}") from error
     except ValueError as error:  # pooch's word for another digest; it names both
         raise DataError(
             f"{url} is not the {file.name} of {dataset.name}: {error} "
@@ -146,6 +148,12 @@ def _download(url: str, file: DataFile, dataset: Dataset, kept: Path, progress: 
     target.chmod(_READABLE)
     progress(file.name, file.bytes, file.bytes)
     return target
+
+
+def _cause(error: Exception) -> str:
+    """What lies behind a chain of errors, without the chain."""
+    inner = getattr(error, "reason", None) or (error.args[0] if error.args else None)
+    return _cause(inner) if isinstance(inner, Exception) else str(error)
 
 
 class _Meter:

@@ -74,7 +74,7 @@ def decode(form: Any, depth: int = 0) -> JSON:
 def _simple(items: list[Any]) -> bool:
     kinds = set(map(type, items))
     if kinds == {int}:
-        return min(items) >= -EXACT_INT and max(items) <= EXACT_INT
+        return bool(min(items) >= -EXACT_INT and max(items) <= EXACT_INT)
     if kinds == {str}:
         return all(map(str.isascii, items))
     return kinds <= {bool}

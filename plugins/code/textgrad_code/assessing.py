@@ -90,6 +90,8 @@ def read_compile_error(told: Any, program: str) -> CompileError:
     if not isinstance(told, dict):
         raise Violation("a compile error is no object")
     line = told.get("line") if _is_place(told.get("line")) else None
+    if line is None and "\0" in program:  # not every Python says where it is
+        line = program[: program.index("\0")].count("\n") + 1
     return CompileError(
         message=clean(_text(told.get("message")), LONGEST_MESSAGE),
         line=line,

@@ -83,9 +83,9 @@ def fitted_growth(points: Sequence[Point]) -> Growth | None:
         return None
     best, least = "1", math.inf
     for name, order in ORDERS.items():
-        misfit = _misfit(used, order)
+        misfit = max(_misfit(used, order), 1e-9)
         if misfit * SAME_FIT < least:
-            best, least = name, max(misfit, 1e-9)
+            best, least = name, misfit
     timed = [p for p in used if p.seconds * 1000 >= TRUSTED_MS]
     return Growth(
         order=best,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import weakref
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from types import TracebackType
@@ -107,9 +108,9 @@ class Judge:
         """Where programs run; opened on first use."""
         with self._lock:
             if self._sandbox is None:
-                self._sandbox = open_sandbox(
-                    min_tier=self.min_tier, allow_unsafe=self.allow_unsafe
-                )
+                opened = open_sandbox(min_tier=self.min_tier, allow_unsafe=self.allow_unsafe)
+                self._forget = weakref.finalize(self, opened.close)
+                self._sandbox = opened
             return self._sandbox
 
     def close(self) -> None:
@@ -118,7 +119,7 @@ class Judge:
             with self._lock:
                 sandbox, self._sandbox = self._sandbox, None
             if sandbox is not None:
-                sandbox.close()
+                self._forget()
 
     def __enter__(self) -> Judge:
         """Nothing is started yet."""

@@ -21,6 +21,7 @@ GOODBYE_S = 0.5
 MOST_LATE_RERUNS = 3
 MOST_ALONE_RERUNS = 2
 SPARE_CPU_S = 1.0
+TRACING_SLOWDOWN = 5.0  # a traced program gets so many times its limits
 VIOLATION = "protocol violation"
 ENDING = (Verdict.TLE, Verdict.MLE, Verdict.OLE, Verdict.SV)
 
@@ -68,12 +69,19 @@ class Judging:
     ) -> None:
         self.sandbox, self.program, self.problem, self.tests = sandbox, program, problem, tests
         self.limits, self.grader = problem.limits, Grader(problem)
+        reruns = (MOST_LATE_RERUNS, MOST_ALONE_RERUNS)
+        if most_steps:
+            slow = TRACING_SLOWDOWN
+            self.limits = replace(
+                self.limits, test_s=slow * self.limits.test_s, total_s=slow * self.limits.total_s
+            )
+            reruns = 0, 0
         self.stop_at_first, self.most_steps, self.on_reply = stop_at_first, most_steps, on_reply
         self.used, self.notes = Usage(), list[str]()
         self.session: Session | None = None
         self.first_in_session = 0
         self.load_failure: Reply | Ended | None = None
-        self.late_reruns, self.alone_reruns = MOST_LATE_RERUNS, MOST_ALONE_RERUNS
+        self.late_reruns, self.alone_reruns = reruns
         tests_s = self.limits.test_s * max(len(tests), 1)
         self.cpu_s = min(self.limits.total_s, tests_s) + SPARE_CPU_S
 

@@ -22,7 +22,7 @@ class Parameter:
             ``List[Optional[ListNode]]``. Node types are built from and read back to JSON: a tree
             is its values level by level with null for an absent child, a linked list is the list
             of its values, and one whose last node links back to the node at index p is
-            ``{"values": [...], "pos": p}``. Every other type is passed as it is.
+            ``{"values": [...], "cycle": p}``. Every other type is passed as it is.
     """
 
     name: str

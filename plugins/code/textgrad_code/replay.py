@@ -97,6 +97,11 @@ class Replay:
         """Whether no figure differs."""
         return all(figure.agrees is not False for figure in self.figures)
 
+    @property
+    def complete(self) -> bool:
+        """Whether every figure could be compared."""
+        return all(figure.agrees is not None for figure in self.figures)
+
 
 STATES = Figure(
     name="example tests of TextGrad's programs, state as recorded", published=641, of=641
@@ -126,11 +131,16 @@ class _Bench:
     ) -> list[Judgement]:
         """One judgement per (program, problem, tests), in order.
 
+        What ran out of time is judged once more, alone: a busy machine is no slow program.
+
         Raises:
             SandboxFailed: If the sandbox broke: there is no verdict to compare.
         """
-        found = list(self._pool.map(lambda job: self._judge.judge(*job), jobs))
-        for judgement in found:
+        asked = list(jobs)
+        found = list(self._pool.map(lambda job: self._judge.judge(*job), asked))
+        for place, judgement in enumerate(found):
+            if judgement.verdict is Verdict.TLE:
+                found[place] = judgement = self._judge.judge(*asked[place])
             if judgement.verdict is Verdict.SE:
                 raise SandboxFailed(judgement.message)
             self.tiers.add(judgement.tier)

@@ -13,7 +13,7 @@ from typing import Any
 
 from textgrad_code.commands.options import judge_of
 from textgrad_code.replay import Figure, Replay, replay
-from textgrad_core.cli.exits import OK, REFUSED
+from textgrad_core.cli.exits import MISSING, OK, REFUSED
 from textgrad_core.report.text import visible
 
 WIDTH = 80
@@ -31,7 +31,14 @@ def run(given: Namespace) -> int:
         print(json.dumps(record(found, workers), ensure_ascii=False))
     else:
         print(table(found))
-    return OK if found.agrees else REFUSED
+    return exit_code(found)
+
+
+def exit_code(found: Replay) -> int:
+    """What the command ends with: figures differ, are missing, or all agree."""
+    if not found.agrees:
+        return REFUSED
+    return OK if found.complete else MISSING
 
 
 def table(found: Replay) -> str:
@@ -46,10 +53,10 @@ def table(found: Replay) -> str:
         f"isolation {', '.join(found.tiers) or '-'}, Python {platform.python_version()}"
     )
     for note in dict.fromkeys(figure.note for figure in found.figures if figure.note):
-        lines += textwrap.wrap(f"Not compared: {visible(note)}", WIDTH)
+        lines += _wrapped(f"Not compared: {note}")
     for difference in found.differences[:_DIFFERENCES]:
         told = f"{difference.program}: {difference.published}; ours: {difference.ours}"
-        lines += textwrap.wrap(visible(told), WIDTH, initial_indent="- ", subsequent_indent="  ")
+        lines += _wrapped(f"- {told}")
     if len(found.differences) > _DIFFERENCES:
         lines.append(f"... and {len(found.differences) - _DIFFERENCES} more differences")
     return "\n".join(lines)
@@ -59,6 +66,7 @@ def record(found: Replay, workers: int) -> dict[str, Any]:
     """The comparison as JSON data."""
     return {
         "agrees": found.agrees,
+        "complete": found.complete,
         "figures": [{**asdict(f), "agrees": f.agrees} for f in found.figures],
         "differences": [asdict(d) for d in found.differences],
         "judgements": found.judgements,
@@ -68,6 +76,17 @@ def record(found: Replay, workers: int) -> dict[str, Any]:
         "python": platform.python_version(),
         "machine": platform.machine(),
     }
+
+
+def _wrapped(text: str) -> list[str]:
+    """Prose at 80 columns; names and paths stay whole."""
+    return textwrap.wrap(
+        visible(text),
+        WIDTH,
+        subsequent_indent="  ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 def _share(figure: Figure) -> str:

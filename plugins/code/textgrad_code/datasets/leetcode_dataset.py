@@ -24,7 +24,7 @@ from textgrad_code.errors import ProblemError
 from textgrad_code.problem import Checker, Limits, Problem, TestCase
 from textgrad_core.jsondata import JSON, canonical_json
 
-LIMITS = Limits(test_s=10.0, total_s=60.0)
+LIMITS = Limits(test_s=10.0, total_s=120.0, memory_mib=1024)
 _EXAMPLE = re.compile(r"Input:\s*(.*?)\nOutput:\s*(.*?)\n", re.DOTALL)
 _SHOWN_OTHERWISE = 2
 

@@ -20,16 +20,15 @@ from __future__ import annotations
 
 import json
 import os
-import platform
 import resource
 import sys
-import threading
 import warnings
 from typing import Any
 
 from textgrad_code.jail.calls import Called, call
 from textgrad_code.jail.failures import compile_failure, failure
 from textgrad_code.jail.frames import packed, read_body, send, write_frame
+from textgrad_code.jail.limits import small_thread_stacks
 from textgrad_code.jail.loading import (
     Missing,
     compiled,
@@ -42,11 +41,10 @@ from textgrad_code.jail.nodes import AnswerTooLarge, NotSerialisable
 from textgrad_code.jail.streams import Script, flush_streams, own_streams, use_streams
 from textgrad_code.jail.tracing import LineTrace, StepsUsedUp
 
-VERSION = platform.python_version()
+VERSION = sys.version.split()[0]
 DEEPEST_RECURSION = 50_000
 # Measured: recursion through sorted(key=...) takes 2.3 KiB of C stack per counted level.
 STACK_BYTES_PER_LEVEL = 2560
-THREAD_STACK_BYTES = 8 << 20
 RESERVE_BYTES = 1 << 20
 MEMORY: dict[str, Any] = {"limit": "memory"}
 ANSWER: dict[str, Any] = {"limit": "answer"}
@@ -79,7 +77,7 @@ class Driver:
         self.most_bytes = job["answer_bytes"]
         self.reserve = bytearray(RESERVE_BYTES)  # given up when memory runs out
         self.streams = own_streams()
-        threading.stack_size(THREAD_STACK_BYTES)
+        small_thread_stacks()
         warnings.simplefilter("ignore")
         sys.setrecursionlimit(recursion_limit(job["memory_mib"]))
 

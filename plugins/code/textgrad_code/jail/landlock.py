@@ -62,10 +62,11 @@ def version() -> int:
 def readable(folder: Path, hidden: Iterable[str]) -> int:
     """A rule set under which only a folder's content can be read.
 
-    Landlock knows no exceptions, so the folder's entries are allowed one by one.
+    Landlock knows no exceptions, so the folder's entries are allowed one by one, and the folder
+    itself cannot be listed.
 
     Args:
-        folder: May be listed and, but for ``hidden``, read.
+        folder: What is in it may be read.
         hidden: Names in it that may not be read.
 
     Returns:
@@ -77,7 +78,6 @@ def readable(folder: Path, hidden: Iterable[str]) -> int:
     rights = rights_of(version())
     described = struct.pack("=QQQ", rights.files, rights.network, rights.scopes)
     rules = call("landlock_create_ruleset", described, rights.size, 0)
-    _allow(rules, folder, _READ_DIR)
     refused = frozenset(hidden)
     for entry in os.scandir(folder):
         if entry.is_symlink() or entry.name in refused:  # Debian's library has dangling links

@@ -54,10 +54,10 @@ def apply(*, memory_bytes: int, cpu_s: int, own_user: bool) -> None:
     if own_user:
         wanted[resource.RLIMIT_NPROC] = (_PROCESSES, _PROCESSES)
     for which, (soft, hard) in wanted.items():
-        _lower(which, soft, hard)
+        lower(which, soft, hard)
 
 
-def _lower(which: int, soft: int, hard: int) -> None:
+def lower(which: int, soft: int, hard: int) -> None:
     """Set a limit, never above the one there is."""
     highest = resource.getrlimit(which)[1]
     if highest != resource.RLIM_INFINITY:

@@ -90,7 +90,7 @@ def target(names: dict[str, Any], signature: Signature) -> Callable[[], Callable
             raise Missing(
                 f"class {signature.class_name} has no method {signature.name!r}; {_own(vars(cls))}"
             )
-        return lambda: getattr(cls(), signature.name)  # type: ignore[no-any-return]  # a program's
+        return lambda: getattr(cls(), signature.name)
     kind = "function" if signature.kind == "function" else "class"
     found = _named(names, signature.name, kind)
     return lambda: found

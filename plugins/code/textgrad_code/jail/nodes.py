@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 NODE_TYPES = ("ListNode", "TreeNode", "Node.children", "Node.random", "Node.neighbors")
@@ -156,7 +157,7 @@ def find_node(root: Any, value: Any) -> Any:
 def _build_list(data: Any) -> Any:
     values, cycle = (data["values"], data.get("cycle")) if isinstance(data, dict) else (data, None)
     nodes = [ListNode(value) for value in values]
-    for node, following in zip(nodes, nodes[1:], strict=False):
+    for node, following in pairwise(nodes):
         node.next = following
     if cycle is not None and nodes:
         nodes[-1].next = nodes[cycle]
@@ -248,7 +249,7 @@ def _read_children(root: Any, take: Callable[[], None]) -> Any:
 
 def _build_random(data: Any) -> Any:
     nodes = [RandomNode(value) for value, _ in data]
-    for node, following in zip(nodes, nodes[1:], strict=False):
+    for node, following in pairwise(nodes):
         node.next = following
     for node, (_, index) in zip(nodes, data, strict=True):
         node.random = None if index is None else nodes[index]

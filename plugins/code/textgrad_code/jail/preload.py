@@ -67,9 +67,14 @@ def load_packages(packages: Iterable[tuple[str, str]]) -> list[str]:
 
 
 def import_from(library: Path | None) -> None:
-    """From now on, look for modules in the library only; nowhere if it is None."""
+    """From now on, look for modules in the library only; nowhere if it is None.
+
+    The library is listed now, while that is allowed: Landlock cannot let a program list a
+    folder without listing all below it.
+    """
     sys.path[:] = [] if library is None else [str(library)]
     sys.path_importer_cache.clear()
+    importlib.machinery.PathFinder.find_spec("no module of this name")
     sys.meta_path.append(_NotAtHand(files=library is not None))
 
 

@@ -8,8 +8,9 @@ from typing import Any
 
 from textgrad_code.jail.nodes import ListNode, TreeNode
 
-# The built-ins come last: math and operator have a ``pow`` of two arguments, copy a ``copy``.
+# The built-ins come last: math and operator have a ``pow`` of two arguments, re a ``compile``.
 SOURCE = """
+from typing import *
 from string import *
 from re import *
 from collections import *
@@ -22,7 +23,6 @@ from itertools import *
 from functools import *
 from operator import *
 from math import *
-from typing import *
 import bisect, collections, copy, datetime, functools, heapq, itertools, json, math, operator
 import random, re, statistics, string, sys, typing
 from sys import maxsize

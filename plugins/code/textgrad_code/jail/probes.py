@@ -1,7 +1,7 @@
 """What a jailed program must not be able to do, tried from inside.
 
 The fork server runs this in a child of its own before it is trusted with anything else. The
-one line of the job names what to try and on whom; the answer tells what happened. Who asked
+one line of the job names what to try and on whom; the answers tell what happened. Who asked
 looks for himself as well: a secret that was read or a file that was written is a breach.
 """
 
@@ -18,7 +18,7 @@ from typing import Any
 
 from textgrad_code.jail.libc import call
 
-_PTRACE_ATTACH, _NEWUSER = 16, 0x10000000
+_PTRACE_SEIZE, _NEWUSER = 0x4206, 0x10000000  # to seize does not stop the other process
 _UNLOADED_MODULE = "colorsys"
 
 
@@ -78,7 +78,7 @@ def _attempts(job: dict[str, Any]) -> dict[str, Callable[[], str]]:
         "execute": _execute,
         "signal the parent": lambda: _signal(parent),
         "signal its own parent": lambda: _signal(os.getppid()),
-        "attach to the parent": lambda: str(call("ptrace", _PTRACE_ATTACH, parent, 0, 0)),
+        "attach to the parent": lambda: str(call("ptrace", _PTRACE_SEIZE, parent, 0, 0)),
         "read memory": lambda: _steal(parent, job["address"], job["size"]),
         "new namespace": lambda: str(call("unshare", _NEWUSER)),
     }
@@ -100,13 +100,12 @@ _NEEDED: dict[str, Callable[[], str]] = {"compute": _compute, "import": _import}
 
 
 def drive(job: int, answers: int) -> None:
-    """Try what the job asks for, and answer with one line of JSON: what was got from each."""
+    """Try what the job asks for; one line of JSON tells what came of each attempt."""
     asked = json.loads(os.read(job, 1 << 16))
     known = {**_attempts(asked), **_NEEDED}
-    outcome: dict[str, list[str]] = {}
     for name in asked["attempts"]:
         try:
-            outcome[name] = ["done", known[name]()]
+            outcome = [name, "done", known[name]()]
         except Exception as error:  # noqa: BLE001 - whatever stops an attempt is good news
-            outcome[name] = ["refused", f"{type(error).__name__}: {error}"]
-    os.write(answers, json.dumps(outcome).encode() + b"\n")
+            outcome = [name, "refused", f"{type(error).__name__}: {error}"]
+        os.write(answers, json.dumps(outcome).encode() + b"\n")

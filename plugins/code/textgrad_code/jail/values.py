@@ -162,7 +162,7 @@ def is_unicode(text: str) -> bool:
 def uniform(kind: type, items: list[Any]) -> bool:
     """Whether a list of one exact type is its own form."""
     if kind is int:
-        return min(items) >= -EXACT_INT and max(items) <= EXACT_INT
+        return bool(min(items) >= -EXACT_INT and max(items) <= EXACT_INT)
     if kind is float:
         return all(map(math.isfinite, items))
     if kind is str:
@@ -180,9 +180,7 @@ def base_value(value: Any) -> tuple[type, Any]:
     for base, plain in BASES.items():
         if base in kind.__mro__:
             return base, plain(value)
-    module = "" if kind.__module__ in ("builtins", "solution", "__main__") else kind.__module__
-    name = f"{module}.{kind.__qualname__}" if module else kind.__qualname__
-    raise NotSerialisable(f"cannot serialise a value of type {name}")
+    raise NotSerialisable(f"cannot serialise a value of type {kind.__name__}")
 
 
 BASES: dict[type, Callable[[Any], Any]] = {

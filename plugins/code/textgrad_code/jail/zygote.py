@@ -14,6 +14,7 @@ import select
 import signal
 import socket
 import sys
+from pathlib import Path
 from typing import Any
 
 from textgrad_code.jail import landlock, limits, namespaces, preload, privileges, seccomp
@@ -79,12 +80,12 @@ def _prepare(settings: dict[str, Any], orders: socket.socket) -> Server:
     os.dup2(nothing, 0)
     for output in (1, 2):
         os.dup2(nothing, output)
-    library = preload.standard_library()
-    files, own_user = _close_in(tier)
+    library, files = preload.standard_library(), tier != "seccomp-strict"
     preload.import_from(library if files else None)
+    own_user = _close_in(tier, library)
     held = Confinement(
         architecture=architecture,
-        rules=landlock.readable(library, preload.HIDDEN) if tier != "seccomp-strict" else None,
+        rules=landlock.readable(library, preload.HIDDEN) if files else None,
         files=files,
         own_user=own_user,
         base_bytes=base_bytes,
@@ -122,13 +123,12 @@ def _function(name: str) -> Drive:
     return found
 
 
-def _close_in(tier: str) -> tuple[bool, bool]:
+def _close_in(tier: str, library: Path) -> bool:
     """Enter the namespaces, if the tier has them, and give up every right.
 
     Returns:
-        Whether files may be opened, and whether only sandboxes run as this user now.
+        Whether only sandboxes run as this user now.
     """
-    library = preload.standard_library()
     nobody_reads = tier == "full" or privileges.readable_by_all(library)
     first = 0
     if tier == "full":
@@ -147,7 +147,7 @@ def _close_in(tier: str) -> tuple[bool, bool]:
         _wait_for(first)
     if tier == "full":
         privileges.die_with(0)
-    return tier != "seccomp-strict", own_user
+    return own_user
 
 
 def _wait_for(first: int) -> None:

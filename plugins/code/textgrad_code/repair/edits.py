@@ -12,10 +12,18 @@ from __future__ import annotations
 import heapq
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import islice, pairwise
 from random import Random
 
-from textgrad_code.repair import bounds, calls, insertions, names, operators, statements
+from textgrad_code.repair import (
+    bounds,
+    calls,
+    conditions,
+    insertions,
+    names,
+    operators,
+    statements,
+)
 from textgrad_code.repair.misspelled import misspelled
 from textgrad_code.repair.scopes import Scopes
 from textgrad_code.repair.source import Edit, Program, Splice, compiled
@@ -39,6 +47,7 @@ PLAIN: tuple[Callable[[Program], Iterator[Edit]], ...] = (
     statements.initial_values,
     statements.divisions,
     insertions.mutable_defaults,
+    insertions.memories,
 )
 SCOPED: tuple[Callable[[Program, Scopes], Iterator[Edit]], ...] = (
     misspelled,
@@ -46,12 +55,17 @@ SCOPED: tuple[Callable[[Program, Scopes], Iterator[Edit]], ...] = (
     calls.copies,
     names.variables,
     names.attributes,
+    names.numbers,
+    conditions.lower_bounds,
+    conditions.emptiness,
+    conditions.flags,
     insertions.returns,
     insertions.guards,
     insertions.preparations,
     insertions.bookkeeping,
 )
 UNSUSPECTED = 0.02  # score of lines no failing test ran: last, yet not never
+MOST_EDITS = 5_000  # of one operator
 PAIR_BREADTH = 120  # best edits that are combined with one another
 
 
@@ -73,10 +87,14 @@ class Edited:
 
 
 def enumerate_edits(program: Program) -> tuple[Edit, ...]:
-    """Every single edit, in the order of the operators and then of the program."""
+    """Every single edit, in the order of the operators and then of the program.
+
+    Of a program of many thousand lines each operator edits the first part only.
+    """
     scopes = Scopes(program)
-    found = [edit for operator in PLAIN for edit in operator(program)]
-    return (*found, *(edit for scoped in SCOPED for edit in scoped(program, scopes)))
+    streams = [operator(program) for operator in PLAIN]
+    streams += [operator(program, scopes) for operator in SCOPED]
+    return tuple(edit for stream in streams for edit in islice(stream, MOST_EDITS))
 
 
 def score(edit: Edit, suspicion: Mapping[int, float]) -> float:
@@ -95,14 +113,14 @@ def ranked_edits(
         program: The program.
         suspicion: Score by line, 0 to 1; empty if nothing is known.
         seed: 0 leaves equal scores in order; another one shuffles them.
-        uniform: Shuffle all edits and look at no score: the baseline to compare with.
+        uniform: Shuffle all edits and give them falling scores: the baseline to compare with.
     """
     rated = [(score(edit, suspicion), edit) for edit in enumerate_edits(program)]
     if uniform or seed:
         Random(seed).shuffle(rated)
-    if not uniform:
-        rated.sort(key=lambda pair: -pair[0])
-    return rated
+    if uniform:
+        return [(1.0 - i / len(rated), edit) for i, (_, edit) in enumerate(rated)]
+    return sorted(rated, key=lambda pair: -pair[0])
 
 
 def single_edits(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+from textgrad_code.repair.misspelled import import_offset
 from textgrad_code.repair.scopes import SELF, Scopes, made_kind
 from textgrad_code.repair.source import Edit, Place, Program, Splice
 from textgrad_code.repair.statements import LOOPS, blocks, is_docstring
@@ -107,6 +108,29 @@ def mutable_defaults(program: Program) -> Iterator[Edit]:
                 yield _function_edit(program, place, "default", words, 0.9, at, splice)
 
 
+def memories(program: Program) -> Iterator[Edit]:
+    """A recursive function that remembers its answers."""
+    for place, function, own in _functions(program):
+        calls = [n.func for n in own if isinstance(n, ast.Call)]
+        recursive = any(
+            (isinstance(f, ast.Name) and f.id == function.name)
+            or (isinstance(f, ast.Attribute) and f.attr == function.name)
+            for f in calls
+        )
+        indent = program.indent(function)
+        if not recursive or indent is None or function.decorator_list:
+            continue
+        start, _ = program.span(function)
+        top = import_offset(program)
+        decorator = f"@functools.lru_cache(maxsize=None){program.newline}{indent}"
+        splices = (
+            Splice(start=top, end=top, text=f"import functools{program.newline}"),
+            Splice(start=start, end=start, text=decorator),
+        )
+        words = f"{function.name} remembers its answers"
+        yield _function_edit(program, place, "memory", words, 0.4, *splices)
+
+
 def bookkeeping(program: Program, scopes: Scopes) -> Iterator[Edit]:
     """What is in a set already is passed over; what is visited is put into the set."""
     tables = [n for n in scopes.kinds if scopes.is_kind(n, "has .add")]
@@ -136,15 +160,12 @@ def bookkeeping(program: Program, scopes: Scopes) -> Iterator[Edit]:
 
 def _functions(
     program: Program,
-) -> Iterator[tuple[Place, FunctionStatement, tuple[ast.AST, ...]]]:
+) -> Iterator[tuple[Place, FunctionStatement, list[ast.AST]]]:
     """Each function with the nodes that are its own, not an inner function's."""
     for place in program.places:
         function = place.node
         if isinstance(function, FunctionStatement):
-            own = tuple(
-                p.node for p in program.places if p.functions and p.functions[-1] is function
-            )
-            yield place, function, own
+            yield place, function, program.own_nodes.get(function, [])
 
 
 def defaults(function: FunctionStatement, answers: list[ast.Return]) -> tuple[str, ...]:
@@ -177,7 +198,7 @@ def _falls_through(last: ast.stmt) -> bool:
     return True
 
 
-def _is_void(own: tuple[ast.AST, ...]) -> bool:
+def _is_void(own: list[ast.AST]) -> bool:
     """Whether a function without annotation works by what it changes around it."""
     return any(isinstance(n, ast.Nonlocal | ast.Global) for n in own)
 

@@ -7,6 +7,7 @@ import builtins
 import difflib
 from collections import deque
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from textgrad_code.repair.scopes import SELF, Scopes
 from textgrad_code.repair.source import Edit, Place, Program, Splice
@@ -41,18 +42,18 @@ SURE = 1.0
 
 def misspelled(program: Program, scopes: Scopes) -> Iterator[Edit]:
     """Undefined names and attributes, to the nearest that exist; missing imports."""
-    defined = _defined(program)
+    known = Known.of(program, scopes)
+    defined, star = known.defined, "*" in known.imported
     reported: set[str] = set()
-    star = "*" in defined
     for place in program.places:
         node = place.node
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
             if node.id in defined or node.id in BUILTINS or node.id.startswith("__"):
                 continue
             yield from _imports(program, place, node.id, reported, star)
-            yield from _near_names(program, place, node, scopes, star)
+            yield from _near_names(program, place, node, scopes, known)
         elif isinstance(node, ast.Attribute) and node.attr not in METHODS:
-            yield from _near_attributes(program, place, node, scopes)
+            yield from _near_attributes(program, place, node, known)
 
 
 def _imports(
@@ -64,23 +65,23 @@ def _imports(
     if not line or name in reported:
         return
     reported.add(name)
-    start = _import_offset(program)
+    start = import_offset(program)
     splice = Splice(start=start, end=start, text=line + program.newline)
     prior = SURE * (0.2 if star else 1.0)
     yield program.edit(place, "import", f"{line} is added", prior, splice)
 
 
 def _near_names(
-    program: Program, place: Place, node: ast.Name, scopes: Scopes, star: bool
+    program: Program, place: Place, node: ast.Name, scopes: Scopes, known: Known
 ) -> Iterator[Edit]:
-    visible = [name.text for name in scopes.visible(place)]
-    known = list(dict.fromkeys([*visible, *BUILTINS, *IMPORTED_FROM]))
-    texts = [CONSTANTS[node.id]] if node.id in CONSTANTS else []
-    texts += [n for n in difflib.get_close_matches(node.id, known, 3, NEAR) if n not in texts]
-    methods = _own_methods(program)
-    texts += [f"self.{node.id}"] if node.id in scopes.attributes or node.id in methods else []
-    if node.id in IMPORTED_FROM and star:
+    if node.id in IMPORTED_FROM and "*" in known.imported:
         return
+    visible = [name.text for name in scopes.visible(place)]
+    candidates = list(dict.fromkeys([*visible, *BUILTINS, *IMPORTED_FROM]))
+    texts = [CONSTANTS[node.id]] if node.id in CONSTANTS else []
+    near = difflib.get_close_matches(node.id, candidates, 3, NEAR)
+    texts += [name for name in near if name not in texts]
+    texts += [f"self.{node.id}"] if node.id in known.of_self else []
     for nth, text in enumerate(texts):
         words = f"{node.id}, which nothing defines, becomes {text}"
         splice = program.replace(node, text)
@@ -88,72 +89,68 @@ def _near_names(
 
 
 def _near_attributes(
-    program: Program, place: Place, node: ast.Attribute, scopes: Scopes
+    program: Program, place: Place, node: ast.Attribute, known: Known
 ) -> Iterator[Edit]:
-    if _is_ours(node, program, scopes):
+    base = node.value.id if isinstance(node.value, ast.Name) else ""
+    ours = node.attr in known.attributes or node.attr in known.of_self
+    if ours or base in MODULES or base in known.imported:
         return
-    of_self = isinstance(node.value, ast.Name) and node.value.id in SELF
-    known = [*scopes.attributes, *_own_methods(program)] if of_self else METHODS
+    candidates = list(known.of_self) if base in SELF else METHODS
     end = program.span(node)[1]
     start = end - len(node.attr.encode())
-    for nth, text in enumerate(difflib.get_close_matches(node.attr, known, 2, NEAR)):
+    for nth, text in enumerate(difflib.get_close_matches(node.attr, candidates, 2, NEAR)):
         words = f".{node.attr} becomes .{text}"
         splice = program.spaced(start, end, text)
         yield program.edit(place, "misspelled", words, SURE * 0.9**nth, splice)
 
 
-def _is_ours(node: ast.Attribute, program: Program, scopes: Scopes) -> bool:
-    """Whether an attribute is set, is a method here, or belongs to an imported module."""
-    if node.attr in scopes.attributes or node.attr in _own_methods(program):
-        return True
-    stored = {
-        n.attr
-        for n in ast.walk(program.tree)
-        if isinstance(n, ast.Attribute) and isinstance(n.ctx, ast.Store)
-    }
-    if node.attr in stored or node.attr in ("val", "next", "left", "right", "random"):
-        return True
-    if isinstance(node.value, ast.Name):
-        return node.value.id in MODULES or node.value.id in _imported(program)
-    return False
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """Names that are bound anywhere: enough to find those that are bound nowhere.
+
+    Args:
+        defined: Variables, arguments, functions, classes, imports.
+        imported: Imports alone; ``*`` for a star import.
+        of_self: Methods and attributes of ``self``, in order.
+        attributes: Attributes set on anything, and those of nodes of trees and lists.
+    """
+
+    defined: frozenset[str]
+    imported: frozenset[str]
+    of_self: tuple[str, ...]
+    attributes: frozenset[str]
+
+    @classmethod
+    def of(cls, program: Program, scopes: Scopes) -> Known:
+        """What a program binds."""
+        defined: set[str] = set()
+        imported: set[str] = set()
+        methods: list[str] = []
+        attributes = {"val", "next", "left", "right", "random"}
+        for node in ast.walk(program.tree):
+            match node:
+                case ast.Name(id=name, ctx=ast.Store() | ast.Del()) | ast.arg(arg=name):
+                    defined.add(name)
+                case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
+                    defined.add(name)
+                    methods.append(name)
+                case ast.ClassDef(name=name) | ast.ExceptHandler(name=str(name)):
+                    defined.add(name)
+                case ast.MatchAs(name=str(name)) | ast.MatchStar(name=str(name)):
+                    defined.add(name)
+                case ast.Attribute(attr=name, ctx=ast.Store()):
+                    attributes.add(name)
+                case ast.Import(names=aliases) | ast.ImportFrom(names=aliases):
+                    imported |= {(a.asname or a.name).split(".")[0] for a in aliases}
+        return cls(
+            defined=frozenset(defined | imported),
+            imported=frozenset(imported),
+            of_self=tuple(dict.fromkeys([*scopes.attributes, *methods])),
+            attributes=frozenset(attributes),
+        )
 
 
-def _own_methods(program: Program) -> tuple[str, ...]:
-    return tuple(
-        n.name
-        for n in ast.walk(program.tree)
-        if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef)
-    )
-
-
-def _imported(program: Program) -> set[str]:
-    return {
-        (alias.asname or alias.name).split(".")[0]
-        for n in ast.walk(program.tree)
-        if isinstance(n, ast.Import | ast.ImportFrom)
-        for alias in n.names
-    }
-
-
-def _defined(program: Program) -> set[str]:
-    """Every name that is bound anywhere: enough to find those that are bound nowhere."""
-    found = _imported(program)
-    for node in ast.walk(program.tree):
-        match node:
-            case ast.Name(id=name, ctx=ast.Store() | ast.Del()):
-                found.add(name)
-            case ast.arg(arg=name):
-                found.add(name)
-            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
-                found.add(name)
-            case ast.ClassDef(name=name) | ast.ExceptHandler(name=str(name)):
-                found.add(name)
-            case ast.MatchAs(name=str(name)) | ast.MatchStar(name=str(name)):
-                found.add(name)
-    return found
-
-
-def _import_offset(program: Program) -> int:
+def import_offset(program: Program) -> int:
     """Where an import may stand: in front, behind a docstring and ``from __future__`` lines."""
     offset = 0
     for statement in program.tree.body:

@@ -12,6 +12,9 @@ SWAP = 0.35
 STORE = 0.15
 UNSURE = 0.6  # factor where no use shows the type of one of the two
 LATER = 0.5  # factor where the other name is bound further down only
+FOR_NUMBER = 0.18
+COMBINE = 0.13
+COMBINED = (ast.Assign, ast.AugAssign, ast.Return, ast.Subscript)
 ANSWER = 1.4  # factor for `return x`
 
 
@@ -36,6 +39,41 @@ def variables(program: Program, scopes: Scopes) -> Iterator[Edit]:
                 prior *= ANSWER
             words = f"{node.id} becomes {name.text}"
             yield program.edit(place, "variable", words, prior, program.replace(node, name.text))
+
+
+def numbers(program: Program, scopes: Scopes) -> Iterator[Edit]:
+    """A variable for a number; another one added to or taken from a variable."""
+    for place in program.places:
+        match place.node:
+            case ast.Constant(value=int(value)) as node if not isinstance(value, bool):
+                yield from _for_number(program, scopes, place, node)
+            case ast.Name(id=name, ctx=ast.Load()) as node if scopes.is_kind(name, "number"):
+                if place.parent is not None and isinstance(place.parent.node, COMBINED):
+                    yield from _combined(program, scopes, place, node)
+
+
+def _for_number(
+    program: Program, scopes: Scopes, place: Place, node: ast.Constant
+) -> Iterator[Edit]:
+    for name in _numbers(scopes, place, node.lineno):
+        words = f"{program.source(node)} becomes {name}"
+        splice = program.replace(node, name)
+        yield program.edit(place, "variable", words, FOR_NUMBER, splice)
+
+
+def _combined(program: Program, scopes: Scopes, place: Place, node: ast.Name) -> Iterator[Edit]:
+    for name in _numbers(scopes, place, node.lineno):
+        for sign in "-+" if name != node.id else "":
+            text = f"{node.id} {sign} {name}"
+            words = f"{node.id} becomes {text}"
+            splice = program.replace(node, text)
+            yield program.edit(place, "combination", words, COMBINE, splice)
+
+
+def _numbers(scopes: Scopes, place: Place, line: int) -> list[str]:
+    """Variables that are numbers and are bound by then."""
+    names = scopes.visible(place)
+    return [n.text for n in names if n.line <= line and scopes.is_kind(n.text, "number")]
 
 
 def attributes(program: Program, scopes: Scopes) -> Iterator[Edit]:

@@ -87,12 +87,12 @@ def arithmetic(program: Program) -> Iterator[Edit]:
                 yield exchange(program, place, node.left, node.right, 0.3)
         elif isinstance(node, ast.AugAssign):
             symbol, others = ARITHMETIC[type(node.op)]
-            for other in others[:1]:
+            for nth, other in enumerate(others[:2]):
                 pattern = re.escape(symbol) + "="
                 splice = operator_splice(program, node.target, node.value, pattern, other + "=")
                 if splice:
                     words = f"{symbol}= becomes {other}="
-                    yield program.edit(place, "arithmetic", words, 0.55, splice)
+                    yield program.edit(place, "arithmetic", words, 0.55 - 0.2 * nth, splice)
 
 
 def exchange(program: Program, place: Place, one: ast.expr, other: ast.expr, prior: float) -> Edit:

@@ -18,7 +18,7 @@ from textgrad_core.jsondata import JSON
 from textgrad_core.outcome import Evaluated, Outcome
 from textgrad_core.search.result import Trial
 
-NAME = "syntax-tree repair (no language model)"
+NAME = "syntax-tree repair"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,6 +18,7 @@ MAKERS = {
     **dict.fromkeys(("str", "input", "chr"), "sequence"),
 }
 SELF = ("self", "cls")
+MOST_NAMES = 20  # that may stand for one another at a place
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,12 +47,18 @@ class Scopes:
                 self.kinds.setdefault(name, set()).add(kind)
 
     def visible(self, place: Place) -> tuple[Name, ...]:
-        """Variables a place may read, its own function's first."""
+        """Variables a place may read, its own function's first; the nearest if they are many."""
         found: dict[str, Name] = {}
         for owner in owners(place):
             for text, name in self.bound.get(owner, {}).items():
                 found.setdefault(text, name)
-        return tuple(found.values())
+        names = tuple(found.values())
+        if len(names) <= MOST_NAMES:
+            return names
+        line: int = getattr(place.node, "lineno", 1)
+        near = sorted(names, key=lambda name: abs(name.line - line))[:MOST_NAMES]
+        kept = {name.text for name in near}
+        return tuple(name for name in names if name.text in kept)
 
     def local(self, function: Function) -> tuple[Name, ...]:
         """Arguments and variables of a function."""

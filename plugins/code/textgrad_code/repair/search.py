@@ -12,7 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from textgrad_code.problem import Problem
-from textgrad_code.repair.attempts import Attempt, Attempts, Budget, Judges, Ordering
+from textgrad_code.repair.attempts import Attempt, Attempts, Judges
+from textgrad_code.repair.streams import Budget, Ordering
 from textgrad_code.verdict import Judgement, Verdict
 from textgrad_core.errors import UsageError
 
@@ -98,12 +99,11 @@ def repair(
         budget=Budget(most=max_candidates, begun=begun, seconds=seconds, clock=clock),
         ordering=Ordering(seed=seed, uniform=uniform),
     )
-    suspicion: dict[int, float] = {}
-    if start.verdict is Verdict.CE:
-        search.mend_syntax(program)
-    elif start.verdict is not Verdict.AC:
-        suspicion = search.located(program)
-        search.mend(program, suspicion)
+    suspicion: tuple[tuple[int, float], ...] = ()
+    if start.verdict not in (Verdict.AC, Verdict.CE):
+        suspicion = search.located(program, start.results)
+    if start.verdict is not Verdict.AC:
+        search.mend(program, dict(suspicion))
     best, judgement, words = search.verified(program)
     return RepairResult(
         program=best,
@@ -115,7 +115,7 @@ def repair(
         words=words,
         diff=unified(program, best),
         history=tuple(search.history),
-        suspicion=tuple(suspicion.items()),
+        suspicion=suspicion,
     )
 
 

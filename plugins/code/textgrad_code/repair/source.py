@@ -123,6 +123,15 @@ class Program:
         return tuple(_walk(self.tree))
 
     @cached_property
+    def own_nodes(self) -> dict[ast.AST, list[ast.AST]]:
+        """Nodes by the function they are in directly."""
+        found: dict[ast.AST, list[ast.AST]] = {}
+        for place in self.places:
+            if place.functions:
+                found.setdefault(place.functions[-1], []).append(place.node)
+        return found
+
+    @cached_property
     def newline(self) -> str:
         """The line end the program uses."""
         found = LINE_END.search(self.data)

@@ -6,7 +6,7 @@ protected from the program.
 
 from __future__ import annotations
 
-import importlib.util
+import json
 import math
 import os
 import signal
@@ -15,47 +15,10 @@ import sys
 from pathlib import Path
 
 from textgrad_code.errors import SandboxFailed
+from textgrad_code.jail import bootstrap
+from textgrad_code.jail.plain import PACKAGES
+from textgrad_code.sandbox.packages import found_packages
 from textgrad_code.sandbox.protocol import ChildLimits, Exit, Tier
-
-PACKAGE = Path(__file__).parents[1]
-# -P, -s and -S with an environment of our own isolate like -I, which would ignore the hash seed.
-OPTIONS = ("-P", "-s", "-S", "-B")
-ENVIRONMENT = {"PYTHONHASHSEED": "0", "MALLOC_ARENA_MAX": "1"}
-STACK_BYTES = 128 << 20  # as much as the kernel leaves room for below the libraries
-PRELOADED = "sortedcontainers"
-BOOTSTRAP = """
-import resource, sys, types
-folder, extra, job_fd, answer_fd, memory_mib, cpu_s, stack = sys.argv[1:]
-package = types.ModuleType("textgrad_code")
-package.__path__ = [folder]
-sys.modules["textgrad_code"] = package
-from textgrad_code.jail.driver import drive
-if extra:
-    sys.path.append(extra)
-    import sortedcontainers
-    sys.path.remove(extra)
-def limit(which, soft, hard=None):
-    most = resource.getrlimit(which)[1]
-    hard = soft if hard is None else hard
-    if most != resource.RLIM_INFINITY:
-        soft, hard = min(soft, most), min(hard, most)
-    resource.setrlimit(which, (soft, hard))
-try:
-    with open("/proc/self/statm") as file:
-        used = int(file.read().split()[0]) * resource.getpagesize()
-except OSError:
-    used = 64 << 20
-limit(resource.RLIMIT_STACK, int(stack), resource.getrlimit(resource.RLIMIT_STACK)[1])
-limit(resource.RLIMIT_CORE, 0)
-limit(resource.RLIMIT_FSIZE, 0)
-limit(resource.RLIMIT_CPU, int(cpu_s), int(cpu_s) + 1)
-try:
-    limit(resource.RLIMIT_AS, used + (int(memory_mib) << 20))
-except (ValueError, OSError):
-    pass  # macOS has no such limit
-sys.argv = [""]
-drive(int(job_fd), int(answer_fd))
-"""
 
 
 class PlainSandbox:
@@ -80,11 +43,9 @@ class PlainSandbox:
             os.pipe() for _ in range(3)
         )
         inherited = (job_out, answer_in)
-        command = [
-            *(self.python, *OPTIONS, "-c", BOOTSTRAP, str(PACKAGE), _folder_of(PRELOADED)),
-            *(str(job_out), str(answer_in), str(limits.memory_mib)),
-            *(str(math.ceil(limits.cpu_s)), str(STACK_BYTES)),
-        ]
+        script = str(Path(bootstrap.__file__).resolve())
+        numbers = (job_out, answer_in, limits.memory_mib, math.ceil(limits.cpu_s))
+        command = [self.python, "-S", "-s", "-P", script, "plain:main", *map(str, numbers)]
         try:
             process = subprocess.Popen(  # closed and waited for by the child
                 command,
@@ -92,7 +53,7 @@ class PlainSandbox:
                 stdout=output_in,
                 stderr=output_in,
                 pass_fds=inherited,
-                env=ENVIRONMENT,
+                env=environment(),
                 cwd="/",
                 start_new_session=True,
             )
@@ -115,7 +76,7 @@ class PlainChild:
     def __init__(self, process: subprocess.Popen[bytes], fds: tuple[int, int, int, int]) -> None:
         self.process = process
         self.job_fd, self.answer_fd, self.output_fd, self.exit_fd = fds
-        self._open = fds
+        self._open = list(fds)
         self._exit: Exit | None = None
         self._peak_mib: float | None = None
         os.set_blocking(self.job_fd, False)
@@ -135,8 +96,7 @@ class PlainChild:
         self.kill()
         self._reap(0)
         while self._open:
-            os.close(self._open[0])
-            self._open = self._open[1:]
+            os.close(self._open.pop())
 
     def _reap(self, options: int) -> Exit | None:
         if self._exit is None:
@@ -165,6 +125,10 @@ def peak_memory_mib(pid: int) -> float | None:
     return None
 
 
-def _folder_of(package: str) -> str:
-    spec = importlib.util.find_spec(package)
-    return str(Path(spec.origin).parents[1]) if spec and spec.origin else ""
+def environment() -> dict[str, str]:
+    """What the interpreter needs before it clears its environment."""
+    return {
+        "PYTHONHASHSEED": "0",
+        "MALLOC_ARENA_MAX": "1",
+        PACKAGES: json.dumps(found_packages()),
+    }

@@ -12,12 +12,11 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 from signal import SIGSYS
+from typing import Protocol
 
 from textgrad_code.errors import SandboxFailed
 from textgrad_code.jail.wire import PROBE
-from textgrad_code.sandbox.child import JailedChild
-from textgrad_code.sandbox.jailed import JailedSandbox
-from textgrad_code.sandbox.protocol import ChildLimits, Exit, Tier
+from textgrad_code.sandbox.protocol import Child, ChildLimits, Exit, Tier
 
 LIMITS = ChildLimits(memory_mib=128, cpu_s=10)
 PROBE_S = 30.0
@@ -58,7 +57,17 @@ class Attempt:
     detail: str
 
 
-def try_to_break(sandbox: JailedSandbox) -> tuple[Attempt, ...]:
+class Probeable(Protocol):
+    """What is needed of a sandbox to probe it."""
+
+    tier: Tier
+
+    def launch_entry(self, limits: ChildLimits, entry: int, /) -> Child:
+        """A process that runs what the entry says, here the probes."""
+        ...
+
+
+def try_to_break(sandbox: Probeable) -> tuple[Attempt, ...]:
     """Run every probe in children of a sandbox.
 
     Raises:
@@ -86,40 +95,42 @@ def try_to_break(sandbox: JailedSandbox) -> tuple[Attempt, ...]:
     return tuple(attempts)
 
 
-def _refused(sandbox: JailedSandbox, job: dict[str, object]) -> list[Attempt]:
-    outcome, end = _ask(sandbox, job, REFUSED)
-    if outcome is None:
-        return [Attempt("refuse", held=False, detail=f"the probe ended early: {end}")]
-    return [Attempt(name, outcome[name][0] == "refused", outcome[name][1]) for name in REFUSED]
+def _refused(sandbox: Probeable, job: dict[str, object]) -> list[Attempt]:
+    told, end = _ask(sandbox, job, REFUSED)
+    return [_expect("refused", name, told, end) for name in REFUSED]
 
 
-def _fatal(sandbox: JailedSandbox, job: dict[str, object], name: str) -> Attempt:
-    outcome, end = _ask(sandbox, job, (name,))
-    if outcome is not None:  # it lives on: fine only for a kernel without this call
-        return Attempt(name, held=False, detail=" ".join(outcome[name]))
+def _fatal(sandbox: Probeable, job: dict[str, object], name: str) -> Attempt:
+    told, end = _ask(sandbox, job, (name,))
+    if name in told:
+        return _expect("fatal", name, told, end)
     return Attempt(name, end is not None and end.signal == SIGSYS, f"ended by {end}")
 
 
-def _needed(sandbox: JailedSandbox, job: dict[str, object]) -> list[Attempt]:
+def _needed(sandbox: Probeable, job: dict[str, object]) -> list[Attempt]:
     names = ("compute",) if sandbox.tier is Tier.SECCOMP_STRICT else NEEDED
-    outcome, end = _ask(sandbox, job, names)
-    if outcome is None:
-        return [Attempt("compute", held=False, detail=f"the probe ended early: {end}")]
-    return [Attempt(name, outcome[name][0] == "done", outcome[name][1]) for name in names]
+    told, end = _ask(sandbox, job, names)
+    return [_expect("done", name, told, end) for name in names]
+
+
+def _expect(wanted: str, name: str, told: dict[str, list[str]], end: Exit | None) -> Attempt:
+    what, detail = told.get(name, ["nothing", f"ended by {end}"])
+    return Attempt(name, what == wanted, f"{what}: {detail}")
 
 
 def _ask(
-    sandbox: JailedSandbox, job: dict[str, object], names: tuple[str, ...]
-) -> tuple[dict[str, list[str]] | None, Exit | None]:
-    """What a child answers, if it does, and how it ended."""
+    sandbox: Probeable, job: dict[str, object], names: tuple[str, ...]
+) -> tuple[dict[str, list[str]], Exit | None]:
+    """What a child tells of each attempt, as far as it gets, and how it ended."""
     child = sandbox.launch_entry(LIMITS, PROBE)
     try:
         os.write(child.job_fd, json.dumps({**job, "attempts": names}).encode() + b"\n")
         deadline = time.monotonic() + PROBE_S
-        answer = b""
+        told = b""
         while chunk := _read(child.answer_fd, deadline):
-            answer += chunk
-        return (json.loads(answer) if answer else None), _end(child, deadline)
+            told += chunk
+        lines = [json.loads(line) for line in told.splitlines()]
+        return {name: [what, detail] for name, what, detail in lines}, _end(child, deadline)
     finally:
         child.close()
 
@@ -129,7 +140,7 @@ def _read(descriptor: int, deadline: float) -> bytes:
     return os.read(descriptor, 1 << 16)
 
 
-def _end(child: JailedChild, deadline: float) -> Exit | None:
+def _end(child: Child, deadline: float) -> Exit | None:
     _wait(child.exit_fd, deadline)
     return child.exit()
 

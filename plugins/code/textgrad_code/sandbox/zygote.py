@@ -92,14 +92,20 @@ class Zygote:
         self.settings = settings
         self._orders, far = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with far, tempfile.TemporaryFile() as errors:
-            self.process = _start(settings, far, errors.fileno())
+            try:
+                self.process = _start(settings, far, errors.fileno())
+            except OSError as error:
+                self._orders.close()
+                missing = Missing("interpreter", f"{settings.python}: {error}")
+                raise CannotStart((missing,)) from error
             far.close()
             try:
                 self.greeting = self._greet()
-            except (OSError, CannotStart) as error:
+            except CannotStart:
                 self.close()
-                if isinstance(error, CannotStart):
-                    raise
+                raise
+            except OSError as error:
+                self.close()
                 raise CannotStart((_silent(settings, error, errors),)) from error
 
     def _greet(self) -> dict[str, Any]:
@@ -178,19 +184,16 @@ def _start(settings: ZygoteSettings, far: socket.socket, errors: int) -> subproc
         environment[_LIBRARY_PATH] = os.environ[_LIBRARY_PATH]
     script = str(Path(bootstrap.__file__).resolve())
     command = [settings.python, "-S", "-s", "-P", script, "zygote:main", str(far.fileno())]
-    try:
-        return subprocess.Popen(
-            command,
-            env=environment,
-            cwd="/",
-            pass_fds=[far.fileno()],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=errors,
-            start_new_session=True,  # a Ctrl-C is for the user's program, which ends it in order
-        )
-    except OSError as error:
-        raise CannotStart((Missing("interpreter", f"{settings.python}: {error}"),)) from error
+    return subprocess.Popen(
+        command,
+        env=environment,
+        cwd="/",
+        pass_fds=[far.fileno()],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=errors,
+        start_new_session=True,  # a Ctrl-C is for the user's program, which ends it in order
+    )
 
 
 def _silent(settings: ZygoteSettings, error: OSError, errors: Any) -> Missing:

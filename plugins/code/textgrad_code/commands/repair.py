@@ -1,0 +1,81 @@
+"""``textgrad code repair``: a program in, a program that passes more visible tests out."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from argparse import Namespace
+from pathlib import Path
+
+from textgrad_code.commands.judge import WIDTH, read_program
+from textgrad_code.commands.options import judge_of, problem_of
+from textgrad_code.problem import Problem
+from textgrad_code.repair.search import RepairResult, repair
+from textgrad_core.cli.exits import OK, REFUSED
+from textgrad_core.errors import UsageError
+from textgrad_core.jsondata import JSON
+from textgrad_core.report import write_atomically
+from textgrad_core.report.text import visible
+
+
+def run(given: Namespace) -> int:
+    """Repair, print the change, write the program; the exit code says if it passes."""
+    problem = problem_of(given)
+    source = read_program(Path(given.solution))
+    out = None if given.out is None else Path(given.out)
+    if out is not None and not out.absolute().parent.is_dir():
+        raise UsageError(f"--out {given.out!r}: the folder does not exist; make it first")
+    with judge_of(given) as judge:
+        found = repair(
+            source,
+            problem,
+            judge,
+            max_candidates=given.candidates,
+            seconds=given.seconds,
+            seed=given.seed,
+        )
+    if out is not None:
+        write_atomically(out, found.program)
+    if given.json:
+        print(json.dumps(_record(problem, given.solution, found), ensure_ascii=False))
+    else:
+        print("\n".join(_told(problem, given.solution, found, out)))
+    return OK if found.plausible else REFUSED
+
+
+def _told(problem: Problem, path: str, found: RepairResult, out: Path | None) -> list[str]:
+    start = found.start
+    lines = [
+        f"{visible(path)} on {problem.name}: {start.verdict}, "
+        f"passes {start.passed} of {start.tests} visible tests",
+        *textwrap.wrap(f"Best: {visible(found.summary)}.", WIDTH),
+        f"{found.candidates} programs judged in {found.seconds:.1f} s, isolation {start.tier}",
+    ]
+    if found.diff:
+        lines += ["", visible(found.diff).rstrip("\n")]
+    if found.plausible and found.diff:
+        note = (
+            "It passes the visible tests. Whether it is right, they cannot say: "
+            f"textgrad code judge --problem {problem.name} runs the hidden ones too."
+        )
+        lines += ["", *textwrap.wrap(note, WIDTH, break_on_hyphens=False)]
+    if out is not None:
+        lines += ["", f"Written to {out}"]
+    return lines
+
+
+def _record(problem: Problem, path: str, found: RepairResult) -> dict[str, JSON]:
+    return {
+        "problem": problem.name,
+        "path": path,
+        "plausible": found.plausible,
+        "visible_passed": found.judgement.passed,
+        "visible_passed_at_start": found.start.passed,
+        "visible_count": found.judgement.tests,
+        "candidates": found.candidates,
+        "seconds": round(found.seconds, 3),
+        "isolation": found.start.tier,
+        "words": found.words,
+        "diff": found.diff,
+        "program": found.program,
+    }
