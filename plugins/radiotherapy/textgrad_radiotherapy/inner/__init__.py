@@ -1,1 +1,6 @@
-"""The inner optimiser: fluence from weights, with a certified gap."""
+"""The inner optimiser: fluence from weights, with a proven gap and exact sensitivities."""
+
+from textgrad_radiotherapy.inner.optimiser import InnerOptimiser
+from textgrad_radiotherapy.inner.solution import Sensitivities, Solution
+
+__all__ = ["InnerOptimiser", "Sensitivities", "Solution"]

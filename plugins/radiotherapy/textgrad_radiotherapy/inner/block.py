@@ -1,0 +1,92 @@
+"""Working rows of one structure: dose and back-projection in single and double precision."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+from textgrad_radiotherapy.geometry import Floats
+
+Singles = NDArray[np.float32]
+CHUNK_ROWS = 256  # rows that are converted to double precision at a time
+
+
+class Block:
+    """Some rows of a structure's influence matrix, dense or sparse, in the order they came.
+
+    Args:
+        matrix: All rows of the structure, float32 CSR, shape (rows, beamlets).
+        weights: Share of the volume of every row, shape (rows,).
+        dense: Whether working rows are held as a dense array; products with them are several
+            times faster and Gram matrices possible.
+    """
+
+    def __init__(self, matrix: csr_array, weights: Floats, *, dense: bool) -> None:
+        self._matrix = matrix
+        self._weights = weights
+        self._dense = dense
+        self.rows: NDArray[np.intp] = np.zeros(0, dtype=np.intp)
+        self.share: Floats = np.zeros(0)
+        self._has = np.zeros(matrix.shape[0], dtype=bool)
+        self._array: Singles | csr_array = matrix[:0].toarray() if dense else matrix[:0]
+
+    def missing(self, rows: NDArray[np.intp]) -> NDArray[np.intp]:
+        """Those of these rows that are no working rows yet."""
+        return np.asarray(rows[~self._has[rows]], dtype=np.intp)
+
+    def add(self, rows: NDArray[np.intp], share: Floats | None = None) -> int:
+        """Make these rows working rows too; returns how many were new."""
+        new = self.missing(rows)
+        if not new.size:
+            return 0
+        self._has[new] = True
+        self.rows = np.concatenate([self.rows, new])
+        more = self._weights[new] if share is None else share
+        self.share = np.concatenate([self.share, more])
+        if self._dense:
+            fresh = self._matrix[new].toarray()
+            self._array = np.concatenate([self._array, fresh]) if self._array.size else fresh
+        else:
+            self._array = self._matrix[self.rows]
+        return int(new.size)
+
+    def make_sparse(self) -> None:
+        """Give the dense array back to the memory."""
+        if self._dense:
+            self._dense = False
+            self._array = self._matrix[self.rows]
+
+    @property
+    def array(self) -> Singles | csr_array:
+        """The working rows, shape (working rows, beamlets)."""
+        return self._array
+
+    def dose(self, fluence: Floats) -> Floats:
+        """Dose of the working rows in Gy, accumulated in single precision."""
+        return np.asarray(self._array @ fluence.astype(np.float32), dtype=np.float64)
+
+    def back(self, slope: Floats) -> Floats:
+        """Transposed product, accumulated in single precision."""
+        return np.asarray(slope.astype(np.float32) @ self._array, dtype=np.float64)
+
+    def dose_exact(self, fluence: Floats) -> Floats:
+        """Dose of the working rows in Gy (columns: several fluences) in double precision."""
+        if not self._dense:
+            return np.asarray(self._array @ fluence, dtype=np.float64)
+        out = np.empty((self.rows.size, *fluence.shape[1:]))
+        for at in range(0, self.rows.size, CHUNK_ROWS):
+            part = slice(at, at + CHUNK_ROWS)
+            out[part] = self._array[part].astype(np.float64) @ fluence
+        return out
+
+    def back_exact(self, slope: Floats) -> Floats:
+        """Transposed product (columns: several slopes) in double precision."""
+        if not self._dense:
+            return np.asarray(self._array.T @ slope, dtype=np.float64)
+        out = np.zeros((self._matrix.shape[1], *slope.shape[1:]))
+        for at in range(0, self.rows.size, CHUNK_ROWS):
+            part = slice(at, at + CHUNK_ROWS)
+            if slope[part].any():
+                out += self._array[part].astype(np.float64).T @ slope[part]
+        return out

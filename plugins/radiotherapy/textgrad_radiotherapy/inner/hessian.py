@@ -1,0 +1,126 @@
+"""The Hessian of the objective from one Gram matrix per term."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import LinAlgError, cho_factor, cho_solve
+
+from textgrad_radiotherapy.errors import SolverFailed
+from textgrad_radiotherapy.geometry import Floats
+from textgrad_radiotherapy.inner.block import Singles
+from textgrad_radiotherapy.inner.functions import GEUD_KINDS
+from textgrad_radiotherapy.inner.setting import Setting
+from textgrad_radiotherapy.inner.workspace import Point, Workspace
+
+STALE_SHARE = 0.1  # a gEUD's curvatures are renewed when they are off by more than this
+TINY_SHARE = 1e-6  # and left out below this share of the largest
+LARGEST_SHIFT = 1e3
+
+
+class GramHessian:
+    """Hessians as weighted sums of Gram matrices that are kept from step to step.
+
+    The Gram matrix of a term is ``A^T diag(c) A`` over the working rows A, in single precision,
+    c the diagonal curvature before the weight. Only rows whose curvature changed are added or
+    taken off, and new weights cost one sum of matrices.
+    """
+
+    def __init__(self, work: Workspace) -> None:
+        self._work = work
+        n = work.problem.beamlets
+        self._gram: dict[int, Singles] = {}
+        self._curvature: dict[int, Floats] = {k: np.zeros(0) for k in work.problem.gram_terms()}
+        self._sum: Singles = np.zeros((n, n), dtype=np.float32)
+
+    def refresh(self, point: Point, setting: Setting, *, exact: bool = False) -> None:
+        """Bring the sum up to date with the rows that are active at a point."""
+        self._sum[:] = 0.0
+        terms = self._work.problem.terms
+        for k, piece in enumerate(point.pieces):
+            weight = float(setting.weights[k])
+            if weight == 0.0:
+                continue
+            axis: Floats | None = None
+            if k in self._curvature:
+                self._update(k, piece.curvature, exact=exact)
+                if k in self._gram:
+                    _add_scaled(self._sum, self._gram[k], weight)
+                if piece.axis is not None:
+                    axis = self._work.blocks[terms[k].structure].back(piece.axis)
+                factor = piece.axis_curvature
+            else:
+                axis, factor = self._work.problem.mean[terms[k].structure], piece.curvature[0]
+            if axis is not None and factor != 0.0:
+                single = axis.astype(np.float32)
+                _add_scaled(self._sum, np.outer(single, single), weight * factor)
+
+    def _update(self, k: int, wanted: Floats, *, exact: bool) -> None:
+        term = self._work.problem.terms[k]
+        block = self._work.blocks[term.structure]
+        held = np.zeros(wanted.size)
+        held[: self._curvature[k].size] = self._curvature[k]
+        change = wanted - held
+        if term.kind in GEUD_KINDS and not exact:
+            largest = np.maximum(wanted, held)
+            change[np.abs(change) <= STALE_SHARE * largest] = 0.0
+            change[largest <= TINY_SHARE * largest.max(initial=0.0)] = 0.0
+        for sign in (1.0, -1.0):
+            rows = np.flatnonzero(sign * change > 0.0)
+            if not rows.size:
+                continue
+            part = block.array[rows]
+            part *= np.sqrt(np.abs(change[rows])).astype(np.float32)[:, None]
+            product = part.T @ part
+            if k not in self._gram:
+                self._gram[k] = product
+            elif sign > 0:
+                self._gram[k] += product
+            else:
+                self._gram[k] -= product
+        self._curvature[k] = held + change
+
+    def step(
+        self, gradient: Floats, free: NDArray[np.intp], move: Floats, shift: float
+    ) -> tuple[Floats, float]:
+        """Newton step of the free beamlets when the others make `move`.
+
+        Args:
+            gradient: Gradient, shape (beamlets,).
+            free: Beamlets the step is computed for.
+            move: Step of the others, shape (beamlets,), 0 at the free ones.
+            shift: Levenberg shift as a share of the mean diagonal.
+
+        Returns:
+            The step of the free beamlets, and the shift that made the matrix definite.
+        """
+        moving = np.flatnonzero(move)
+        right = gradient[free]
+        if moving.size:
+            right = right + self._sum[np.ix_(free, moving)] @ move[moving]
+        factor, shift = self.factor(free, shift)
+        return -cho_solve(factor, right, check_finite=False), shift
+
+    def factor(self, free: NDArray[np.intp], shift: float) -> tuple[tuple[Floats, bool], float]:
+        """Cholesky factor of the free part in double precision, shifted until it is definite."""
+        matrix = self._sum[np.ix_(free, free)].astype(np.float64)
+        diagonal = matrix.diagonal().copy()
+        scale = float(diagonal.mean()) if diagonal.any() else 1.0
+        while shift <= LARGEST_SHIFT:
+            trial = matrix.copy()
+            trial.flat[:: free.size + 1] = diagonal + shift * scale
+            try:
+                return cho_factor(trial, lower=True, overwrite_a=True, check_finite=False), shift
+            except LinAlgError:
+                shift *= 10.0
+        raise SolverFailed(
+            f"the Hessian of {free.size} beamlets is not definite with a shift of {shift:g} times "
+            "its mean diagonal: the influence matrix spans too many orders of magnitude"
+        )
+
+
+def _add_scaled(total: Singles, matrix: Singles, factor: float) -> None:
+    """Add a multiple of a matrix in place, without a temporary of the size of the whole."""
+    for at in range(0, total.shape[0], 256):
+        part = slice(at, at + 256)
+        total[part] += np.float32(factor) * matrix[part]

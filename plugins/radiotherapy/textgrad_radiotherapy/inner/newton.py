@@ -1,0 +1,136 @@
+"""Projected semi-smooth Newton method on the working rows.
+
+Near-zero beamlets with a positive gradient are driven to zero, the others make a Newton step with
+a Levenberg shift that adapts to how far the steps get; a search along the projected arc makes the
+objective fall.
+
+Source: D. P. Bertsekas, Projected Newton methods for optimization problems with simple
+constraints, SIAM J. Control Optim. 20 (1982) 221.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from textgrad_radiotherapy.geometry import Floats
+from textgrad_radiotherapy.inner.setting import Setting
+from textgrad_radiotherapy.inner.workspace import Point, Workspace
+
+NEAR_ZERO = 0.02  # of the mean fluence: beamlets below may be pinned
+SUFFICIENT = 1e-4  # share of the predicted decrease a step has to reach (Armijo)
+HALVINGS = 25
+SHIFT_FLOOR, SHIFT_CEILING = 1e-9, 10.0
+
+
+class Hessian(Protocol):
+    """Second-order model of the objective."""
+
+    def refresh(self, point: Point, setting: Setting) -> None:
+        """Take over the curvatures at a point."""
+        ...
+
+    def step(
+        self, gradient: Floats, free: NDArray[np.intp], move: Floats, shift: float
+    ) -> tuple[Floats, float]:
+        """Newton step of the free beamlets when the others make `move`; the shift in use."""
+        ...
+
+
+@dataclass(slots=True, kw_only=True)
+class Descent:
+    """State of the method that outlives a call.
+
+    Args:
+        shift: Levenberg shift, as a share of the mean diagonal of the Hessian.
+        steps: Linear systems solved so far.
+    """
+
+    shift: float = 1e-2
+    steps: int = 0
+
+
+def descend(
+    work: Workspace,
+    hessian: Hessian,
+    setting: Setting,
+    point: Point,
+    state: Descent,
+    *,
+    tolerance: float,
+    limit: int,
+    exact: bool = False,
+) -> Point:
+    """Make Newton steps until one lowers the objective by less than `tolerance` of it.
+
+    Args:
+        work: The objective.
+        hessian: Its second-order model.
+        setting: Weights and levels.
+        point: Where to start; its fluence is not negative.
+        state: Shift and step count; updated.
+        tolerance: Relative decrease below which to stop.
+        limit: Largest number of steps.
+        exact: Whether gradients are accumulated in double precision.
+    """
+    for _ in range(limit):
+        gradient = work.gradient(point, setting, exact=exact)
+        hessian.refresh(point, setting)
+        step = _step(hessian, point.fluence, gradient, state, work.problem.dead)
+        trial, length = _search(work, setting, point, gradient, step)
+        _adapt(state, length)
+        if trial is None:
+            if state.shift >= 1.0:
+                return point
+            continue
+        decrease = point.objective - trial.objective
+        point = trial
+        if decrease <= tolerance * abs(point.objective):
+            return point
+    return point
+
+
+def _step(
+    hessian: Hessian,
+    fluence: Floats,
+    gradient: Floats,
+    state: Descent,
+    dead: NDArray[np.bool_],
+) -> Floats:
+    positive = fluence[fluence > 0]
+    mean = float(positive.mean()) if positive.size else 1.0
+    steepest = float(np.abs(gradient).max()) or 1.0
+    moved = fluence - np.maximum(fluence - gradient * mean / steepest, 0.0)
+    residual = float(np.linalg.norm(moved)) / (np.sqrt(fluence.size) * mean)
+    fixed = (fluence <= min(NEAR_ZERO, residual) * mean) & (gradient > 0)
+    fixed |= dead
+    step = np.where(fixed, -fluence, 0.0)
+    free = np.flatnonzero(~fixed)
+    if free.size:
+        step[free], state.shift = hessian.step(gradient, free, step, state.shift)
+        state.steps += 1
+    return step
+
+
+def _search(
+    work: Workspace, setting: Setting, point: Point, gradient: Floats, step: Floats
+) -> tuple[Point | None, float]:
+    length = 1.0
+    for _ in range(HALVINGS):
+        fluence = np.maximum(point.fluence + length * step, 0.0)
+        trial = work.after(point, fluence, setting)
+        predicted = float(gradient @ (fluence - point.fluence))
+        if trial.objective <= point.objective + SUFFICIENT * min(predicted, 0.0):
+            return trial, length
+        length *= 0.5
+    return None, 0.0
+
+
+def _adapt(state: Descent, length: float) -> None:
+    if length == 1.0:
+        state.shift = max(state.shift / 5.0, SHIFT_FLOOR)
+    elif length < 0.3:
+        state.shift = min(state.shift * 5.0, SHIFT_CEILING)

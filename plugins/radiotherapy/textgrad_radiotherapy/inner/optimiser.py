@@ -1,0 +1,137 @@
+"""The inner optimiser: weights in, a fluence with a proven gap out."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from textgrad_radiotherapy.geometry import Floats
+from textgrad_radiotherapy.inner import checks
+from textgrad_radiotherapy.inner.hessian import GramHessian
+from textgrad_radiotherapy.inner.newton import Descent
+from textgrad_radiotherapy.inner.problem import Problem
+from textgrad_radiotherapy.inner.rounds import Minimum, minimise
+from textgrad_radiotherapy.inner.setting import Setting
+from textgrad_radiotherapy.inner.solution import Solution
+from textgrad_radiotherapy.inner.start import first_fluence
+from textgrad_radiotherapy.inner.workspace import Workspace
+from textgrad_radiotherapy.terms import StructureRows, Term
+
+
+class InnerOptimiser:
+    """Minimise ``sum_k w_k f_k(D x)`` over fluences ``x >= 0``.
+
+    Solving again with other weights or dose levels starts from the last fluence and re-uses the
+    working rows and Gram matrices. The results of a sequence of solves agree with those of
+    separate ones within the gap.
+
+    Args:
+        rows: Influence rows by structure; structures no term looks at are ignored.
+        terms: The terms.
+
+    Raises:
+        CaseError: If rows are empty, negative, not finite or do not fit together, or a target
+            has voxels no beamlet reaches.
+        GoalError: If terms are not as they should be.
+    """
+
+    def __init__(self, rows: Mapping[str, StructureRows], terms: Sequence[Term]) -> None:
+        self._problem = Problem(rows, terms)
+        self._work = Workspace(self._problem)
+        self._hessian = GramHessian(self._work)
+        self._state = Descent()
+        self._last: Floats | None = None
+        self._hard: NDArray[np.bool_] = np.array([term.hard for term in terms])
+
+    @property
+    def terms(self) -> tuple[Term, ...]:
+        """The terms, in the order of every array over terms."""
+        return self._problem.terms
+
+    @property
+    def beamlets(self) -> int:
+        """Length of a fluence."""
+        return self._problem.beamlets
+
+    def solve(
+        self,
+        weights: Mapping[str, float] | None = None,
+        *,
+        doses_gy: Mapping[str, float] | None = None,
+        start: Floats | None = None,
+        gap: float = 1e-4,
+    ) -> Solution:
+        """The best fluence for these weights and dose levels.
+
+        Args:
+            weights: Weight by term name; terms not named keep their own.
+            doses_gy: Dose level by term name, Gy per course; terms not named keep their own.
+            start: A fluence to start from instead of the last one, shape (beamlets,).
+            gap: Relative duality gap to prove.
+
+        Raises:
+            GoalError: If a name is unknown, a number is negative or not finite, or all weights
+                are 0.
+            CaseError: If the start is no fluence.
+            SolverFailed: If the arithmetic breaks down.
+        """
+        clock, steps = time.process_time(), self._state.steps
+        checks.check_gap(gap)
+        checks.check_start(start, self.beamlets)
+        setting = self._setting(weights, doses_gy)
+        cold = start is None and self._last is None
+        if start is not None:
+            fluence = np.where(self._problem.dead, 0.0, start)
+        elif self._last is not None:
+            fluence = self._last
+        else:
+            fluence = first_fluence(self._problem, setting)
+        found = minimise(
+            self._work, self._hessian, setting, fluence, self._state,
+            gap=gap, hard=self._hard, cold=cold,
+        )  # fmt: skip
+        self._last = found.point.fluence
+        return self._solution(
+            found, setting, gap, time.process_time() - clock, self._state.steps - steps
+        )
+
+    def _setting(
+        self, weights: Mapping[str, float] | None, doses_gy: Mapping[str, float] | None
+    ) -> Setting:
+        terms = self.terms
+        own_weights = np.array([term.weight for term in terms])
+        own_doses = np.array([term.dose_gy for term in terms])
+        chosen = checks.numbers_of(terms, weights, "weight", own_weights)
+        checks.check_weights(terms, chosen)
+        return Setting(
+            weights=chosen,
+            doses_gy=checks.numbers_of(terms, doses_gy, "dose level", own_doses),
+            kept=tuple(None for _ in terms),
+            offset_gy=tuple(None for _ in terms),
+        )
+
+    def _solution(
+        self, found: Minimum, setting: Setting, gap: float, cpu_s: float, steps: int
+    ) -> Solution:
+        names = [term.name for term in self.terms]
+        converged = abs(found.gap) <= gap
+        message = f"gap {found.gap:.1e} proven" + ("" if converged else f", {gap:.1e} asked for")
+        return Solution(
+            fluence=found.point.fluence,
+            objective=found.objective,
+            lower_bound=found.lower_bound,
+            gap=found.gap,
+            certified=self._problem.convex(),
+            converged=converged,
+            term_values=dict(zip(names, (p.value for p in found.point.pieces), strict=True)),
+            violation_gy={},
+            weights=dict(zip(names, setting.weights.tolist(), strict=True)),
+            doses_gy=dict(zip(names, setting.doses_gy.tolist(), strict=True)),
+            pinned=np.flatnonzero(self._problem.dead),
+            newton_steps=steps,
+            cpu_s=cpu_s,
+            message=message,
+        )

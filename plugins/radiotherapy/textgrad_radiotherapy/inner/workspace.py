@@ -1,0 +1,112 @@
+"""The objective on the working rows: value, gradient and the pieces the Hessian is made of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from textgrad_radiotherapy.geometry import Floats
+from textgrad_radiotherapy.inner import functions
+from textgrad_radiotherapy.inner.block import Block
+from textgrad_radiotherapy.inner.functions import Piece
+from textgrad_radiotherapy.inner.problem import Problem
+from textgrad_radiotherapy.inner.setting import Setting
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Point:
+    """A fluence and everything that was computed from it.
+
+    Args:
+        fluence: Shape (beamlets,).
+        dose_gy: Dose of the working rows by structure.
+        pieces: Every term at that dose.
+        objective: Weighted sum of the values, hard limits with their penalty.
+    """
+
+    fluence: Floats
+    dose_gy: dict[str, Floats]
+    pieces: tuple[Piece, ...]
+    objective: float
+
+
+class Workspace:
+    """Working rows of every structure and the objective on them.
+
+    Args:
+        problem: The fixed part.
+        dense: Whether the rows are held as dense arrays.
+    """
+
+    def __init__(self, problem: Problem, *, dense: bool = True) -> None:
+        self.problem = problem
+        self.blocks = {
+            name: Block(problem.matrix[name], problem.share[name], dense=dense)
+            for name in problem.by_rows
+        }
+
+    def working_rows(self) -> int:
+        """How many rows there are."""
+        return sum(block.rows.size for block in self.blocks.values())
+
+    def at(self, fluence: Floats, setting: Setting, *, exact: bool = False) -> Point:
+        """The objective at a fluence; doses in double precision if `exact`."""
+        dose = {
+            name: block.dose_exact(fluence) if exact else block.dose(fluence)
+            for name, block in self.blocks.items()
+        }
+        return self.from_dose(fluence, dose, setting)
+
+    def after(self, point: Point, fluence: Floats, setting: Setting) -> Point:
+        """The objective at another fluence, its dose from that of a point and the difference.
+
+        The rounding error of the new dose is that of the step, not that of the whole.
+        """
+        step = fluence - point.fluence
+        dose = {
+            name: point.dose_gy[name] + block.dose(step) for name, block in self.blocks.items()
+        }
+        return self.from_dose(fluence, dose, setting)
+
+    def from_dose(self, fluence: Floats, dose: dict[str, Floats], setting: Setting) -> Point:
+        """The objective at a fluence whose dose on the working rows is known."""
+        pieces = tuple(
+            self._piece(k, fluence, dose, setting) for k in range(len(self.problem.terms))
+        )
+        total = sum(w * p.value for w, p in zip(setting.weights, pieces, strict=True) if w)
+        return Point(fluence=fluence, dose_gy=dose, pieces=pieces, objective=float(total))
+
+    def _piece(self, k: int, fluence: Floats, dose: dict[str, Floats], setting: Setting) -> Piece:
+        term = self.problem.terms[k]
+        level, offset = float(setting.doses_gy[k]), setting.offset_gy[k]
+        if term.kind in functions.MEAN_KINDS:
+            shifted = level if offset is None else level + float(offset[0])
+            mean_gy = float(self.problem.mean[term.structure] @ fluence)
+            return functions.mean(term.kind, mean_gy, shifted)
+        if term.kind in functions.GEUD_KINDS:
+            shifted = level if offset is None else level + float(offset[0])
+            share = self.blocks[term.structure].share
+            return functions.geud(term.kind, dose[term.structure], share, term.a, shifted)
+        share = self.share(k, setting)
+        rows = self.blocks[term.structure].rows
+        levels = level if offset is None else level + offset[rows]
+        return functions.squares(term.kind, dose[term.structure], share, levels)
+
+    def share(self, k: int, setting: Setting) -> Floats:
+        """Share of the volume that a term counts, of every working row of its structure."""
+        block, kept = self.blocks[self.problem.terms[k].structure], setting.kept[k]
+        return block.share if kept is None else block.share * kept[block.rows]
+
+    def gradient(self, point: Point, setting: Setting, *, exact: bool = False) -> Floats:
+        """Gradient of the objective by the fluence, shape (beamlets,)."""
+        total = np.zeros(self.problem.beamlets)
+        for name, block in self.blocks.items():
+            slope = np.zeros(block.rows.size)
+            for k in self.problem.of_rows(name):
+                slope += setting.weights[k] * point.pieces[k].slope
+            total += block.back_exact(slope) if exact else block.back(slope)
+        for k in self.problem.of_means():
+            factor = setting.weights[k] * point.pieces[k].slope[0]
+            total += factor * self.problem.mean[self.problem.terms[k].structure]
+        return total
