@@ -13,6 +13,7 @@ MetricKind = Literal[
     "mean",  # Gy
     "gEUD",  # Gy, `argument` is the exponent a
     "CI",  # Paddick's conformity index of a target at its prescription
+    "CI_RTOG",  # volume at the prescription over the volume of the target
     "HI",  # (D2% - D98%) / D50%, ICRU report 83
     "GI",  # gradient index: volume above half the prescription over volume above it
 ]
@@ -44,6 +45,7 @@ class Metric:
             "mean": "Dmean",
             "gEUD": f"gEUD(a={number})",
             "CI": "Paddick CI",
+            "CI_RTOG": "RTOG CI",
             "HI": "HI (ICRU 83)",
             "GI": "gradient index",
         }[self.kind]
