@@ -2,7 +2,9 @@
 
 Everything is in patient coordinates (DICOM LPS, millimetres). A solid answers for points; a
 structure is sampled from it with a regular lattice of points in every voxel, so volumes come
-out right although the surface cuts through voxels.
+out right although the surface cuts through voxels. Flat ends are half open (the lower one is
+inside, the upper one is not), so solids that touch share no point and a sampling point on an
+end is counted once.
 """
 
 from __future__ import annotations
@@ -45,9 +47,7 @@ class Box:
     def inside(self, x: Floats, y: Floats, z: Floats) -> Bools:
         """Whether points lie inside."""
         (x0, y0, z0), (x1, y1, z1) = self.low_mm, self.high_mm
-        return np.asarray(
-            ((x >= x0) & (x <= x1)) & ((y >= y0) & (y <= y1)) & ((z >= z0) & (z <= z1))
-        )
+        return np.asarray(((x >= x0) & (x < x1)) & ((y >= y0) & (y < y1)) & ((z >= z0) & (z < z1)))
 
     def bounds_mm(self) -> tuple[Point, Point]:
         """The corners."""
@@ -95,7 +95,8 @@ class Cylinder:
         dx, dy, dz = x - cx, y - cy, z - cz
         along = dx * ux + dy * uy + dz * uz
         across2 = dx * dx + dy * dy + dz * dz - along * along
-        return np.asarray((np.abs(along) <= self.length_mm / 2) & (across2 <= self.radius_mm**2))
+        half = self.length_mm / 2
+        return np.asarray(((along >= -half) & (along < half)) & (across2 <= self.radius_mm**2))
 
     def bounds_mm(self) -> tuple[Point, Point]:
         """The box that touches it."""
@@ -116,7 +117,7 @@ class EllipticCylinder:
         """Whether points lie inside."""
         (cx, cy), (a, b) = self.centre_mm, self.semi_mm
         ellipse = ((x - cx) / a) ** 2 + ((y - cy) / b) ** 2 <= 1.0
-        return np.asarray(ellipse & ((z >= self.z_mm[0]) & (z <= self.z_mm[1])))
+        return np.asarray(ellipse & ((z >= self.z_mm[0]) & (z < self.z_mm[1])))
 
     def bounds_mm(self) -> tuple[Point, Point]:
         """The box that touches it."""
@@ -139,7 +140,7 @@ class BowedCylinder:
         turn = np.clip(z / self.over_mm, -1.0, 1.0) * (np.pi / 2)
         dy = y - (self.centre_mm[1] + self.bow_mm * (1.0 - np.cos(turn)))
         round_slice = (x - self.centre_mm[0]) ** 2 + dy**2 <= self.radius_mm**2
-        return np.asarray(round_slice & ((z >= self.z_mm[0]) & (z <= self.z_mm[1])))
+        return np.asarray(round_slice & ((z >= self.z_mm[0]) & (z < self.z_mm[1])))
 
     def bounds_mm(self) -> tuple[Point, Point]:
         """A box around it."""
@@ -163,7 +164,7 @@ class AnnularSector:
         from_anterior = np.abs(np.arctan2(x, -y))
         tube = (r2 >= self.inner_mm**2) & (r2 <= self.outer_mm**2)
         tube = tube & (from_anterior <= np.deg2rad(self.sweep_deg / 2))
-        return np.asarray(tube & ((z >= self.z_mm[0]) & (z <= self.z_mm[1])))
+        return np.asarray(tube & ((z >= self.z_mm[0]) & (z < self.z_mm[1])))
 
     def bounds_mm(self) -> tuple[Point, Point]:
         """The box around the whole tube."""

@@ -1,0 +1,131 @@
+"""A user's case in a folder: ``case.json`` to read, ``arrays.npz`` for the numbers."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+from textgrad_radiotherapy.case import Beam, Case, Influence, Structure
+from textgrad_radiotherapy.errors import CaseError
+from textgrad_radiotherapy.geometry import Grid
+
+WORDS, NUMBERS = "case.json", "arrays.npz"
+FORMAT = "textgrad-radiotherapy case 1"
+
+
+def is_case_folder(folder: Path) -> bool:
+    """Whether both files are there."""
+    return (folder / WORDS).is_file() and (folder / NUMBERS).is_file()
+
+
+def save_case(case: Case, folder: Path) -> Path:
+    """Write a case so that `load_case` reads it; the folder is made.
+
+    Args:
+        case: The case.
+        folder: Where to.
+
+    Returns:
+        The folder.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    words = {
+        "format": FORMAT,
+        "name": case.name,
+        "title": case.title,
+        "source": case.source,
+        "notes": list(case.notes),
+        "meta": dict(case.meta),
+        "grid": asdict(case.grid),
+        "beams": [asdict(beam) for beam in case.beams],
+        "prescription_gy": dict(case.prescription_gy),
+        "fractions": case.fractions,
+        "engine": case.influence.engine,
+        "structures": [
+            {"name": s.name, "kind": s.kind, "colour": s.colour} for s in case.structures.values()
+        ],
+    }
+    matrix = case.influence.matrix
+    arrays: dict[str, NDArray[Any]] = {
+        "density": case.density,
+        "shape": np.array(matrix.shape),
+        "data": matrix.data,
+        "indices": matrix.indices,
+        "indptr": matrix.indptr,
+        "voxels": case.influence.voxels,
+        "beam_of_beamlet": case.influence.beam_of_beamlet,
+        "position_mm": case.influence.position_mm,
+    }
+    for index, structure in enumerate(case.structures.values()):
+        arrays[f"voxels_{index}"] = structure.voxels
+        arrays[f"occupancy_{index}"] = structure.occupancy
+    with (folder / NUMBERS).open("wb") as stream:
+        np.savez(stream, **arrays)
+    (folder / WORDS).write_text(json.dumps(words, indent=1), encoding="utf-8")
+    return folder
+
+
+def read_case(folder: Path) -> Case:
+    """The case in a folder, not checked yet.
+
+    Raises:
+        CaseError: If its files are damaged or not of this format.
+    """
+    try:
+        words = json.loads((folder / WORDS).read_text(encoding="utf-8"))
+        if words.get("format") != FORMAT:
+            raise CaseError(
+                f"{folder / WORDS} says format {words.get('format')!r}, not {FORMAT!r}"
+            )
+        with np.load(folder / NUMBERS, allow_pickle=False) as numbers:
+            return _assembled(words, {key: numbers[key] for key in numbers.files})
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, zipfile.BadZipFile) as fault:
+        if isinstance(fault, CaseError):
+            raise
+        raise CaseError(
+            f"the case in {folder} cannot be read ({type(fault).__name__}: {fault}); save it again"
+        ) from fault
+
+
+def _assembled(words: dict[str, Any], numbers: dict[str, NDArray[Any]]) -> Case:
+    matrix = csr_array(
+        (numbers["data"], numbers["indices"], numbers["indptr"]),
+        shape=tuple(numbers["shape"].tolist()),
+    )
+    matrix.check_format(full_check=True)
+    structures = {
+        entry["name"]: Structure(
+            **entry, voxels=numbers[f"voxels_{index}"], occupancy=numbers[f"occupancy_{index}"]
+        )
+        for index, entry in enumerate(words["structures"])
+    }
+    return Case(
+        name=words["name"],
+        grid=Grid(**{key: tuple(value) for key, value in words["grid"].items()}),
+        density=numbers["density"],
+        structures=structures,
+        beams=tuple(
+            Beam(**{**beam, "isocentre_mm": tuple(beam["isocentre_mm"])})
+            for beam in words["beams"]
+        ),
+        influence=Influence(
+            matrix=matrix,
+            voxels=numbers["voxels"],
+            beam_of_beamlet=numbers["beam_of_beamlet"],
+            position_mm=numbers["position_mm"],
+            engine=words["engine"],
+        ),
+        prescription_gy=words["prescription_gy"],
+        fractions=words["fractions"],
+        title=words["title"],
+        source=words["source"],
+        notes=tuple(words["notes"]),
+        meta=words["meta"],
+    )

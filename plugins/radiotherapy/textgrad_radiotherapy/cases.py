@@ -1,0 +1,216 @@
+"""Cases by name or folder, the dose of a fluence, and the grid a plan is judged on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from textgrad_radiotherapy.case import Beam, Case, Influence, Structure
+from textgrad_radiotherapy.case_checks import (
+    check_case,
+    check_density,
+    check_fluence,
+    check_structure,
+    named_once,
+)
+from textgrad_radiotherapy.case_folder import is_case_folder, read_case, save_case
+from textgrad_radiotherapy.direct import direct_dose
+from textgrad_radiotherapy.engine import Beamlets, choose_beamlets, influence_of
+from textgrad_radiotherapy.errors import CaseError
+from textgrad_radiotherapy.geometry import Floats, Grid
+from textgrad_radiotherapy.influence_cache import cached, digest_of
+from textgrad_radiotherapy.judging import judging_case
+from textgrad_radiotherapy.kernel import Kernel
+from textgrad_radiotherapy.phantoms.catalogue import DESCRIPTIONS, phantom_named
+from textgrad_radiotherapy.phantoms.phantom import Phantom
+from textgrad_radiotherapy.rows import structure_rows
+
+__all__ = [
+    "build_case",
+    "case_names",
+    "dose",
+    "judging_case",
+    "load_case",
+    "save_case",
+    "structure_rows",
+]
+
+MARGIN_MM = 5.0
+FLUENCE_NOTE = "Fluence only: no leaf sequencing, the plan cannot be delivered as it is."
+
+
+def case_names() -> Mapping[str, str]:
+    """Names of the cases that ship with the plugin, each with one line about it."""
+    return dict(DESCRIPTIONS)
+
+
+def load_case(
+    name_or_path: str | Path,
+    *,
+    grid_mm: float = 3.0,
+    bixel_mm: float = 5.0,
+    cache: Path | None = None,
+) -> Case:
+    """A case that ships with the plugin, or one saved in a folder.
+
+    Args:
+        name_or_path: One of `case_names`, or a folder written by `save_case`.
+        grid_mm: Voxel size of a phantom; a saved case has its own.
+        bixel_mm: Width of a phantom's beamlets; a saved case has its own.
+        cache: Folder of influence matrices (`influence_cache.default_folder`); None computes
+            without keeping anything.
+
+    Raises:
+        CaseError: If there is no such case, or the folder holds none that can be planned.
+    """
+    phantom = phantom_named(str(name_or_path))
+    if phantom is not None:
+        return _phantom_case(phantom, grid_mm, bixel_mm, cache)
+    if is_case_folder(Path(name_or_path)):
+        return check_case(read_case(Path(name_or_path)))
+    raise CaseError(
+        f"no case {str(name_or_path)!r}, and no folder with a saved one; "
+        f"known: {', '.join(DESCRIPTIONS)}"
+    )
+
+
+def build_case(
+    *,
+    name: str,
+    grid: Grid,
+    density: NDArray[np.float32],
+    structures: Sequence[Structure],
+    beams: Sequence[Beam],
+    prescription_gy: Mapping[str, float],
+    margin_mm: float = MARGIN_MM,
+    kernel: Kernel | None = None,
+    cache: Path | None = None,
+    fractions: int | None = None,
+    title: str = "",
+    source: str = "",
+    notes: tuple[str, ...] = (),
+    meta: Mapping[str, str] | None = None,
+) -> Case:
+    """A case whose influence the embedded engine computes.
+
+    Beamlets cover the targets a dose is prescribed to, widened by the margin. Voxels of all
+    structures get a row where a beamlet reaches them.
+
+    Args:
+        name: Short name.
+        grid: Dose grid.
+        density: Relative to water, shape of the grid.
+        structures: In the order they are listed to people.
+        beams: The beams.
+        prescription_gy: Dose per course by target.
+        margin_mm: Margin of the beamlets around the targets, in the isocentre plane.
+        kernel: Parameters of the engine; None for its own.
+        cache: Folder of influence matrices; None keeps nothing.
+        fractions: Number of fractions, if stated.
+        title: As people read it.
+        source: Where geometry and beams are from.
+        notes: What a reader has to know.
+        meta: What an importer found.
+
+    Raises:
+        CaseError: If something of it cannot be planned.
+    """
+    by_name, kernel = named_once(structures), kernel or Kernel()
+    check_density(density, grid)
+    for structure in structures:
+        check_structure(structure, grid)
+    targets = [by_name[key].voxels for key in prescription_gy if key in by_name]
+    if not targets or not beams:
+        raise CaseError(
+            f"case {name!r} needs a beam and a structure that dose is prescribed to; it has "
+            f"{len(beams)} beams, structures {', '.join(by_name)}, and doses for "
+            f"{', '.join(prescription_gy) or 'none'}"
+        )
+    beamlets = choose_beamlets(
+        beams,
+        grid.centres_mm(np.unique(np.concatenate(targets))),
+        reach_mm=max(grid.spacing_mm) / 2,
+        margin_mm=margin_mm,
+    )
+    voxels = np.unique(np.concatenate([s.voxels for s in structures]))
+    density = np.ascontiguousarray(density, dtype=np.float32)
+    digest = digest_of(density, grid, voxels, beams, beamlets, kernel)
+    influence = cached(
+        cache,
+        digest,
+        grid,
+        lambda: influence_of(density, grid, voxels, beams, beamlets, kernel),
+    )
+    return check_case(
+        Case(
+            name=name,
+            grid=grid,
+            density=density,
+            structures=by_name,
+            beams=tuple(beams),
+            influence=influence,
+            prescription_gy=dict(prescription_gy),
+            fractions=fractions,
+            title=title,
+            source=source,
+            notes=(*notes, FLUENCE_NOTE),
+            meta=dict(meta or {}),
+        )
+    )
+
+
+def dose(case: Case, fluence: Floats) -> Floats:
+    """Dose of a fluence in Gy per course, flat over the case's grid; 0 where nothing reaches.
+
+    A case without matrix rows (one to judge on) is computed by the engine directly.
+
+    Args:
+        case: The case.
+        fluence: Weight of every beamlet, shape (n,).
+
+    Raises:
+        CaseError: If the fluence does not fit, or is negative or not finite.
+    """
+    influence = case.influence
+    fluence = np.asarray(fluence, dtype=np.float64)
+    check_fluence(fluence, influence.matrix.shape[1])
+    kernel = Kernel.described(influence.engine)
+    if influence.voxels.size == 0 and kernel is not None:
+        return _direct(case, kernel, fluence)
+    total = np.zeros(case.grid.voxels)
+    total[influence.voxels] = influence.matrix @ fluence
+    return total
+
+
+def _direct(case: Case, kernel: Kernel, fluence: Floats) -> Floats:
+    influence: Influence = case.influence
+    voxels = np.unique(np.concatenate([s.voxels for s in case.structures.values()]))
+    beamlets = Beamlets(
+        beam_of_beamlet=influence.beam_of_beamlet, position_mm=influence.position_mm
+    )
+    return direct_dose(case.density, case.grid, voxels, case.beams, beamlets, kernel, fluence)
+
+
+def _phantom_case(phantom: Phantom, grid_mm: float, bixel_mm: float, cache: Path | None) -> Case:
+    if not 1.0 <= bixel_mm <= 50.0:
+        raise CaseError(f"bixel_mm is {bixel_mm:g}, it has to be from 1 to 50 mm")
+    grid = phantom.grid(grid_mm)
+    structures, density = phantom.realise(grid)
+    case = build_case(
+        name=phantom.name,
+        grid=grid,
+        density=density,
+        structures=list(structures.values()),
+        beams=[Beam(gantry_deg=angle, bixel_mm=bixel_mm) for angle in phantom.gantry_deg],
+        prescription_gy=phantom.prescription_gy,
+        cache=cache,
+        fractions=phantom.fractions,
+        title=phantom.title,
+        source=phantom.source,
+        notes=phantom.notes,
+    )
+    return replace(case, meta={"phantom": phantom.name})
