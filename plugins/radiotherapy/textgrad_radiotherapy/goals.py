@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
 MetricKind = Literal[
@@ -102,6 +103,7 @@ class Protocol:
         normalise: Target, volume % and dose: the plan is scaled so that D(volume) of the target
             is that dose; None leaves the dose as it was optimised.
         source: The publication.
+        aliases: Other names that its structures go by, such as ``Femur_L`` for ``Femur_Head_L``.
     """
 
     name: str
@@ -111,3 +113,4 @@ class Protocol:
     goals: tuple[Goal, ...]
     normalise: tuple[str, float, float] | None
     source: str
+    aliases: Mapping[str, tuple[str, ...]] = field(default_factory=dict)

@@ -1,0 +1,141 @@
+"""Doses are per course: what looks like a dose per fraction, or like cGy, is refused.
+
+The rules, with P the prescription of a target in n fractions:
+
+1. P is at most 200 Gy and so is every dose in a goal: more are cGy.
+2. P / n is at least 0.5 Gy, the least in use (treatment of benign disease): less means that P was
+   given per fraction. Where n is not stated, P is at least 5 Gy.
+3. A dose asked of a target, its D, mean or gEUD, the dose of its V and the dose it is normalised
+   to, is at least 20 % of P.
+4. A dose distribution whose median in a target times n is within 15 % of P, n being 5 or more, is
+   one fraction of the course.
+
+Organs at risk have low limits for good reasons, so theirs are not refused; a limit no higher than
+1.2 times the dose per fraction is remarked on (`remark_on_fraction`).
+"""
+
+from __future__ import annotations
+
+import math
+
+from textgrad_radiotherapy.errors import CaseError, GoalError
+from textgrad_radiotherapy.goals import Goal, Protocol
+
+MOST_GY = 200.0
+LEAST_GY_PER_FRACTION = 0.5
+LEAST_GY_WITHOUT_FRACTIONS = 5.0
+LEAST_SHARE_OF_PRESCRIPTION = 0.2
+FRACTIONS_TO_COMPARE = 5
+FRACTION_TOLERANCE = 0.15
+REMARK_SHARE = 1.2
+
+
+def check_prescription(prescription_gy: dict[str, float], fractions: int | None) -> None:
+    """Refuse a prescription that is not per course.
+
+    Raises:
+        GoalError: By rules 1 and 2, or if there is no prescription, or no number of fractions.
+    """
+    if not prescription_gy:
+        raise GoalError("no target has a prescribed dose; give one, such as 70.2 Gy to the PTV")
+    if fractions is not None and fractions < 1:
+        raise GoalError(f"{fractions} fractions are no course; give 1 or more, or none if unknown")
+    for target, dose in prescription_gy.items():
+        if not (math.isfinite(dose) and dose > 0):
+            raise GoalError(f"{dose} Gy prescribed to {target} are no dose; it is above 0")
+        if dose > MOST_GY:
+            raise GoalError(_centigray(f"prescribed to {target}", dose))
+        if fractions is None and dose < LEAST_GY_WITHOUT_FRACTIONS:
+            raise GoalError(
+                f"{dose:g} Gy prescribed to {target} look like the dose of one fraction (below "
+                f"{LEAST_GY_WITHOUT_FRACTIONS:g} Gy, fractions not stated); give the dose per "
+                "course, or state the fractions"
+            )
+        if fractions is not None and dose / fractions < LEAST_GY_PER_FRACTION:
+            raise GoalError(
+                f"{dose:g} Gy prescribed to {target} in {fractions} fractions are "
+                f"{dose / fractions:.3g} Gy per fraction, below {LEAST_GY_PER_FRACTION:g} Gy; "
+                f"if {dose:g} Gy is the dose per fraction, prescribe {dose * fractions:g} Gy per "
+                "course"
+            )
+
+
+def check_per_course(protocol: Protocol) -> None:
+    """Refuse a protocol with a dose that is not per course.
+
+    Raises:
+        GoalError: By rules 1 to 3; the message names the goal, the bound and the remedy.
+    """
+    check_prescription(protocol.prescription_gy, protocol.fractions)
+    asked = [(goal.metric.structure, goal.name, dose) for goal in protocol.goals
+             for dose in _doses(goal)]  # fmt: skip
+    if protocol.normalise is not None:
+        target, volume, dose = protocol.normalise
+        asked.append((target, f"normalisation of {target} D{volume:g}%", dose))
+    for structure, name, dose in asked:
+        if dose > MOST_GY:
+            raise GoalError(_centigray(f"in {name!r}", dose))
+        prescribed = protocol.prescription_gy.get(structure)
+        if prescribed is None or dose >= LEAST_SHARE_OF_PRESCRIPTION * prescribed:
+            continue
+        n = protocol.fractions
+        course = "" if n is None else f", such as {dose:g} x {n} = {dose * n:g} Gy"
+        raise GoalError(
+            f"{name!r} asks {dose:g} Gy of a target prescribed {prescribed:g} Gy, below "
+            f"{LEAST_SHARE_OF_PRESCRIPTION:.0%} of it: this looks like the dose of one "
+            f"fraction; give doses per course{course}"
+        )
+
+
+def check_dose_per_course(
+    target: str, median_gy: float, prescribed_gy: float, fractions: int | None
+) -> None:
+    """Refuse a dose distribution of a single fraction.
+
+    Args:
+        target: Name of the target.
+        median_gy: Its D50%, Gy.
+        prescribed_gy: Its prescription, Gy per course.
+        fractions: Number of fractions, None if unknown.
+
+    Raises:
+        CaseError: By rule 4.
+    """
+    if fractions is None or fractions < FRACTIONS_TO_COMPARE:
+        return
+    if abs(median_gy * fractions / prescribed_gy - 1) <= FRACTION_TOLERANCE:
+        raise CaseError(
+            f"the dose looks like that of one fraction: D50% of {target} is {median_gy:.3g} Gy, "
+            f"times {fractions} fractions {median_gy * fractions:.4g} Gy, within "
+            f"{FRACTION_TOLERANCE:.0%} of the {prescribed_gy:g} Gy prescribed; multiply it by "
+            f"{fractions}"
+        )
+
+
+def remark_on_fraction(goal: Goal, protocol: Protocol) -> str:
+    """What to look at again in a limit of an organ at risk; empty if there is nothing."""
+    n = protocol.fractions
+    if n is None or n < FRACTIONS_TO_COMPARE or goal.metric.structure in protocol.prescription_gy:
+        return ""
+    fraction = max(protocol.prescription_gy.values()) / n
+    low = [dose for dose in _doses(goal) if 0 < dose <= REMARK_SHARE * fraction]
+    if not low:
+        return ""
+    return (
+        f"{low[0]:g} Gy is no more than {REMARK_SHARE:g} times the dose per fraction "
+        f"({fraction:.3g} Gy): see that it is meant per course"
+    )
+
+
+def _doses(goal: Goal) -> list[float]:
+    """Doses that a goal is written with, Gy per course."""
+    if goal.metric.unit == "Gy":
+        return [goal.limit]
+    return [goal.metric.argument] if goal.metric.kind in ("V%", "Vcc") else []
+
+
+def _centigray(where: str, dose: float) -> str:
+    return (
+        f"{dose:g} Gy {where} is above {MOST_GY:g} Gy, more than any course gives; if it is in "
+        f"cGy, write {dose / 100:g} Gy"
+    )

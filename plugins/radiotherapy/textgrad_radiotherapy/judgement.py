@@ -1,0 +1,263 @@
+"""Judging a dose by a protocol: the table of goals that every report shows."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from textgrad_core.jsondata import JSON
+from textgrad_radiotherapy.case import Case
+from textgrad_radiotherapy.course_dose import check_dose_per_course, check_per_course
+from textgrad_radiotherapy.dvh import checked_dose, checked_structure, structure_dvh
+from textgrad_radiotherapy.goal_notation import check_goal
+from textgrad_radiotherapy.goals import Goal, Protocol
+from textgrad_radiotherapy.metrics import value
+from textgrad_radiotherapy.notice import NOTICE
+from textgrad_radiotherapy.structure_names import matched
+
+Verdict = Literal["pass", "acceptable", "fail", "unjudged"]
+ROUNDING = 1e-6  # relative: a goal missed by less is met but for rounding
+WIDTH = 80
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GoalRow:
+    """One goal and what became of it.
+
+    Args:
+        goal: The goal, its structure named as the case names it.
+        value: What the dose gives, in the metric's unit; None if it could not be judged.
+        margin: By how much the value meets the goal, negative if it does not; None likewise.
+        verdict: ``acceptable`` if it misses the goal but not the wider bound.
+        per_fraction_gy: A dose divided by the fractions; None if it is no dose or they are unknown.
+        remark: Why it was not judged, or what to know about it; empty if nothing.
+    """
+
+    goal: Goal
+    value: float | None
+    margin: float | None
+    verdict: Verdict
+    per_fraction_gy: float | None = None
+    remark: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GoalTable:
+    """A dose judged by every goal of a protocol.
+
+    Args:
+        case: Name of the case.
+        protocol: The protocol, its structures named as the case names them.
+        rows: In the protocol's order.
+    """
+
+    case: str
+    protocol: Protocol
+    rows: tuple[GoalRow, ...]
+
+    @property
+    def judged(self) -> tuple[GoalRow, ...]:
+        """The rows of structures that the case has."""
+        return tuple(row for row in self.rows if row.verdict != "unjudged")
+
+    @property
+    def met(self) -> int:
+        """How many goals are met; acceptable ones are not."""
+        return sum(row.verdict == "pass" for row in self.rows)
+
+    @property
+    def all_met(self) -> bool:
+        """Whether every judged goal is met, and there is one."""
+        return bool(self.judged) and self.met == len(self.judged)
+
+    @property
+    def weighted_met(self) -> float:
+        """Share of the judged goals that is met, each counting 1 / 2^(priority - 1)."""
+        total = sum(_weight(row) for row in self.judged)
+        return sum(_weight(row) for row in self.rows if row.verdict == "pass") / (total or 1.0)
+
+    def met_by_priority(self) -> dict[int, tuple[int, int]]:
+        """Goals met and goals judged, by priority, most important first."""
+        priorities = sorted({row.goal.priority for row in self.judged})
+        return {
+            p: (
+                sum(r.verdict == "pass" for r in self.judged if r.goal.priority == p),
+                sum(r.goal.priority == p for r in self.judged),
+            )
+            for p in priorities
+        }
+
+    def text(self) -> str:
+        """The table as text, at most 80 columns."""
+        protocol = self.protocol
+        head = f"{'P':>2}  {'goal':<36}{'value':>11}{'margin':>9}  {'verdict':<10}{'Gy/frac':>8}"
+        lines = [
+            f"{protocol.title}: {_course(protocol)}", f"case {self.case}, doses per course", head,
+            "-" * len(head),
+        ]  # fmt: skip
+        for row in self.rows:
+            lines += _text_row(row)
+        lines += ["-" * len(head), self.summary(), NOTICE]
+        return "\n".join(line for long in lines for line in _wrapped(long)) + "\n"
+
+    def summary(self) -> str:
+        """One line: goals met, in all and by priority."""
+        parts = [f"priority {p}: {met} of {n}" for p, (met, n) in self.met_by_priority().items()]
+        unjudged = len(self.rows) - len(self.judged)
+        parts += [f"not judged: {unjudged}"] if unjudged else []
+        return f"{self.met} of {len(self.judged)} goals met ({', '.join(parts)})"
+
+    def data(self) -> dict[str, JSON]:
+        """The table as plain data for a JSON file; infinite values are null."""
+        rows: list[JSON] = []
+        for row in self.rows:
+            goal = row.goal
+            rows.append(
+                {
+                    "goal": goal.name,
+                    "structure": goal.metric.structure,
+                    "metric": goal.metric.label,
+                    "direction": goal.direction,
+                    "limit": goal.limit,
+                    "acceptable": goal.acceptable,
+                    "unit": goal.metric.unit,
+                    "priority": goal.priority,
+                    "source": goal.source,
+                    "value": _finite(row.value),
+                    "margin": _finite(row.margin),
+                    "verdict": row.verdict,
+                    "per_fraction_gy": _finite(row.per_fraction_gy),
+                    "remark": row.remark,
+                }
+            )
+        return {
+            "case": self.case,
+            "protocol": self.protocol.name,
+            "prescription_gy": dict(self.protocol.prescription_gy),
+            "fractions": self.protocol.fractions,
+            "doses": "Gy per course",
+            "met": self.met,
+            "judged": len(self.judged),
+            "weighted_met": self.weighted_met,
+            "rows": rows,
+            "notice": NOTICE,
+        }
+
+
+def judge(case: Case, dose_gy: NDArray[np.floating], protocol: Protocol) -> GoalTable:
+    """Measure every goal of a protocol on a dose.
+
+    The protocol's prescription holds, not the case's. Goals on organs at risk that the case does
+    not have, or that are smaller than the volume asked about, stand in the table as ``unjudged``.
+
+    Args:
+        case: The case; structures are matched by name and by the protocol's aliases.
+        dose_gy: Gy per course, flat over the case's grid, shape (voxels,).
+        protocol: The goals.
+
+    Raises:
+        CaseError: If the dose does not fit, a target is missing or empty, or the dose is that
+            of one fraction.
+        GoalError: If a goal is on single voxels or out of bounds, or a dose in the protocol is
+            not per course.
+    """
+    check_per_course(protocol)
+    for goal in protocol.goals:
+        check_goal(goal)
+    dose = checked_dose(dose_gy, case.grid)
+    protocol = matched(protocol, case)
+    for target, prescribed in protocol.prescription_gy.items():
+        histogram = structure_dvh(checked_structure(target, case), dose, case.grid)
+        median = histogram.dose_gy(histogram.total_cc / 2)
+        check_dose_per_course(target, median, prescribed, protocol.fractions)
+    prescribed_case = replace(case, prescription_gy=protocol.prescription_gy)
+    rows = tuple(_row(goal, dose, prescribed_case, protocol) for goal in protocol.goals)
+    return GoalTable(case=case.name, protocol=protocol, rows=rows)
+
+
+def verdict_on(goal: Goal, measured: float) -> Verdict:
+    """Whether a value meets a goal, missing it by less than rounding being met."""
+    if goal.margin(measured) >= -ROUNDING * max(1.0, abs(goal.limit)):
+        return "pass"
+    if goal.acceptable is not None:
+        wider = replace(goal, limit=goal.acceptable, acceptable=None)
+        if verdict_on(wider, measured) == "pass":
+            return "acceptable"
+    return "fail"
+
+
+def unjudgeable(goal: Goal, case: Case) -> str:
+    """Why a goal cannot be judged on a case; empty if it can."""
+    structure = case.structures.get(goal.metric.structure)
+    if structure is None:
+        return f"the case has no {goal.metric.structure}"
+    volume = structure.volume_cc(case.grid)
+    if not volume > 0:
+        return f"{structure.name} is empty on the dose grid"
+    if goal.metric.kind == "Dcc" and goal.metric.argument > volume:
+        return f"{structure.name} has only {volume:.3g} cc"
+    return ""
+
+
+def _row(goal: Goal, dose: NDArray[np.float64], case: Case, protocol: Protocol) -> GoalRow:
+    reason = unjudgeable(goal, case)
+    if reason:
+        return GoalRow(goal=goal, value=None, margin=None, verdict="unjudged", remark=reason)
+    measured = value(goal.metric, dose, case)
+    is_dose = goal.metric.unit == "Gy" and protocol.fractions is not None
+    remark = ""
+    if goal.metric.kind == "Dcc" and goal.metric.argument < case.grid.voxel_cc / 2:
+        remark = (
+            f"half a voxel of this grid is {case.grid.voxel_cc / 2:.2g} cc: judge on a finer one"
+        )
+    return GoalRow(
+        goal=goal,
+        value=measured,
+        margin=goal.margin(measured),
+        verdict=verdict_on(goal, measured),
+        per_fraction_gy=measured / (protocol.fractions or 1) if is_dose else None,
+        remark=remark,
+    )
+
+
+def _weight(row: GoalRow) -> float:
+    return float(0.5 ** (row.goal.priority - 1))
+
+
+def _course(protocol: Protocol) -> str:
+    doses = ", ".join(f"{name} {dose:g} Gy" for name, dose in protocol.prescription_gy.items())
+    n = protocol.fractions
+    if n is None:
+        return f"{doses}, fractions not stated"
+    each = max(protocol.prescription_gy.values()) / n
+    return f"{doses} in {n} fractions ({each:.3g} Gy each)"
+
+
+def _text_row(row: GoalRow) -> list[str]:
+    name, unit = row.goal.name, row.goal.metric.unit
+    measured = "-" if row.value is None else f"{row.value:.2f} {unit}".rstrip()
+    margin = "-" if row.margin is None else f"{row.margin:+.2f}"
+    fraction = "" if row.per_fraction_gy is None else f"{row.per_fraction_gy:.3f}"
+    lines = [] if len(name) <= 36 else [f"{row.goal.priority:>2}  {name}"]
+    start = " " * 4 + " " * 36 if lines else f"{row.goal.priority:>2}  {name:<36}"
+    lines.append(f"{start}{measured:>11}{margin:>9}  {row.verdict:<10}{fraction:>8}".rstrip())
+    return lines + ([f"    {row.remark}"] if row.remark else [])
+
+
+def _wrapped(line: str) -> list[str]:
+    """The line in pieces of at most 80 columns, broken at blanks where there are some."""
+    pieces = []
+    while len(line) > WIDTH:
+        cut = line.rfind(" ", 8, WIDTH + 1)
+        cut = cut if cut > 0 else WIDTH
+        pieces.append(line[:cut].rstrip())
+        line = "    " + line[cut:].lstrip()
+    return [*pieces, line]
+
+
+def _finite(number: float | None) -> float | None:
+    return number if number is not None and math.isfinite(number) else None
