@@ -33,7 +33,8 @@ class GoalRow:
         value: What the dose gives, in the metric's unit; None if it could not be judged.
         margin: By how much the value meets the goal, negative if it does not; None likewise.
         verdict: ``acceptable`` if it misses the goal but not the wider bound.
-        per_fraction_gy: A dose divided by the fractions; None if it is no dose or they are unknown.
+        per_fraction_gy: A dose divided by the fractions; None for volumes or if
+            they are unknown.
         remark: Why it was not judged, or what to know about it; empty if nothing.
     """
 
@@ -209,11 +210,9 @@ def _row(goal: Goal, dose: NDArray[np.float64], case: Case, protocol: Protocol) 
         return GoalRow(goal=goal, value=None, margin=None, verdict="unjudged", remark=reason)
     measured = value(goal.metric, dose, case)
     is_dose = goal.metric.unit == "Gy" and protocol.fractions is not None
-    remark = ""
-    if goal.metric.kind == "Dcc" and goal.metric.argument < case.grid.voxel_cc / 2:
-        remark = (
-            f"half a voxel of this grid is {case.grid.voxel_cc / 2:.2g} cc: judge on a finer one"
-        )
+    voxel, remark = case.grid.voxel_cc, ""
+    if goal.metric.kind == "Dcc" and goal.metric.argument < voxel / 2:
+        remark = f"the voxels have {voxel:.2g} cc, more than twice as much: judge on a finer grid"
     return GoalRow(
         goal=goal,
         value=measured,
