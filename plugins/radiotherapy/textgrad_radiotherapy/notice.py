@@ -1,0 +1,5 @@
+"""The words that stand wherever a plan appears."""
+
+from __future__ import annotations
+
+NOTICE = "research use only, not for clinical use"
