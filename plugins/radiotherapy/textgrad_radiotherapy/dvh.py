@@ -1,10 +1,11 @@
 """Dose-volume histograms of structures that hold voxels in part.
 
 A voxel stands for its occupancy times the voxel's volume. Inside it the dose is taken to vary
-linearly: its part is spread evenly over the dose of its centre plus or minus half of
-`dose_spread_gy`, so the cumulative histogram is piecewise linear (this is its linear
-interpolation) and D and V are each other's inverse. Where the dose does not vary the histogram
-steps, and a volume exactly on a step reads the middle of it.
+linearly (`part_doses`): its part is spread evenly over a range of doses, so the cumulative
+histogram is piecewise linear (this is its linear interpolation) and D and V are each other's
+inverse. Where the dose does not vary the histogram steps, and a volume exactly on a step reads
+the middle of it. Counting whole voxels at the dose of their centres instead errs by up to half
+the change of dose across a voxel.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from numpy.typing import NDArray
 from textgrad_radiotherapy.case import Case, Structure
 from textgrad_radiotherapy.errors import CaseError
 from textgrad_radiotherapy.geometry import Floats, Grid
+from textgrad_radiotherapy.partial_voxels import part_doses
 
 STEP_BELOW_GY = 1e-4  # a voxel whose dose varies by less counts at the dose of its centre
 SAME_VOLUME = 1e-9  # relative: volumes closer than this are the same but for rounding
@@ -72,26 +74,6 @@ def checked_structure(name: str, case: Case) -> Structure:
     return structure
 
 
-def dose_spread_gy(dose_gy: Floats, grid: Grid, voxels: NDArray[np.intp]) -> Floats:
-    """By how much the dose varies from one side of a voxel to the other, shape (m,).
-
-    The slope along each axis is the smaller of the differences to both neighbours, and zero
-    where they differ in sign (minmod): dose is neither invented beyond an extremum nor smeared
-    over the edge of the patient. The three add up in quadrature, as the variances do.
-    """
-    index = np.unravel_index(voxels, grid.shape)
-    stride = (grid.shape[1] * grid.shape[2], grid.shape[2], 1)
-    centre = dose_gy[voxels]
-    squared = np.zeros(voxels.shape)
-    for axis, (place, step) in enumerate(zip(index, stride, strict=True)):
-        inner = (place > 0) & (place < grid.shape[axis] - 1)
-        at, here = voxels[inner], centre[inner]
-        up, down = dose_gy[at + step] - here, here - dose_gy[at - step]
-        slope = np.where(up * down > 0, np.minimum(np.abs(up), np.abs(down)), 0.0)
-        squared[inner] += slope**2
-    return np.sqrt(squared)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Ramps:
     """Sum of c (end - x) over the ends above x, for any x, from sorted ends."""
@@ -122,15 +104,9 @@ class DoseVolume:
 
     Args:
         total_cc: Volume of the structure.
-        min_gy: Lowest dose of a voxel centre; information, not to be judged by.
-        max_gy: Highest dose of a voxel centre; information, not to be judged by.
-        mean_gy: Mean dose.
     """
 
     total_cc: float
-    min_gy: float
-    max_gy: float
-    mean_gy: float
     _high: _Ramps
     _low: _Ramps
     _step_gy: Floats
@@ -160,43 +136,69 @@ class DoseVolume:
 
 
 def dose_volume(
-    centre_gy: Floats, volume_cc: Floats, spread_gy: Floats | None = None
+    middle_gy: Floats, volume_cc: Floats, spread_gy: Floats | None = None
 ) -> DoseVolume:
     """The histogram of parts of voxels.
 
     Args:
-        centre_gy: Dose of each voxel's centre, shape (m,), m > 0.
+        middle_gy: Dose of the middle of each part, shape (m,), m > 0.
         volume_cc: Volume of each part, shape (m,).
-        spread_gy: How much the dose varies across each voxel, shape (m,); not at all if None.
+        spread_gy: How much the dose varies across each part, shape (m,); not at all if None.
     """
-    spread = np.zeros(centre_gy.shape) if spread_gy is None else spread_gy
+    spread = np.zeros(middle_gy.shape) if spread_gy is None else spread_gy
     even = spread < STEP_BELOW_GY
-    steps = np.argsort(centre_gy[even], kind="stable")
+    steps = np.argsort(middle_gy[even], kind="stable")
     half, rise = spread[~even] / 2, volume_cc[~even] / spread[~even]
-    high, low = centre_gy[~even] + half, centre_gy[~even] - half
-    total = float(volume_cc.sum())
+    high, low = middle_gy[~even] + half, middle_gy[~even] - half
     return DoseVolume(
-        total_cc=total,
-        min_gy=float(centre_gy.min()),
-        max_gy=float(centre_gy.max()),
-        mean_gy=float(centre_gy @ volume_cc) / total,
+        total_cc=float(volume_cc.sum()),
         _high=_Ramps.of(high, rise),
         _low=_Ramps.of(low, rise),
-        _step_gy=centre_gy[even][steps],
+        _step_gy=middle_gy[even][steps],
         _step_cc=_sums_from_here(volume_cc[even][steps]),
         _bracket_gy=(
-            float(min(centre_gy.min(), low.min(initial=np.inf))),
-            float(max(centre_gy.max(), high.max(initial=0.0))),
+            max(float(min(middle_gy.min(), low.min(initial=np.inf))), 0.0),
+            float(max(middle_gy.max(), high.max(initial=0.0))),
         ),
     )
 
 
 def structure_dvh(structure: Structure, dose_gy: Floats, grid: Grid) -> DoseVolume:
     """The histogram of a structure; the dose has been checked, flat over the grid."""
-    return dose_volume(
-        dose_gy[structure.voxels],
-        structure.occupancy * grid.voxel_cc,
-        dose_spread_gy(dose_gy, grid, structure.voxels),
+    middle, spread = part_doses(structure, dose_gy, grid)
+    return dose_volume(middle, structure.occupancy * grid.voxel_cc, spread)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DoseStatistics:
+    """What is told of a structure for information, from the doses of voxel centres.
+
+    Args:
+        volume_cc: Volume of the structure.
+        mean_gy: Mean dose, voxels weighted by occupancy.
+        min_gy: Lowest dose of a voxel; depends on the grid, never a goal.
+        max_gy: Highest dose of a voxel; depends on the grid, never a goal.
+    """
+
+    volume_cc: float
+    mean_gy: float
+    min_gy: float
+    max_gy: float
+
+
+def dose_statistics(name: str, dose_gy: NDArray[np.floating], case: Case) -> DoseStatistics:
+    """Volume, mean, lowest and highest dose of a structure.
+
+    Raises:
+        CaseError: If the dose or the structure is not as it should be.
+    """
+    structure = checked_structure(name, case)
+    doses = checked_dose(dose_gy, case.grid)[structure.voxels]
+    return DoseStatistics(
+        volume_cc=structure.volume_cc(case.grid),
+        mean_gy=float(doses @ structure.occupancy) / float(structure.occupancy.sum()),
+        min_gy=float(doses.min()),
+        max_gy=float(doses.max()),
     )
 
 

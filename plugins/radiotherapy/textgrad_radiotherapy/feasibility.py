@@ -248,9 +248,8 @@ def _broken(goal: Goal, hot_cc: float, volume_cc: float, dose: float, case: Case
         return ""
     share = hot_cc / volume_cc
     point = _point(goal, case)
-    if point is not None:
-        if _exceeds(goal, share, dose, point):
-            return f"more than the {point[0] * volume_cc:.3g} cc it may have at {point[1]:g} Gy"
+    if point is not None and _exceeds(goal, share, dose, point):
+        return f"more than the {point[0] * volume_cc:.3g} cc it may have at {point[1]:g} Gy"
     least = _least(goal, share, dose)
     if least is not None and least > goal.limit * (1 + SLACK):
         return f"which makes {least:.4g} Gy already"

@@ -9,6 +9,7 @@ from textgrad_radiotherapy.case import Structure
 from textgrad_radiotherapy.dvh import structure_dvh
 from textgrad_radiotherapy.geometry import Floats, Grid
 from textgrad_radiotherapy.goals import Metric
+from textgrad_radiotherapy.partial_voxels import part_doses
 
 WINDOW = 0.01  # half-width in rank around a quantile, as a share of the structure's volume
 LEAST_SPAN_GY = 0.1  # a volume is taken to leave a dose level over no less than this
@@ -68,13 +69,14 @@ def _half_width(rank: float, structure: Structure) -> float:
     return max(min(WINDOW, rank / 2, (1 - rank) / 2), voxel / 2)
 
 
-def _parts(structure: Structure, dose: Floats, rank: float, half: float) -> Floats:
+def _parts(structure: Structure, dose: Floats, grid: Grid, rank: float, half: float) -> Floats:
     """Share of the structure that each voxel has in a window of rank, hottest first.
 
     Voxels of equal dose have equal rank: they share their part by occupancy.
     """
     share = structure.occupancy / structure.occupancy.sum()
-    levels, group = np.unique(-dose[structure.voxels], return_inverse=True)
+    middle, _ = part_doses(structure, dose, grid)
+    levels, group = np.unique(-middle, return_inverse=True)
     volume = np.bincount(group, weights=share, minlength=levels.size)
     end = np.cumsum(volume)
     start = end - volume
@@ -85,7 +87,7 @@ def _parts(structure: Structure, dose: Floats, rank: float, half: float) -> Floa
 def _quantile(structure: Structure, dose: Floats, grid: Grid, volume_cc: float) -> Weights:
     """Derivative of the dose that this volume receives at least, Gy per Gy."""
     rank = volume_cc / structure.volume_cc(grid)
-    parts = _parts(structure, dose, rank, _half_width(rank, structure))
+    parts = _parts(structure, dose, grid, rank, _half_width(rank, structure))
     used = parts > 0
     return structure.voxels[used], parts[used] / parts.sum()
 
@@ -100,7 +102,7 @@ def _volume(structure: Structure, dose: Floats, grid: Grid, level_gy: float) -> 
     half = _half_width(rank, structure)
     high, low = max(rank - half, 0.0), min(rank + half, 1.0)
     span = max(histogram.dose_gy(high * total) - histogram.dose_gy(low * total), LEAST_SPAN_GY)
-    parts = _parts(structure, dose, rank, half)
+    parts = _parts(structure, dose, grid, rank, half)
     used = parts > 0
     return structure.voxels[used], parts[used] * total / span
 

@@ -4,8 +4,9 @@ Definitions (doses are Gy per course, volumes count partial voxels):
 
 - ``D%`` and ``Dcc``: the highest dose that so much of the structure receives at least; ``V%`` and
   ``Vcc``: how much receives at least a dose. Both read the same histogram (see `dvh`).
-- ``mean``; ``gEUD``: (mean of d^a)^(1/a), a >= 1 for organs at risk, a < 0 for targets (Niemierko,
-  Med. Phys. 26:1100, 1999). With a < 0 a voxel without dose makes it zero.
+- ``mean`` and ``gEUD`` = (mean of d^a)^(1/a), of the doses of voxel centres weighted by occupancy;
+  a >= 1 for organs at risk, a < 0 for targets (Niemierko, Med. Phys. 26:1100, 1999). With a < 0 a
+  voxel without dose makes it zero.
 - ``HI``: (D2% - D98%) / D50% (ICRU report 83).
 - ``CI``: TV_PIV^2 / (TV * PIV) (Paddick, J. Neurosurg. 93 suppl. 3:219, 2000); ``CI_RTOG``:
   PIV / TV (Shaw et al., Int. J. Radiat. Oncol. Biol. Phys. 27:1231, 1993). TV: volume of the
@@ -29,6 +30,7 @@ from textgrad_radiotherapy.dvh import (
     DoseVolume,
     checked_dose,
     checked_structure,
+    dose_statistics,
     structure_dvh,
 )
 from textgrad_radiotherapy.errors import GoalError
@@ -61,6 +63,8 @@ def value(metric: Metric, dose_gy: NDArray[np.floating], case: Case) -> float:
     structure = checked_metric(metric, case)
     if metric.kind == "gEUD":
         return geud(dose[structure.voxels], structure.occupancy, metric.argument)
+    if metric.kind == "mean":
+        return dose_statistics(structure.name, dose, case).mean_gy
     histogram = structure_dvh(structure, dose, case.grid)
     if metric.kind in AT_PRESCRIPTION:
         return _around(metric, histogram, dose, case)
@@ -165,9 +169,7 @@ def _read(metric: Metric, histogram: DoseVolume) -> float:
         return histogram.dose_gy(min(number, total))
     if metric.kind == "V%":
         return 100 * float(histogram.volume_cc(number)[0]) / total
-    if metric.kind == "Vcc":
-        return float(histogram.volume_cc(number)[0])
-    return histogram.mean_gy
+    return float(histogram.volume_cc(number)[0])
 
 
 def _around(metric: Metric, inside: DoseVolume, dose: Floats, case: Case) -> float:
