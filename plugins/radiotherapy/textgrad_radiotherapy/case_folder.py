@@ -67,7 +67,7 @@ def save_case(case: Case, folder: Path) -> Path:
         arrays[f"voxels_{index}"] = structure.voxels
         arrays[f"occupancy_{index}"] = structure.occupancy
     with (folder / NUMBERS).open("wb") as stream:
-        np.savez(stream, **arrays)
+        np.savez(stream, allow_pickle=False, **arrays)
     (folder / WORDS).write_text(json.dumps(words, indent=1), encoding="utf-8")
     return folder
 

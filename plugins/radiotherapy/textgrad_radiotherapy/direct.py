@@ -70,6 +70,6 @@ def _convolved(
     impulses = np.zeros((nv, nu))
     impulses[place[:, 1], place[:, 0]] = weights
     reach = int(np.ceil(kernel.cutoff_mm / step)) + 2
-    offsets = step * np.arange(-reach, reach + 1)
+    offsets: Floats = np.arange(-reach, reach + 1, dtype=np.float64) * step
     stamp = kernel.lateral(offsets[None, :], offsets[:, None], bixel_mm)
     return np.asarray(oaconvolve(impulses, stamp)), low - reach * step, step

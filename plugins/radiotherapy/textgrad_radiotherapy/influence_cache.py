@@ -59,7 +59,7 @@ def digest_of(
         (beamlets.position_mm, "<f8"),
     ):
         found.update(f"{array.shape}".encode())
-        found.update(np.ascontiguousarray(array, dtype=kind))
+        found.update(np.ascontiguousarray(array, dtype=kind).data)
     return found.hexdigest()
 
 

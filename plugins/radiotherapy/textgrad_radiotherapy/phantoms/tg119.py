@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from textgrad_radiotherapy.phantoms.phantom import APPROXIMATE, Part, Phantom
 from textgrad_radiotherapy.shapes import (
+    FAR_MM,
     AnnularSector,
     Box,
     Cylinder,
@@ -16,6 +17,7 @@ from textgrad_radiotherapy.shapes import (
     Ellipsoid,
     EllipticCylinder,
     Intersection,
+    Solid,
     Union,
 )
 
@@ -28,14 +30,17 @@ SEVEN_BEAMS = (0.0, 50.0, 100.0, 150.0, 210.0, 260.0, 310.0)
 BODY, TARGET, CLINICAL = "#9aa5b1", "#d62728", "#8c564b"
 
 
-def _slab(semi_mm: tuple[float, float]) -> Part:
-    solid = EllipticCylinder(semi_mm=semi_mm)
+SLAB = Box(low_mm=(-150.0, -75.0, -FAR_MM), high_mm=(150.0, 75.0, FAR_MM))
+SLAB_NOTE = "The phantom is a slab of water, 300 mm wide and 150 mm thick."
+
+
+def _water(solid: Solid) -> Part:
     return Part(name="Body", kind="external", solid=solid, colour=BODY, density=1.0)
 
 
 def multitarget() -> Phantom:
     """Three stacked cylinders of 4 cm diameter and length with three prescriptions."""
-    parts = [_slab((150.0, 100.0))]
+    parts = [_water(SLAB)]
     for name, z, colour in (
         ("PTV_Center", 0.0, TARGET),
         ("PTV_Superior", 40.0, "#ff7f0e"),
@@ -52,7 +57,7 @@ def multitarget() -> Phantom:
         gantry_deg=SEVEN_BEAMS,
         prescription_gy={"PTV_Center": 50.0, "PTV_Superior": 25.0, "PTV_Inferior": 12.5},
         fractions=25,
-        notes=(APPROXIMATE, "The slab phantom is an elliptic cylinder of 300 x 200 mm."),
+        notes=(APPROXIMATE, SLAB_NOTE),
     )
 
 
@@ -69,7 +74,7 @@ def prostate() -> Phantom:
         title="TG-119 mock prostate",
         source=SOURCE,
         parts=(
-            _slab((150.0, 100.0)),
+            _water(EllipticCylinder(semi_mm=(150.0, 100.0))),
             Part(name="PTV", kind="target", solid=ptv, colour=TARGET),
             Part(name="CTV", kind="target", solid=ctv, colour=CLINICAL),
             Part(name="Rectum", kind="oar", solid=rectum, colour="#2ca02c"),
@@ -81,7 +86,7 @@ def prostate() -> Phantom:
         fractions=42,
         notes=(
             APPROXIMATE,
-            "The slab phantom is an elliptic cylinder of 300 x 200 mm; the margin is 6 mm.",
+            "The phantom is an elliptic cylinder of water, 300 x 200 mm; the margin is 6 mm.",
         ),
     )
 
@@ -90,7 +95,7 @@ def head_and_neck() -> Phantom:
     """Anterior neck volume 6 mm below the skin, 15 mm off the cord, parotids at its top."""
     cord = Cylinder(centre_mm=(0.0, 28.0, 10.0), radius_mm=7.0, length_mm=130.0)
     around_cord = EllipticCylinder(centre_mm=(0.0, 28.0), semi_mm=(22.0, 22.0))
-    behind_cord = Box(low_mm=(-22.0, 28.0, -1e6), high_mm=(22.0, 1e6, 1e6))
+    behind_cord = Box(low_mm=(-22.0, 28.0, -FAR_MM), high_mm=(22.0, FAR_MM, FAR_MM))
     parotids = {
         side: Ellipsoid(centre_mm=(x, 8.0, 50.0), semi_mm=(12.0, 17.0, 24.0))
         for side, x in (("Parotid_L", 46.0), ("Parotid_R", -46.0))
@@ -98,7 +103,7 @@ def head_and_neck() -> Phantom:
     neck = Intersection(
         (
             EllipticCylinder(semi_mm=(56.0, 62.0), z_mm=(-40.0, 40.0)),
-            Box(low_mm=(-1e6, -1e6, -1e6), high_mm=(1e6, 40.0, 1e6)),
+            Box(low_mm=(-FAR_MM, -FAR_MM, -FAR_MM), high_mm=(FAR_MM, 40.0, FAR_MM)),
         )
     )
     ptv = Difference(neck, (Union((around_cord, behind_cord)), *parotids.values()))
@@ -107,7 +112,7 @@ def head_and_neck() -> Phantom:
         title="TG-119 head and neck",
         source=SOURCE,
         parts=(
-            _slab((62.0, 68.0)),
+            _water(EllipticCylinder(semi_mm=(62.0, 68.0))),
             Part(name="PTV", kind="target", solid=ptv, colour=TARGET),
             Part(name="SpinalCord", kind="oar", solid=cord, colour="#e6b800"),
             *(
@@ -140,7 +145,7 @@ def c_shape(name: str) -> Phantom:
         title="TG-119 C-shape",
         source=SOURCE,
         parts=(
-            _slab((150.0, 100.0)),
+            _water(SLAB),
             Part(
                 name="PTV",
                 kind="target",
@@ -162,7 +167,7 @@ def c_shape(name: str) -> Phantom:
         fractions=25,
         notes=(
             APPROXIMATE,
-            "The C spans 210 degrees, which gives the 168 cc of the published structure set; "
-            "the slab phantom is an elliptic cylinder of 300 x 200 mm.",
+            "The C spans 210 degrees, which gives the 168 cc of the published structure set.",
+            SLAB_NOTE,
         ),
     )
