@@ -84,8 +84,8 @@ def _halves(
             rows[term.structure] += split
         if term.kind == "mean-dose":
             continue
-        along, bent = _conjugates(work, setting, k, split, piece.value)
-        linear -= along * setting.doses_gy[k]
+        along, bent = _conjugates(work, setting, k, split, piece.value, limit=bool(hard[k]))
+        linear -= along
         quadratic -= 0.0 if hard[k] else bent
     for name, block in work.blocks.items():
         gradient += block.back_exact(rows[name])
@@ -97,17 +97,18 @@ def _halves(
 
 
 def _conjugates(
-    work: Workspace, setting: Setting, k: int, split: Floats, value: float
+    work: Workspace, setting: Setting, k: int, split: Floats, value: float, *, limit: bool
 ) -> tuple[Floats, Floats]:
-    """Of both signs: sum of the slopes that multiplies the level, and the quadratic part."""
+    """Of both signs: sum of R t, and the quadratic part; a limit holds at its own level."""
     kind, weight = work.problem.terms[k].kind, float(setting.weights[k])
     if kind not in MEAN_KINDS | GEUD_KINDS:
         share = work.share(k, setting)
+        level = work.levels(k, setting, shifted=not limit)
         inverse = np.where(share > 0, 1.0 / np.where(share > 0, share, 1.0), 0.0)
-        return split.sum(axis=0), inverse @ split**2 / (4.0 * weight)
+        return level @ split, inverse @ split**2 / (4.0 * weight)
     size = 2.0 * weight * np.sqrt(value)  # slope by the mean dose or gEUD itself
     along = np.array([0.0, -size]) if kind == "geud-under" else np.array([size, 0.0])
-    return along, along**2 / (4.0 * weight)
+    return along * work.level(k, setting, shifted=not limit), along**2 / (4.0 * weight)
 
 
 def _best_multiple(linear: float, quadratic: float, *, growing: bool) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import LinAlgError, cho_factor, cho_solve
+from scipy.linalg import LinAlgError, cho_factor, cho_solve, solve
 
 from textgrad_radiotherapy.errors import SolverFailed
 from textgrad_radiotherapy.geometry import Floats
@@ -80,35 +80,32 @@ class GramHessian:
                 self._gram[k] -= product
         self._curvature[k] = held + change
 
-    def step(
+    def system(
         self, gradient: Floats, free: NDArray[np.intp], move: Floats, shift: float
-    ) -> tuple[Floats, float]:
-        """Newton step of the free beamlets when the others make `move`.
+    ) -> GramSystem:
+        """The Newton system of the free beamlets when the others make `move`.
 
         Args:
             gradient: Gradient, shape (beamlets,).
             free: Beamlets the step is computed for.
             move: Step of the others, shape (beamlets,), 0 at the free ones.
-            shift: Levenberg shift as a share of the mean diagonal.
-
-        Returns:
-            The step of the free beamlets, and the shift that made the matrix definite.
+            shift: Levenberg shift as a share of the mean diagonal; grows until it is enough.
         """
         moving = np.flatnonzero(move)
         right = gradient[free]
         if moving.size:
             right = right + self._sum[np.ix_(free, moving)] @ move[moving]
         factor, shift = self.factor(free, shift)
-        return -cho_solve(factor, right, check_finite=False), shift
+        return GramSystem(factor, -cho_solve(factor, right, check_finite=False), shift)
 
     def factor(self, free: NDArray[np.intp], shift: float) -> tuple[tuple[Floats, bool], float]:
         """Cholesky factor of the free part in double precision, shifted until it is definite."""
-        matrix = self._sum[np.ix_(free, free)].astype(np.float64)
-        diagonal = matrix.diagonal().copy()
+        part = self._sum[np.ix_(free, free)]
+        diagonal = part.diagonal().astype(np.float64)
         scale = float(diagonal.mean()) if diagonal.any() else 1.0
         while shift <= LARGEST_SHIFT:
-            trial = matrix.copy()
-            trial.flat[:: free.size + 1] = diagonal + shift * scale
+            trial = part.T.astype(np.float64, order="F")
+            np.fill_diagonal(trial, diagonal + shift * scale)
             try:
                 return cho_factor(trial, lower=True, overwrite_a=True, check_finite=False), shift
             except LinAlgError:
@@ -117,6 +114,41 @@ class GramHessian:
             f"the Hessian of {free.size} beamlets is not definite with a shift of {shift:g} times "
             "its mean diagonal: the influence matrix spans too many orders of magnitude"
         )
+
+
+class GramSystem:
+    """A Newton system with its Cholesky factor.
+
+    Args:
+        factor: Of the shifted Hessian of the free beamlets.
+        step: Its solution.
+        shift: Levenberg shift in use.
+    """
+
+    def __init__(self, factor: tuple[Floats, bool], step: Floats, shift: float) -> None:
+        self.step = step
+        self.shift = shift
+        self._factor = factor
+        self._unpinned = step
+        self._positions: NDArray[np.intp] = np.zeros(0, dtype=np.intp)
+        self._values: Floats = np.zeros(0)
+        self._response: Floats = np.zeros((step.size, 0))
+
+    def pin(self, positions: NDArray[np.intp], values: Floats) -> None:
+        """Solve again with these steps given, besides those that were pinned before.
+
+        The factor stays; the forces that hold the pinned steps come from a small system.
+        """
+        force = np.zeros((self.step.size, positions.size), order="F")
+        force[positions, np.arange(positions.size)] = 1.0
+        more = cho_solve(self._factor, force, overwrite_b=True, check_finite=False)
+        self._response = np.concatenate([self._response, more], axis=1)
+        self._positions = np.concatenate([self._positions, positions])
+        self._values = np.concatenate([self._values, values])
+        wanted = self._values - self._unpinned[self._positions]
+        forces = solve(self._response[self._positions], wanted, assume_a="sym")
+        self.step = self._unpinned + self._response @ forces
+        self.step[self._positions] = self._values
 
 
 def _add_scaled(total: Singles, matrix: Singles, factor: float) -> None:

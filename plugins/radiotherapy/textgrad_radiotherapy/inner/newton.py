@@ -22,8 +22,22 @@ from textgrad_radiotherapy.inner.workspace import Point, Workspace
 
 NEAR_ZERO = 0.02  # of the mean fluence: beamlets below may be pinned
 SUFFICIENT = 1e-4  # share of the predicted decrease a step has to reach (Armijo)
+REFINEMENTS = 4  # times that beamlets a step would make negative are pinned instead
+CROSSING = 2e-3  # of the mean fluence: so far below zero a step may lead
+SHIFT_OF_NEW_PROBLEM = 1e-3
 HALVINGS = 25
 SHIFT_FLOOR, SHIFT_CEILING = 1e-9, 10.0
+
+
+class System(Protocol):
+    """A solved Newton system of some beamlets."""
+
+    step: Floats
+    shift: float
+
+    def pin(self, positions: NDArray[np.intp], values: Floats) -> None:
+        """Solve again with these steps given, besides those that were pinned before."""
+        ...
 
 
 class Hessian(Protocol):
@@ -33,10 +47,10 @@ class Hessian(Protocol):
         """Take over the curvatures at a point."""
         ...
 
-    def step(
+    def system(
         self, gradient: Floats, free: NDArray[np.intp], move: Floats, shift: float
-    ) -> tuple[Floats, float]:
-        """Newton step of the free beamlets when the others make `move`; the shift in use."""
+    ) -> System:
+        """The Newton system of the free beamlets when the others make `move`."""
         ...
 
 
@@ -109,9 +123,19 @@ def _step(
     fixed |= dead
     step = np.where(fixed, -fluence, 0.0)
     free = np.flatnonzero(~fixed)
-    if free.size:
-        step[free], state.shift = hessian.step(gradient, free, step, state.shift)
-        state.steps += 1
+    if not free.size:
+        return step
+    system = hessian.system(gradient, free, step, state.shift)
+    state.shift = system.shift
+    state.steps += 1
+    crossing = np.zeros(free.size, dtype=bool)
+    for _ in range(REFINEMENTS):
+        new = ~crossing & (fluence[free] + system.step < -CROSSING * mean)
+        if not new.any():
+            break
+        crossing |= new
+        system.pin(np.flatnonzero(new), -fluence[free[new]])
+    step[free] = system.step
     return step
 
 

@@ -6,14 +6,14 @@ import time
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from textgrad_radiotherapy.geometry import Floats
 from textgrad_radiotherapy.inner import checks
 from textgrad_radiotherapy.inner.hessian import GramHessian
-from textgrad_radiotherapy.inner.newton import Descent
+from textgrad_radiotherapy.inner.limits import Limits, no_multipliers
+from textgrad_radiotherapy.inner.newton import SHIFT_OF_NEW_PROBLEM, Descent
+from textgrad_radiotherapy.inner.outer import Outcome, solve_outer
 from textgrad_radiotherapy.inner.problem import Problem
-from textgrad_radiotherapy.inner.rounds import Minimum, minimise
 from textgrad_radiotherapy.inner.setting import Setting
 from textgrad_radiotherapy.inner.solution import Solution
 from textgrad_radiotherapy.inner.start import first_fluence
@@ -44,7 +44,7 @@ class InnerOptimiser:
         self._hessian = GramHessian(self._work)
         self._state = Descent()
         self._last: Floats | None = None
-        self._hard: NDArray[np.bool_] = np.array([term.hard for term in terms])
+        self._limits: Limits | None = None
 
     @property
     def terms(self) -> tuple[Term, ...]:
@@ -89,13 +89,14 @@ class InnerOptimiser:
             fluence = self._last
         else:
             fluence = first_fluence(self._problem, setting)
-        found = minimise(
-            self._work, self._hessian, setting, fluence, self._state,
-            gap=gap, hard=self._hard, cold=cold,
-        )  # fmt: skip
-        self._last = found.point.fluence
+        self._state.shift = max(self._state.shift, SHIFT_OF_NEW_PROBLEM)
+        limits = self._limits or no_multipliers(self._work, setting.weights)
+        outcome = solve_outer(
+            self._work, self._hessian, setting, fluence, self._state, limits, gap=gap, cold=cold
+        )
+        self._last, self._limits = outcome.fluence, outcome.limits
         return self._solution(
-            found, setting, gap, time.process_time() - clock, self._state.steps - steps
+            outcome, setting, gap, time.process_time() - clock, self._state.steps - steps
         )
 
     def _setting(
@@ -114,24 +115,40 @@ class InnerOptimiser:
         )
 
     def _solution(
-        self, found: Minimum, setting: Setting, gap: float, cpu_s: float, steps: int
+        self, outcome: Outcome, setting: Setting, gap: float, cpu_s: float, steps: int
     ) -> Solution:
         names = [term.name for term in self.terms]
-        converged = abs(found.gap) <= gap
-        message = f"gap {found.gap:.1e} proven" + ("" if converged else f", {gap:.1e} asked for")
+        converged = abs(outcome.gap) <= gap and outcome.holds and outcome.settled
         return Solution(
-            fluence=found.point.fluence,
-            objective=found.objective,
-            lower_bound=found.lower_bound,
-            gap=found.gap,
+            fluence=outcome.fluence,
+            objective=outcome.objective,
+            lower_bound=outcome.lower_bound,
+            gap=outcome.gap,
             certified=self._problem.convex(),
             converged=converged,
-            term_values=dict(zip(names, (p.value for p in found.point.pieces), strict=True)),
-            violation_gy={},
+            term_values=dict(zip(names, outcome.values.tolist(), strict=True)),
+            violation_gy=outcome.misses_gy,
             weights=dict(zip(names, setting.weights.tolist(), strict=True)),
             doses_gy=dict(zip(names, setting.doses_gy.tolist(), strict=True)),
             pinned=np.flatnonzero(self._problem.dead),
             newton_steps=steps,
             cpu_s=cpu_s,
-            message=message,
+            message=message_of(outcome, self._problem, gap),
         )
+
+
+def message_of(outcome: Outcome, problem: Problem, gap: float) -> str:
+    """What a reader has to know about an outcome, in a few sentences."""
+    parts = [f"Relative gap {outcome.gap:.1e}, {gap:.1e} asked for."]
+    if not problem.convex():
+        parts.append(
+            "Local optimum: DVH terms are not convex, and the gap is that of the problem in "
+            "which the same voxels stay to blame"
+            + ("." if outcome.settled else "; they still changed at the end.")
+        )
+    if not outcome.holds:
+        missed = ", ".join(f"{n} by {e:.2f} Gy" for n, e in outcome.misses_gy.items() if e > 0)
+        parts.append(f"Hard limits are missed: {missed}; they may contradict each other.")
+    if problem.dead.any():
+        parts.append(f"{int(problem.dead.sum())} beamlets reach no voxel of any term: kept at 0.")
+    return " ".join(parts)

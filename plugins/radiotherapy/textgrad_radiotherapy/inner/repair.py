@@ -90,7 +90,7 @@ def _candidates(
         share = work.share(k, setting)
         rows = np.flatnonzero(share > 0)
         bend = np.full(rows.size, np.inf) if hard[k] else 4.0 * weight * share[rows]
-        level = np.full(rows.size, setting.doses_gy[k])
+        level = work.levels(k, setting, shifted=not hard[k])[rows]
         price = point.dose_gy[term.structure][rows]
         if term.kind != "squared-deviation":
             price = np.maximum(price, level)

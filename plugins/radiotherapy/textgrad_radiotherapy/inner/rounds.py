@@ -18,6 +18,7 @@ ROUGH = (1e-2, 1e-3)  # relative decrease at which the first rounds of a cold st
 NEAR_LIMIT = 0.9  # rows of large structures with more than this share of the level join
 ROUNDS = 14
 STEPS_PER_ROUND = 40
+FINEST = 1e-14  # relative decrease that is rounding
 FLOOR_SHARE = 1e-9  # of the objective without dose: smaller objectives count as this
 
 
@@ -27,14 +28,14 @@ class Minimum:
 
     Args:
         point: The fluence, its doses in double precision.
-        objective: Over all rows, without hard limits.
-        lower_bound: Proven, see `certificate`.
-        gap: Relative.
+        excess: What rows outside the working set add to the value of every term.
+        objective: Over all rows, hard limits with their penalty.
+        gap: Relative and proven.
     """
 
     point: Point
+    excess: Floats
     objective: float
-    lower_bound: float
     gap: float
 
 
@@ -43,17 +44,17 @@ class Outside:
     """Rows that are no working rows yet.
 
     Args:
-        excess: What they add to the objective.
+        excess: What they add to the value of every term, shape (terms,).
         hot: Those near their level or above it, by structure.
     """
 
-    excess: float
+    excess: Floats
     hot: dict[str, NDArray[np.intp]]
 
 
 def outside(work: Workspace, fluence: Floats, setting: Setting, near: float) -> Outside:
     """Look at the rows outside the working set."""
-    problem, excess = work.problem, 0.0
+    problem, excess = work.problem, np.zeros(len(work.problem.terms))
     hot: dict[str, NDArray[np.intp]] = {}
     for name, block in work.blocks.items():
         rows = problem.matrix[name].shape[0]
@@ -68,11 +69,11 @@ def outside(work: Workspace, fluence: Floats, setting: Setting, near: float) -> 
         levels = []
         for k in problem.of_rows(name):
             offset, kept = setting.offset_gy[k], setting.kept[k]
-            level = setting.doses_gy[k] + (0.0 if offset is None else float(offset.min()))
+            level = setting.doses_gy[k] + (0.0 if offset is None else offset)
             share = problem.share[name] if kept is None else problem.share[name] * kept
             over = np.where(aside, np.maximum(dose - level, 0.0), 0.0)
-            excess += float(setting.weights[k]) * float(share @ over**2)
-            levels.append(level)
+            excess[k] = float(share @ over**2)
+            levels.append(float(np.min(level)))
         hot[name] = np.flatnonzero(aside & (dose > near * min(levels)))
     return Outside(excess=excess, hot=hot)
 
@@ -85,58 +86,57 @@ def minimise(
     state: Descent,
     *,
     gap: float,
-    hard: NDArray[np.bool_],
     cold: bool,
 ) -> Minimum:
-    """The minimum over fluences that are not negative, with a proven gap."""
-    tolerances = [*(ROUGH if cold else ()), *(gap * 0.1**k for k in range(1, ROUNDS))]
-    floor = FLOOR_SHARE * _without_dose(work, setting)
+    """The minimum over fluences that are not negative, with a proven gap if it can be had.
+
+    Args:
+        work: The objective; its working set grows.
+        hessian: Second-order model.
+        setting: Weights, levels and offsets; hard limits count with their penalty.
+        fluence: Where to start.
+        state: Of the Newton method; updated.
+        gap: Relative gap to prove.
+        cold: Whether the start may be far away, so that the first rounds need not be accurate.
+    """
+    fine = [max(gap * 0.1**k, FINEST) for k in range(1, ROUNDS)]
+    floor = floor_of(work, setting)
     around = outside(work, fluence, setting, NEAR_LIMIT)
     best: Minimum | None = None
-    for tolerance in tolerances:
+    for tolerance in (*ROUGH, *fine) if cold else fine:
         for name, rows in around.hot.items():
             work.blocks[name].add(rows)
-        fine = tolerance < gap
-        point = work.at(fluence, setting, exact=fine)
+        exact = tolerance <= fine[0]
         point = newton.descend(
-            work, hessian, setting, point, state,
-            tolerance=max(tolerance, 1e-14), limit=STEPS_PER_ROUND, exact=fine,
+            work, hessian, setting, work.at(fluence, setting, exact=exact), state,
+            tolerance=tolerance, limit=STEPS_PER_ROUND, exact=exact,
         )  # fmt: skip
         fluence = point.fluence
         around = outside(work, fluence, setting, NEAR_LIMIT)
-        if not fine:
+        if not exact:
             continue
-        point = work.at(fluence, setting, exact=True)
-        found = _measure(work, setting, point, around.excess, hard, gap, floor)
-        if best is None or abs(found.gap) < abs(best.gap):
-            best = found
-        if abs(best.gap) <= gap or (tolerance < 1e-13 and not around.excess):
+        found = _measure(work, setting, point, around.excess, gap=gap, floor=floor)
+        best = found if best is None or found.gap < best.gap else best
+        if best.gap <= gap or (tolerance == FINEST and not around.excess.any()):
             break
-    if best is None:  # unreachable: the last tolerances are fine
-        raise AssertionError(tolerances)
+    if best is None:
+        raise AssertionError("no round was exact")
     return best
 
 
-def _measure(
-    work: Workspace,
-    setting: Setting,
-    point: Point,
-    excess: float,
-    hard: NDArray[np.bool_],
-    gap: float,
-    floor: float,
-) -> Minimum:
-    soft = sum(
-        float(w) * piece.value
-        for w, piece, limit in zip(setting.weights, point.pieces, hard, strict=True)
-        if w and not limit
-    )
-    objective = soft + excess
-    bound = lower_bound(work, setting, point, hard=hard, enough=objective * (1.0 - 0.5 * gap))
-    relative = (objective - bound) / max(objective, floor, 1e-300)
-    return Minimum(point=point, objective=objective, lower_bound=bound, gap=relative)
-
-
-def _without_dose(work: Workspace, setting: Setting) -> float:
+def floor_of(work: Workspace, setting: Setting) -> float:
+    """The objective below which a gap is no longer relative to the objective itself."""
     nothing = np.zeros(work.problem.beamlets)
-    return work.at(nothing, setting).objective
+    return max(FLOOR_SHARE * work.at(nothing, setting).objective, 1e-300)
+
+
+def _measure(
+    work: Workspace, setting: Setting, point: Point, excess: Floats, *, gap: float, floor: float
+) -> Minimum:
+    point = work.at(point.fluence, setting, exact=True)
+    objective = point.objective + float(setting.weights @ excess)
+    no_limits = np.zeros(len(work.problem.terms), dtype=bool)
+    enough = objective * (1.0 - 0.5 * gap)
+    bound = lower_bound(work, setting, point, hard=no_limits, enough=enough)
+    relative = (objective - bound) / max(objective, floor)
+    return Minimum(point=point, excess=excess, objective=objective, gap=relative)

@@ -79,19 +79,27 @@ class Workspace:
 
     def _piece(self, k: int, fluence: Floats, dose: dict[str, Floats], setting: Setting) -> Piece:
         term = self.problem.terms[k]
-        level, offset = float(setting.doses_gy[k]), setting.offset_gy[k]
         if term.kind in functions.MEAN_KINDS:
-            shifted = level if offset is None else level + float(offset[0])
             mean_gy = float(self.problem.mean[term.structure] @ fluence)
-            return functions.mean(term.kind, mean_gy, shifted)
+            return functions.mean(term.kind, mean_gy, self.level(k, setting))
+        structure_gy = dose[term.structure]
         if term.kind in functions.GEUD_KINDS:
-            shifted = level if offset is None else level + float(offset[0])
             share = self.blocks[term.structure].share
-            return functions.geud(term.kind, dose[term.structure], share, term.a, shifted)
-        share = self.share(k, setting)
-        rows = self.blocks[term.structure].rows
-        levels = level if offset is None else level + offset[rows]
-        return functions.squares(term.kind, dose[term.structure], share, levels)
+            return functions.geud(term.kind, structure_gy, share, term.a, self.level(k, setting))
+        share, levels = self.share(k, setting), self.levels(k, setting)
+        return functions.squares(term.kind, structure_gy, share, levels)
+
+    def level(self, k: int, setting: Setting, *, shifted: bool = True) -> float:
+        """Dose level of a term that looks at one number, in Gy."""
+        offset = setting.offset_gy[k] if shifted else None
+        return float(setting.doses_gy[k]) + (0.0 if offset is None else float(offset[0]))
+
+    def levels(self, k: int, setting: Setting, *, shifted: bool = True) -> Floats:
+        """Dose level of a term in each working row of its structure, in Gy."""
+        rows = self.blocks[self.problem.terms[k].structure].rows
+        offset = setting.offset_gy[k] if shifted else None
+        base = np.full(rows.size, setting.doses_gy[k])
+        return base if offset is None else base + offset[rows]
 
     def share(self, k: int, setting: Setting) -> Floats:
         """Share of the volume that a term counts, of every working row of its structure."""
