@@ -40,14 +40,16 @@ def structure(
     share = np.broadcast_to(hit, (nz * n, ny * n, nx * n))
     share = share.reshape(nz, n, ny, n, nx, n).mean(axis=(1, 3, 5)).ravel()
     voxels = np.flatnonzero(share)
-    return Structure(
-        name=name, kind=kind, voxels=voxels, occupancy=share[voxels], colour=colour
-    )
+    return Structure(name=name, kind=kind, voxels=voxels, occupancy=share[voxels], colour=colour)
 
 
-def small_case(grid: Grid = GRID, name: str = "ball", meta: Mapping[str, str] | None = None) -> Case:
+def small_case(
+    grid: Grid = GRID, name: str = "ball", meta: Mapping[str, str] | None = None
+) -> Case:
     """A ball of target and a ball of bone in a cylinder of water, three beams."""
-    body = structure("BODY", "external", lambda x, y, z: (x / 34) ** 2 + (y / 29) ** 2 + 0 * z <= 1)
+    body = structure(
+        "BODY", "external", lambda x, y, z: (x / 34) ** 2 + (y / 29) ** 2 + 0 * z <= 1
+    )
     target = structure("PTV", "target", sphere(12.0))
     organ = structure("Femur L", "oar", sphere(7.0, (20.0, 3.0, 2.0)), colour="#0044ff")
     density = np.full(grid.voxels, 0.00121, dtype=np.float32)

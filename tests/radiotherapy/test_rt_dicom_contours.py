@@ -22,7 +22,8 @@ def circle(radius: float, centre: tuple[float, float] = (0.0, 0.0), corners: int
     angle = 2 * np.pi * np.arange(corners) / corners
     # the polygon has the area of the circle
     scaled = radius * np.sqrt(2 * np.pi / corners / np.sin(2 * np.pi / corners))
-    return np.asarray(centre) + scaled * np.stack([np.cos(angle), np.sin(angle)], axis=1)
+    ring = np.stack([np.cos(angle), np.sin(angle)], axis=1)
+    return np.asarray(np.asarray(centre) + scaled * ring, dtype=np.float64)
 
 
 def shoelace(polygon: Floats) -> float:
@@ -114,9 +115,7 @@ def test_a_missing_plane_is_a_gap_and_every_second_slice_is_none() -> None:
     assert (alone.low_mm[0], alone.high_mm[0]) == (5.75, 8.25)
 
 
-@given(
-    data=st.data(), rows=st.integers(1, 7), columns=st.integers(1, 7)
-)
+@given(data=st.data(), rows=st.integers(1, 7), columns=st.integers(1, 7))
 @settings(max_examples=150, deadline=None)
 def test_traced_contours_wind_once_around_what_is_inside(
     data: st.DataObject, rows: int, columns: int

@@ -12,7 +12,7 @@ from typing import Literal, get_args
 import numpy as np
 
 from textgrad_radiotherapy.case import Case
-from textgrad_radiotherapy.dicom.dataset import Identity
+from textgrad_radiotherapy.dicom.dataset import Identity, clipped
 from textgrad_radiotherapy.dicom.patient import Patient
 from textgrad_radiotherapy.dicom.uids import digest, uid
 from textgrad_radiotherapy.dicom.write_ct import write_ct
@@ -88,7 +88,7 @@ def export_folder(
 def _identity(case: Case, patient: Patient | None, study_uid: str | None, seed: str) -> Identity:
     own = uid(seed, case.name, str(case.grid), digest([case.density]))
     frame = case.meta.get("dicom.frame_of_reference_uid", "")
-    phantom = Patient(identifier=case.name, name=f"{case.name}^phantom")
+    phantom = Patient(identifier=clipped(case.name, 64), name=f"{clipped(case.name, 48)}^phantom")
     return Identity(
         patient=patient or (Patient() if frame else phantom),
         study_uid=study_uid or uid(seed, case.name, frame, "study"),
@@ -128,4 +128,3 @@ def _write(
             engine=case.influence.engine,
         )
     return names, notes
-

@@ -13,7 +13,7 @@ from textgrad_radiotherapy.dicom.raster import coverage
 from textgrad_radiotherapy.geometry import Floats, Grid
 
 SAME_PLANE_MM = 0.01
-ROUNDING = 1e-3  # share of a voxel's height that is taken for rounding of coordinates
+ROUNDING = 1e-3  # share of a voxel that is taken for rounding of coordinates
 GAP = 1.5  # planes further apart than this many usual distances leave a gap between them
 
 
@@ -98,7 +98,7 @@ def occupancy(
     flat: list[NDArray[np.intp]] = [np.empty(0, dtype=np.intp)]
     share: list[Floats] = [np.empty(0)]
     for k in sorted(filled):
-        inside = np.flatnonzero(filled[k].ravel() > 1e-6)
+        inside = np.flatnonzero(filled[k].ravel() > ROUNDING)
         flat.append(inside + k * ny * nx)
         share.append(np.minimum(filled[k].ravel()[inside], 1.0))
     return np.concatenate(flat), np.concatenate(share)

@@ -25,12 +25,18 @@ def traced(values: Floats, level: float = 0.5) -> list[Floats]:
     """
     padded = np.pad(np.asarray(values, dtype=np.float64), 1)
     loops = [p - 1.0 for p in _loops(padded, level)]
-    outer = [p for p in loops if _area(p) > 0]
-    for hole in (p for p in loops if _area(p) < 0):
+    outer = [p for p in loops if area(p) > 0]
+    for hole in (p for p in loops if area(p) < 0):
         around = [i for i, p in enumerate(outer) if _inside(hole[0], p)]
-        owner = min(around, key=lambda i: _area(outer[i]))
+        owner = min(around, key=lambda i: area(outer[i]))
         outer[owner] = _keyhole(outer[owner], hole)
     return outer
+
+
+def area(polygon: Floats) -> float:
+    """Signed area of a polygon."""
+    x, y = polygon.T
+    return float(x @ np.roll(y, -1) - y @ np.roll(x, -1)) / 2
 
 
 def _loops(values: Floats, level: float) -> list[Floats]:
@@ -48,7 +54,7 @@ def _loops(values: Floats, level: float) -> list[Floats]:
         loop = points[path]
         # Values of exactly the level give corners that coincide.
         loop = loop[np.abs(loop - np.roll(loop, 1, axis=0)).max(axis=1) > 1e-9]
-        if len(loop) >= 3 and abs(_area(loop)) > 1e-9:
+        if len(loop) >= 3 and abs(area(loop)) > 1e-9:
             loops.append(loop)
     return loops
 
@@ -98,11 +104,6 @@ def _crossings(values: Floats, level: float) -> Floats:
 def _share(a: Floats, b: Floats, level: float) -> Floats:
     crossed = (a >= level) != (b >= level)
     return np.asarray(np.where(crossed, (level - a) / np.where(crossed, b - a, 1.0), 0.0))
-
-
-def _area(polygon: Floats) -> float:
-    x, y = polygon.T
-    return float(x @ np.roll(y, -1) - y @ np.roll(x, -1)) / 2
 
 
 def _inside(point: Floats, polygon: Floats) -> bool:

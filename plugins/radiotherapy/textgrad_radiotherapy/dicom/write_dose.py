@@ -60,7 +60,8 @@ def write_dose(
     dataset.DoseUnits = "GY"
     dataset.DoseType = "PHYSICAL"
     dataset.DoseSummationType = "PLAN"
-    dataset.DoseComment = f"{NOTICE}; {engine}"[:10240]
+    dataset.DoseComment = NOTICE
+    dataset.ImageComments = f"dose computed by {engine}; {NOTICE}"[:10240]
     dataset.DoseGridScaling = scaling
     dataset.ReferencedRTPlanSequence = [reference(RTPlanStorage, plan_uid)]
     dataset.PixelData = stored.tobytes()

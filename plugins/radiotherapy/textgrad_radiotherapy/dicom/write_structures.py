@@ -18,12 +18,14 @@ from textgrad_radiotherapy.dicom.dataset import (
     reference,
     write,
 )
-from textgrad_radiotherapy.dicom.tracing import traced
+from textgrad_radiotherapy.dicom.tracing import area, traced
 from textgrad_radiotherapy.dicom.uids import digest
 from textgrad_radiotherapy.dicom.write_ct import ct_uid
 from textgrad_radiotherapy.geometry import Floats, Grid
 
-_LEVEL = 0.5
+HALF = 0.5
+LOWEST_LEVEL = 0.25
+AREA_TOLERANCE = 2e-3
 
 
 def structure_set_uid(case: Case, identity: Identity) -> str:
@@ -36,7 +38,8 @@ def write_structures(case: Case, identity: Identity, path: Path) -> tuple[str, .
     """Write the structures of a case, numbered from 1 in their order.
 
     Args:
-        case: Its structures are traced at half occupancy on every plane of the grid.
+        case: Its structures are traced on every plane of the grid where they fill a voxel by
+            half.
         identity: Patient, study and frame of reference.
         path: Where to.
 
@@ -89,7 +92,7 @@ def write_structures(case: Case, identity: Identity, path: Path) -> tuple[str, .
 
 
 def outlines(structure: Structure, grid: Grid) -> list[tuple[int, list[Floats]]]:
-    """Contours of a structure at half occupancy.
+    """Contours of a structure on every plane where it fills a voxel by half.
 
     Returns:
         For every plane with contours its index along z and the corners (x, y) in mm of each.
@@ -106,10 +109,40 @@ def outlines(structure: Structure, grid: Grid) -> list[tuple[int, list[Floats]]]
         here = k == plane
         values = np.zeros(window)
         values[j[here] - low_j, i[here] - low_i] = structure.occupancy[here]
-        polygons = [corner + step * p for p in traced(values, _LEVEL)]
+        polygons = [corner + step * p for p in outline(values)]
         if polygons:
             found.append((plane, polygons))
     return found
+
+
+def outline(occupancy: Floats) -> list[Floats]:
+    """Contours of one plane, in pixels, that enclose the area the pixels are filled to.
+
+    A contour at half occupancy cuts corners: the smaller the structure, the more of it is lost.
+    The level is lowered until the area is right, but not below a quarter.
+
+    Args:
+        occupancy: Share of each pixel, shape (rows, columns).
+
+    Returns:
+        Polygons as of `traced`; none if no pixel is filled by half.
+    """
+    polygons = traced(occupancy, HALF)
+    wanted = float(occupancy.sum())
+    low, high = LOWEST_LEVEL, HALF
+    while polygons and high - low > 2e-3 and _excess(polygons, wanted) < -AREA_TOLERANCE:
+        middle = (low + high) / 2
+        trial = traced(occupancy, middle)
+        if _excess(trial, wanted) > AREA_TOLERANCE:
+            low = middle
+        else:
+            polygons, high = trial, middle
+    return polygons
+
+
+def _excess(polygons: list[Floats], wanted: float) -> float:
+    """Area by which the polygons differ from the wanted one, as a share of it."""
+    return sum(area(p) for p in polygons) / wanted - 1.0
 
 
 def _contours(structure: Structure, grid: Grid, identity: Identity) -> list[Dataset]:

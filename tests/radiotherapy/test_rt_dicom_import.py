@@ -1,0 +1,63 @@
+"""A phantom leaves as DICOM files and is planned again from them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dicom_cases import small_case, small_dose
+from textgrad_radiotherapy.case import Beam
+from textgrad_radiotherapy.cases import dose, load_case
+from textgrad_radiotherapy.dicom import case_of, export_folder, read_dose, read_folder
+from textgrad_radiotherapy.errors import CaseError
+
+
+def test_a_phantom_is_planned_again_from_its_files(tmp_path: Path) -> None:
+    case = load_case("tg119-prostate", grid_mm=6.0, bixel_mm=10.0)
+    planned = dose(case, np.ones(case.influence.beam_of_beamlet.size))
+    export_folder(case, tmp_path / "out", dose_gy=planned)
+    parts = read_folder(tmp_path / "out", grid_mm=None, bixel_mm=10.0)
+    again = case_of(parts, name="again")
+    assert (again.prescription_gy, again.fractions) == (case.prescription_gy, case.fractions)
+    assert again.beams == case.beams
+    assert again.source == (
+        "Imported from DICOM: CT, structure set 'tg119-prostate', RT plan 'tg119-prostate'."
+    )
+    for name, structure in case.structures.items():
+        volume = structure.volume_cc(case.grid)
+        assert again.structures[name].volume_cc(again.grid) == pytest.approx(volume, rel=0.03)
+    # the same beamlets, seen through whole Hounsfield units and traced contours
+    assert abs(again.influence.beam_of_beamlet.size - case.influence.beam_of_beamlet.size) <= 14
+    replanned = dose(again, np.ones(again.influence.beam_of_beamlet.size))
+    target = case.structures["PTV"].voxels
+    assert replanned[target].mean() == pytest.approx(planned[target].mean(), rel=0.03)
+    assert parts.dose is not None
+    assert np.abs(parts.dose.on(case.grid).ravel() - planned).max() <= 1e-6 * planned.max()
+
+
+def test_a_dose_on_the_imported_case_lies_in_the_frame_of_its_ct(tmp_path: Path) -> None:
+    export_folder(small_case(), tmp_path / "source", parts=("ct", "structures", "plan"))
+    case = case_of(read_folder(tmp_path / "source", grid_mm=4.0), name="again")
+    export_folder(
+        case, tmp_path / "plan", dose_gy=np.ones(case.grid.voxels), parts=("plan", "dose")
+    )
+    found = read_dose(tmp_path / "plan" / "RTDOSE.dcm")
+    assert found.frame_of_reference_uid == case.meta["dicom.frame_of_reference_uid"]
+    assert found.grid.origin_mm == pytest.approx(case.grid.origin_mm, abs=1e-4)
+    assert found.grid.shape == case.grid.shape
+
+
+def test_without_a_plan_beams_and_dose_have_to_be_named(tmp_path: Path) -> None:
+    export_folder(small_case(), tmp_path / "out", dose_gy=small_dose(), parts=("ct", "structures"))
+    parts = read_folder(tmp_path / "out", grid_mm=6.0)
+    with pytest.raises(CaseError, match="no beams: add their RT plan, or name gantry angles"):
+        case_of(parts, name="ball")
+    beams = [Beam(gantry_deg=0.0, bixel_mm=10.0)]
+    with pytest.raises(CaseError, match=r"prescribe no dose: .*targets: PTV"):
+        case_of(parts, name="ball", beams=beams)
+    case = case_of(parts, name="ball", beams=beams, prescription_gy={"PTV": 50.0}, fractions=25)
+    assert (case.fractions, case.beams, case.source) == (
+        25, tuple(beams), "Imported from DICOM: CT, structure set 'ball'.",
+    )  # fmt: skip
