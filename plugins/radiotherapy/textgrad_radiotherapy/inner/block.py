@@ -70,6 +70,15 @@ class Block:
         """Transposed product, accumulated in single precision."""
         return np.asarray(slope.astype(np.float32) @ self._array, dtype=np.float64)
 
+    def back_squared(self, slope: Floats) -> Floats:
+        """Transposed product with the squares of the influence."""
+        single, out = slope.astype(np.float32), np.zeros(self._matrix.shape[1])
+        for at in range(0, self.rows.size, CHUNK_ROWS):
+            part = slice(at, at + CHUNK_ROWS)
+            array = self._array[part]
+            out += single[part] @ (array * array)
+        return out
+
     def dose_exact(self, fluence: Floats) -> Floats:
         """Dose of the working rows in Gy (columns: several fluences) in double precision."""
         if not self._dense:

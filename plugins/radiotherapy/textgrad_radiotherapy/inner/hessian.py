@@ -98,6 +98,11 @@ class GramHessian:
         factor, shift = self.factor(free, shift)
         return GramSystem(factor, -cho_solve(factor, right, check_finite=False), shift)
 
+    def preconditioner(self, free: NDArray[np.intp], shift: float) -> FactorPreconditioner:
+        """For systems with the Hessian of the free beamlets."""
+        factor, _ = self.factor(free, shift)
+        return FactorPreconditioner(factor, float(self._sum.diagonal()[free].mean()))
+
     def factor(self, free: NDArray[np.intp], shift: float) -> tuple[tuple[Floats, bool], float]:
         """Cholesky factor of the free part in double precision, shifted until it is definite."""
         part = self._sum[np.ix_(free, free)]
@@ -114,6 +119,18 @@ class GramHessian:
             f"the Hessian of {free.size} beamlets is not definite with a shift of {shift:g} times "
             "its mean diagonal: the influence matrix spans too many orders of magnitude"
         )
+
+
+class FactorPreconditioner:
+    """The inverse by a Cholesky factor of the single-precision Hessian."""
+
+    def __init__(self, factor: tuple[Floats, bool], scale: float) -> None:
+        self.scale = scale
+        self._factor = factor
+
+    def apply(self, columns: Floats) -> Floats:
+        """Multiply columns, shape (free beamlets, columns)."""
+        return np.asarray(cho_solve(self._factor, columns, check_finite=False))
 
 
 class GramSystem:

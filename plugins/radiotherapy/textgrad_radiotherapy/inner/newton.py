@@ -40,6 +40,19 @@ class System(Protocol):
         ...
 
 
+class Preconditioner(Protocol):
+    """Roughly the inverse of the Hessian of some beamlets."""
+
+    @property
+    def scale(self) -> float:
+        """Mean diagonal of the Hessian of those beamlets."""
+        ...
+
+    def apply(self, columns: Floats) -> Floats:
+        """Multiply columns, shape (some beamlets, columns)."""
+        ...
+
+
 class Hessian(Protocol):
     """Second-order model of the objective."""
 
@@ -51,6 +64,10 @@ class Hessian(Protocol):
         self, gradient: Floats, free: NDArray[np.intp], move: Floats, shift: float
     ) -> System:
         """The Newton system of the free beamlets when the others make `move`."""
+        ...
+
+    def preconditioner(self, free: NDArray[np.intp], shift: float) -> Preconditioner:
+        """For systems with the Hessian of the free beamlets."""
         ...
 
 

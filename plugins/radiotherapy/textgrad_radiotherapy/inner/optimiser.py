@@ -6,7 +6,9 @@ import time
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
+from textgrad_radiotherapy.errors import CaseError
 from textgrad_radiotherapy.geometry import Floats
 from textgrad_radiotherapy.inner import checks
 from textgrad_radiotherapy.inner.hessian import GramHessian
@@ -14,8 +16,10 @@ from textgrad_radiotherapy.inner.limits import Limits, no_multipliers
 from textgrad_radiotherapy.inner.newton import SHIFT_OF_NEW_PROBLEM, Descent
 from textgrad_radiotherapy.inner.outer import Outcome, solve_outer
 from textgrad_radiotherapy.inner.problem import Problem
+from textgrad_radiotherapy.inner.rounds import outside
+from textgrad_radiotherapy.inner.sensitivities import metric_gradients, sensitivities
 from textgrad_radiotherapy.inner.setting import Setting
-from textgrad_radiotherapy.inner.solution import Solution
+from textgrad_radiotherapy.inner.solution import Sensitivities, Solution
 from textgrad_radiotherapy.inner.start import first_fluence
 from textgrad_radiotherapy.inner.workspace import Workspace
 from textgrad_radiotherapy.terms import StructureRows, Term
@@ -99,12 +103,43 @@ class InnerOptimiser:
             outcome, setting, gap, time.process_time() - clock, self._state.steps - steps
         )
 
+    def sensitivities(
+        self, solution: Solution, gradients: Sequence[tuple[str, NDArray[np.intp], Floats]]
+    ) -> Sensitivities:
+        """How metrics of the dose move with the weights and dose levels, before normalisation.
+
+        Args:
+            solution: From `solve`.
+            gradients: Per metric the structure, rows of its `StructureRows.matrix` and the
+                derivative of the metric by the dose of each.
+
+        Raises:
+            CaseError: If a structure or row is unknown, or the solution is of another problem.
+            SolverFailed: If the linear systems cannot be solved.
+        """
+        return self.fluence_sensitivities(solution, metric_gradients(self._problem, gradients))
+
+    def fluence_sensitivities(self, solution: Solution, gradients: Floats) -> Sensitivities:
+        """The same for metrics whose gradients by fluence are given, shape (metrics, beamlets)."""
+        setting = solution.setting
+        if setting is None or solution.fluence.shape != (self.beamlets,):
+            raise CaseError("sensitivities need a solution that `solve` of this object returned")
+        if gradients.ndim != 2 or gradients.shape[1] != self.beamlets:
+            raise CaseError(
+                f"gradients have shape {gradients.shape}, (metrics, {self.beamlets}) is needed"
+            )
+        around = outside(self._work, solution.fluence, setting, 1.0)
+        for name, rows in around.hot.items():
+            self._work.blocks[name].add(rows)
+        point = self._work.at(solution.fluence, setting, exact=True)
+        return sensitivities(self._work, self._hessian, setting, point, gradients)
+
     def _setting(
         self, weights: Mapping[str, float] | None, doses_gy: Mapping[str, float] | None
     ) -> Setting:
         terms = self.terms
-        own_weights = np.array([term.weight for term in terms])
-        own_doses = np.array([term.dose_gy for term in terms])
+        own_weights = np.array([term.weight for term in terms], dtype=np.float64)
+        own_doses = np.array([term.dose_gy for term in terms], dtype=np.float64)
         chosen = checks.numbers_of(terms, weights, "weight", own_weights)
         checks.check_weights(terms, chosen)
         return Setting(
@@ -134,6 +169,7 @@ class InnerOptimiser:
             newton_steps=steps,
             cpu_s=cpu_s,
             message=message_of(outcome, self._problem, gap),
+            setting=outcome.setting,
         )
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from textgrad_radiotherapy.geometry import Floats
+from textgrad_radiotherapy.inner.setting import Setting
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -34,6 +35,7 @@ class Solution:
         newton_steps: How many linear systems were solved.
         cpu_s: CPU seconds of the solve.
         message: What a reader has to know, in a sentence or two.
+        setting: What the last solve held fixed; `InnerOptimiser.sensitivities` needs it.
     """
 
     fluence: Floats
@@ -50,6 +52,7 @@ class Solution:
     newton_steps: int = 0
     cpu_s: float = 0.0
     message: str = ""
+    setting: Setting | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
