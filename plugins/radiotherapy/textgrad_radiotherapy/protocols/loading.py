@@ -9,7 +9,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from textgrad_core.jsondata import JSON
-from textgrad_radiotherapy.course_dose import check_per_course
+from textgrad_radiotherapy.course_dose import check_per_course, check_prescription
 from textgrad_radiotherapy.errors import GoalError
 from textgrad_radiotherapy.goal_notation import parse_goal
 from textgrad_radiotherapy.goals import Goal, Protocol
@@ -74,12 +74,14 @@ def protocol_from_data(data: JSON, where: str = "protocol") -> Protocol:
     rows = _list(fields["goals"], f"{where}: goals")
     if not rows:
         raise GoalError(f"{where}: goals is empty; a protocol has at least one goal")
+    fractions = _count(fields.get("fractions"), f"{where}: fractions")
     try:
+        check_prescription(prescription, fractions)
         protocol = Protocol(
             name=_text(fields["name"], f"{where}: name"),
             title=_text(fields["title"], f"{where}: title"),
             prescription_gy=prescription,
-            fractions=_count(fields.get("fractions"), f"{where}: fractions"),
+            fractions=fractions,
             goals=tuple(_goal(row, i, prescription) for i, row in enumerate(rows, start=1)),
             normalise=_normalise(fields.get("normalise"), prescription),
             source=_text(fields["source"], f"{where}: source"),
