@@ -13,6 +13,7 @@ from textgrad_radiotherapy.errors import CaseError
 from textgrad_radiotherapy.geometry import Grid
 from textgrad_radiotherapy.shapes import Solid, sample
 
+POINTS_PER_AXIS = 4
 APPROXIMATE = "Geometry is approximate: shapes and sizes follow the published description."
 
 
@@ -85,7 +86,12 @@ class Phantom:
         density = np.zeros(grid.voxels, dtype=np.float32)
         for part in self.parts:
             structure = sample(
-                part.solid, grid, name=part.name, kind=part.kind, colour=part.colour
+                part.solid,
+                grid,
+                name=part.name,
+                kind=part.kind,
+                colour=part.colour,
+                per_axis=POINTS_PER_AXIS,
             )
             structures[part.name] = structure
             if part.density is not None:
