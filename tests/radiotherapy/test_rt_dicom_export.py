@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,12 @@ from pydicom.uid import (
     RTStructureSetStorage,
 )
 
-from dicom_cases import GRID, small_case, small_dose
+from dicom_cases import GRID, small_case, small_dose, sphere, structure
 from dicom_types import CT, DOSE, PLAN, STRUCTURES, violations
 from textgrad_radiotherapy.case import Case, Structure
-from textgrad_radiotherapy.dicom import Patient, export_folder, read_dose
+from textgrad_radiotherapy.dicom import Patient, export_folder, read_dose, read_folder
 from textgrad_radiotherapy.errors import CaseError
-from textgrad_radiotherapy.geometry import Floats
+from textgrad_radiotherapy.geometry import Floats, Grid
 from textgrad_radiotherapy.notice import NOTICE
 
 
@@ -154,13 +155,49 @@ def test_a_structure_that_fills_no_voxel_by_half_is_reported(tmp_path: Path) -> 
         name="Nerve", kind="oar", voxels=np.array([7000, 7001]), occupancy=np.array([0.2, 0.4])
     )
     drawn = dict(case.structures) | {"Nerve": thin}
-    known = {name: getattr(case, name) for name in Case.__dataclass_fields__}
     written = export_folder(
-        Case(**known | {"structures": drawn}), tmp_path / "thin", parts=["structures"]
+        replace(case, structures=drawn), tmp_path / "thin", parts=["structures"]
     )
     assert written.notes == ("Nerve fills no voxel by half: it has no contours",)
     item = pydicom.dcmread(written.files[0]).ROIContourSequence[3]
     assert "ContourSequence" not in item
+
+
+def test_a_wall_keeps_its_hole(tmp_path: Path) -> None:
+    case = small_case()
+    outer, inner = sphere(14.0), sphere(8.0, (1.0, 0.0, 0.0))
+    wall = structure("Wall", "oar", lambda x, y, z: outer(x, y, z) & ~inner(x, y, z))
+    drawn = dict(case.structures) | {"Wall": wall}
+    export_folder(replace(case, structures=drawn), tmp_path / "wall")
+    found = read_folder(tmp_path / "wall", grid_mm=None).structures["Wall"]
+    closed_cc = 4 / 3 * np.pi * (14**3 - 8**3) / 1000
+    assert found.volume_cc(GRID) == pytest.approx(closed_cc, rel=0.02)
+    hollow = np.ravel_multi_index((7, 16, 19), GRID.shape)  # the voxel at the centre
+    assert hollow not in found.voxels
+
+
+@pytest.mark.parametrize(
+    "grid",
+    [
+        Grid(
+            origin_mm=(-123.456789, 0.1, -1e-7),
+            spacing_mm=(0.9765625, 1 / 3, 2 / 3),
+            shape=(7, 3, 2),
+        ),
+        Grid(origin_mm=(1234.56789012, -999.999, 5.0), spacing_mm=(5, 1.1, 1e-1), shape=(1, 2, 4)),
+        Grid(origin_mm=(0, 0, -1500.123456), spacing_mm=(1, 1, 1.23456789), shape=(200, 1, 1)),
+    ],
+    ids=str,
+)
+def test_any_grid_comes_back_with_its_dose(tmp_path: Path, grid: Grid) -> None:
+    dose = np.random.default_rng(11).gamma(2.0, 20.0, grid.shape)
+    case = replace(small_case(), grid=grid, density=np.ones(grid.shape, dtype=np.float32))
+    export_folder(case, tmp_path / "out", dose_gy=dose, parts=["dose"])
+    found = read_dose(tmp_path / "out" / "RTDOSE.dcm")
+    assert found.grid.shape == grid.shape
+    for known_mm, found_mm in zip(grid.axes_mm(), found.grid.axes_mm(), strict=True):
+        assert np.abs(known_mm - found_mm).max() < 1e-4
+    assert np.abs(found.dose_gy - dose).max() <= dose.max() / 2**31
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pydicom
@@ -13,11 +15,11 @@ from pydicom.uid import (
     ExplicitVRBigEndian,
     ExplicitVRLittleEndian,
     ImplicitVRLittleEndian,
+    RLELossless,
 )
 
 from dicom_cases import GRID, edit, small_case, small_dose
 from textgrad_radiotherapy.dicom import DicomParts, Patient, export_folder, read_dose, read_folder
-from textgrad_radiotherapy.dicom.density import HU_TABLE, density_of, hu_of
 from textgrad_radiotherapy.errors import CaseError
 from textgrad_radiotherapy.geometry import Grid
 
@@ -58,8 +60,7 @@ def test_a_phantom_comes_back(original: Path) -> None:
 
 def test_contours_traced_from_contours_stay_where_they_are(original: Path, tmp_path: Path) -> None:
     case, parts = small_case(), read_folder(original, grid_mm=None)
-    known = {name: getattr(case, name) for name in type(case).__dataclass_fields__}
-    again = type(case)(**known | {"structures": parts.structures})
+    again = replace(case, structures=parts.structures)
     export_folder(again, tmp_path / "again")
     twice = read_folder(tmp_path / "again", grid_mm=None)
     for name, first in parts.structures.items():
@@ -131,6 +132,15 @@ def test_every_uncompressed_transfer_syntax_is_read(folder: Path, syntax: pydico
     assert expected.dose is not None
     assert (found.dose.dose_gy == expected.dose.dose_gy).all()
     assert found.beams == expected.beams
+
+
+def test_run_length_encoded_slices_are_read(folder: Path) -> None:
+    expected = read_folder(folder, grid_mm=None)
+    for path in folder.glob("CT.*"):
+        dataset = pydicom.dcmread(path)
+        dataset.compress(RLELossless, encoding_plugin="pydicom", generate_instance_uid=False)
+        dataset.save_as(path)
+    assert (read_folder(folder, grid_mm=None).density == expected.density).all()
 
 
 def test_signed_pixels_and_rescaling(folder: Path) -> None:
@@ -219,6 +229,9 @@ def test_kinds_and_regions_without_contours(folder: Path) -> None:
     assert {s.kind for n, s in told.structures.items() if n != "BODY"} == {"oar"}
     with pytest.raises(CaseError, match=r"no structure 'Liver' .* found: CTV boost, PTV"):
         read_folder(folder, kinds={"Liver": "oar"})
+    wrong: Any = {"PTV": "organ"}
+    with pytest.raises(CaseError, match="'PTV' cannot be 'organ'; known kinds: target, oar, ext"):
+        read_folder(folder, kinds=wrong)
 
 
 def test_contours_on_no_slice_and_gaps_are_reported(folder: Path) -> None:
@@ -279,13 +292,3 @@ def test_setup_beams_are_left_out(folder: Path) -> None:
     parts: DicomParts = read_folder(folder)
     assert [b.gantry_deg for b in parts.beams] == [0.0, 216.0]
     assert "1 setup beam(s) of the RT plan are left out" in parts.notes
-
-
-def test_density_table_rises_and_inverts() -> None:
-    assert density_of([-1000.0, 0.0, -3000.0]) == pytest.approx([0.00121, 1.0, 0.00121])
-    # Schneider 2000: 1.017 + 0.592e-3 HU in bone
-    assert density_of([400.0, 1200.0]) == pytest.approx([1.2538, 1.7274])
-    units = np.linspace(-1000, 3000, 41)
-    assert hu_of(density_of(units)) == pytest.approx(units)
-    with pytest.raises(CaseError, match="rise in both columns"):
-        density_of(0.0, (*HU_TABLE, (3100.0, 2.0)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -134,7 +135,7 @@ def load(path: Path) -> Dataset:
         CaseError: If it cannot be read to its end.
     """
     try:
-        return pydicom.dcmread(path)
+        return _decoded(pydicom.dcmread(path))
     except Exception as exc:  # a broken file may break any part of the reader
         raise CaseError(
             f"{path.name} cannot be read as DICOM: {type(exc).__name__}: {exc}"
@@ -143,9 +144,17 @@ def load(path: Path) -> Dataset:
 
 def _header(path: Path) -> Dataset | None:
     try:
-        return pydicom.dcmread(path, stop_before_pixels=True, specific_tags=[*_HEADER])
+        return _decoded(pydicom.dcmread(path, stop_before_pixels=True, specific_tags=[*_HEADER]))
     except (InvalidDicomError, EOFError):
         return None
+    except Exception as exc:  # a broken file may break any part of the reader
+        raise CaseError(f"{path} is a broken DICOM file ({exc}): move it away") from exc
+
+
+def _decoded(dataset: Dataset) -> Dataset:
+    """The dataset, every value decoded: otherwise broken ones fail later, one by one."""
+    deque(dataset.iterall(), maxlen=0)
+    return dataset
 
 
 def _items(groups: Mapping[str, list[tuple[Path, Dataset]]]) -> tuple[Item, ...]:

@@ -99,6 +99,8 @@ def read_folder(
     notes = [*regions.notes, *(geometry.notes if geometry else ())]
     if inventory.ignored:
         notes.append(f"{inventory.ignored} other file(s) in the folder were ignored")
+    if compared is not None and compared.summation != "PLAN":
+        notes.append(f"the RT dose is a sum over {compared.summation or 'nothing'}, not PLAN")
     dose_grid = grid or _grid(volume, regions, grid_mm)
     found = _structures(volume, regions, dose_grid, notes)
     return DicomParts(
@@ -142,7 +144,9 @@ def _same_frame(
 ) -> None:
     own = volume.frame_of_reference_uid
     others = [
-        (f"structure {r.name}", r.frame_of_reference_uid) for r in regions.regions if r.contours
+        (f"structure {r.name}", r.frame_of_reference_uid)
+        for r in regions.regions
+        if r.kind and r.contours
     ]
     if plan is not None and plan.frame_of_reference_uid:
         others.append(("the RT plan", plan.frame_of_reference_uid))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 from pydicom.dataset import Dataset
@@ -70,7 +71,7 @@ def read_structures(path: Path, kinds: Mapping[str, StructureKind] | None = None
 
     Raises:
         CaseError: If an attribute is missing, a contour is not axial, or ``kinds`` names a
-            structure that is not there.
+            structure that is not there or a kind that is none.
     """
     dataset, where = load(path), path.name
     listed = required(dataset, "StructureSetROISequence", where)
@@ -102,9 +103,12 @@ def read_structures(path: Path, kinds: Mapping[str, StructureKind] | None = None
             contours=contours,
             frame_of_reference_uid=_frame(dataset, item, where),
         )
-    for name in kinds or {}:
+    for name, kind in (kinds or {}).items():
         if name not in regions:
             raise CaseError(f"no structure {name!r} in {where}; found: {', '.join(regions)}")
+        if kind not in get_args(StructureKind):
+            known = ", ".join(get_args(StructureKind))
+            raise CaseError(f"structure {name!r} cannot be {kind!r}; known kinds: {known}")
     return StructureSet(
         uid=text(dataset, "SOPInstanceUID"),
         label=text(dataset, "StructureSetLabel"),
