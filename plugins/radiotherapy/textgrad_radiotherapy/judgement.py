@@ -95,14 +95,15 @@ class GoalTable:
     def text(self) -> str:
         """The table as text, at most 80 columns."""
         protocol = self.protocol
-        head = f"{'P':>2}  {'goal':<36}{'value':>11}{'margin':>9}  {'verdict':<10}{'Gy/frac':>8}"
+        head = f"{'P':>2}  {'goal':<36}{'value':>11}{'margin':>9}  {'verdict':<11}{'Gy/frac':>7}"
         lines = [
             f"{protocol.title}: {_course(protocol)}", f"case {self.case}, doses per course", head,
             "-" * len(head),
         ]  # fmt: skip
         for row in self.rows:
             lines += _text_row(row)
-        lines += ["-" * len(head), self.summary(), NOTICE]
+        remarks = dict.fromkeys(row.remark for row in self.judged if row.remark)
+        lines += ["-" * len(head), *(f"* {remark}" for remark in remarks), self.summary(), NOTICE]
         return "\n".join(line for long in lines for line in _wrapped(long)) + "\n"
 
     def summary(self) -> str:
@@ -212,7 +213,7 @@ def _row(goal: Goal, dose: NDArray[np.float64], case: Case, protocol: Protocol) 
     is_dose = goal.metric.unit == "Gy" and protocol.fractions is not None
     voxel, remark = case.grid.voxel_cc, ""
     if goal.metric.kind == "Dcc" and goal.metric.argument < voxel / 2:
-        remark = f"the voxels have {voxel:.2g} cc, more than twice as much: judge on a finer grid"
+        remark = f"a voxel has {voxel:.2g} cc, more than twice as much: judge on a finer grid"
     return GoalRow(
         goal=goal,
         value=measured,
@@ -243,8 +244,9 @@ def _text_row(row: GoalRow) -> list[str]:
     fraction = "" if row.per_fraction_gy is None else f"{row.per_fraction_gy:.3f}"
     lines = [] if len(name) <= 36 else [f"{row.goal.priority:>2}  {name}"]
     start = " " * 4 + " " * 36 if lines else f"{row.goal.priority:>2}  {name:<36}"
-    lines.append(f"{start}{measured:>11}{margin:>9}  {row.verdict:<10}{fraction:>8}".rstrip())
-    return lines + ([f"    {row.remark}"] if row.remark else [])
+    verdict = row.verdict + ("*" if row.remark and row.value is not None else "")
+    lines.append(f"{start}{measured:>11}{margin:>9}  {verdict:<11}{fraction:>7}".rstrip())
+    return lines + ([f"    {row.remark}"] if row.value is None else [])
 
 
 def _wrapped(line: str) -> list[str]:
