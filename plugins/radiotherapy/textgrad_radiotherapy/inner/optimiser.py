@@ -11,18 +11,22 @@ from numpy.typing import NDArray
 from textgrad_radiotherapy.errors import CaseError
 from textgrad_radiotherapy.geometry import Floats
 from textgrad_radiotherapy.inner import checks
-from textgrad_radiotherapy.inner.hessian import GramHessian
 from textgrad_radiotherapy.inner.limits import Limits, no_multipliers
-from textgrad_radiotherapy.inner.newton import SHIFT_OF_NEW_PROBLEM, Descent
+from textgrad_radiotherapy.inner.newton import SHIFT_OF_NEW_PROBLEM, Descent, descend
 from textgrad_radiotherapy.inner.outer import Outcome, solve_outer
 from textgrad_radiotherapy.inner.problem import Problem
 from textgrad_radiotherapy.inner.rounds import outside
+from textgrad_radiotherapy.inner.second_order import SecondOrder
 from textgrad_radiotherapy.inner.sensitivities import metric_gradients, sensitivities
 from textgrad_radiotherapy.inner.setting import Setting
 from textgrad_radiotherapy.inner.solution import Sensitivities, Solution
 from textgrad_radiotherapy.inner.start import first_fluence
 from textgrad_radiotherapy.inner.workspace import Workspace
 from textgrad_radiotherapy.terms import StructureRows, Term
+
+POLISHING_STEPS = 3  # Newton steps that bring a solution nearer to the optimum it is proven near
+POLISHING_SHIFT = 1e-6
+POLISHING_DECREASE = 1e-8
 
 
 class InnerOptimiser:
@@ -35,6 +39,8 @@ class InnerOptimiser:
     Args:
         rows: Influence rows by structure; structures no term looks at are ignored.
         terms: The terms.
+        memory_gb: What dense rows and Gram matrices may take, 10^9 bytes. Beyond it Newton steps
+            come from conjugate gradients on sparse rows, with the same results but slower.
 
     Raises:
         CaseError: If rows are empty, negative, not finite or do not fit together, or a target
@@ -42,10 +48,17 @@ class InnerOptimiser:
         GoalError: If terms are not as they should be.
     """
 
-    def __init__(self, rows: Mapping[str, StructureRows], terms: Sequence[Term]) -> None:
+    def __init__(
+        self,
+        rows: Mapping[str, StructureRows],
+        terms: Sequence[Term],
+        *,
+        memory_gb: float = 4.0,
+    ) -> None:
         self._problem = Problem(rows, terms)
-        self._work = Workspace(self._problem)
-        self._hessian = GramHessian(self._work)
+        self._memory_gb = memory_gb
+        self._work = Workspace(self._problem, memory_gb=memory_gb)
+        self._hessian = SecondOrder(self._work)
         self._state = Descent()
         self._last: Floats | None = None
         self._limits: Limits | None = None
@@ -92,7 +105,7 @@ class InnerOptimiser:
         elif self._last is not None:
             fluence = self._last
         else:
-            fluence = first_fluence(self._problem, setting)
+            fluence = first_fluence(self._problem, setting, memory_gb=self._memory_gb)
         self._state.shift = max(self._state.shift, SHIFT_OF_NEW_PROBLEM)
         limits = self._limits or no_multipliers(self._work, setting.weights)
         outcome = solve_outer(
@@ -107,6 +120,8 @@ class InnerOptimiser:
         self, solution: Solution, gradients: Sequence[tuple[str, NDArray[np.intp], Floats]]
     ) -> Sensitivities:
         """How metrics of the dose move with the weights and dose levels, before normalisation.
+
+        They are those of the exact optimum; a few Newton steps lead there from the solution.
 
         Args:
             solution: From `solve`.
@@ -129,9 +144,12 @@ class InnerOptimiser:
                 f"gradients have shape {gradients.shape}, (metrics, {self.beamlets}) is needed"
             )
         around = outside(self._work, solution.fluence, setting, 1.0)
-        for name, rows in around.hot.items():
-            self._work.blocks[name].add(rows)
-        point = self._work.at(solution.fluence, setting, exact=True)
+        self._work.grow(around.hot)
+        point = descend(
+            self._work, self._hessian, setting,
+            self._work.at(solution.fluence, setting, exact=True), Descent(shift=POLISHING_SHIFT),
+            tolerance=POLISHING_DECREASE, limit=POLISHING_STEPS, exact=True,
+        )  # fmt: skip
         return sensitivities(self._work, self._hessian, setting, point, gradients)
 
     def _setting(

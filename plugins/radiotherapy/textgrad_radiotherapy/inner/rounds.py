@@ -104,8 +104,7 @@ def minimise(
     around = outside(work, fluence, setting, NEAR_LIMIT)
     best: Minimum | None = None
     for tolerance in (*ROUGH, *fine) if cold else fine:
-        for name, rows in around.hot.items():
-            work.blocks[name].add(rows)
+        work.grow(around.hot)
         exact = tolerance <= fine[0]
         point = newton.descend(
             work, hessian, setting, work.at(fluence, setting, exact=exact), state,

@@ -20,15 +20,15 @@ from numpy.typing import NDArray
 from textgrad_radiotherapy.errors import CaseError, SolverFailed
 from textgrad_radiotherapy.geometry import Floats
 from textgrad_radiotherapy.inner.functions import GEUD_KINDS, MEAN_KINDS
-from textgrad_radiotherapy.inner.newton import Hessian
+from textgrad_radiotherapy.inner.newton import NEAR_ZERO, Hessian
 from textgrad_radiotherapy.inner.problem import Problem
 from textgrad_radiotherapy.inner.setting import Setting
 from textgrad_radiotherapy.inner.solution import Sensitivities
 from textgrad_radiotherapy.inner.workspace import Point, Workspace
 
 FREE_SHARE = 1e-6  # of the largest fluence: beamlets above it are free
-RIDGE = 1e-7  # of the mean diagonal: directions that move next to no dose do not move
-ACCURACY = 1e-7  # relative residual of the linear systems
+RIDGE = 1e-9  # of the mean diagonal: directions that move next to no dose do not move
+ACCURACY = 1e-6  # relative residual of the linear systems
 ITERATIONS = 100
 
 
@@ -74,9 +74,7 @@ def sensitivities(
         gradients: Gradient of every metric by fluence, shape (metrics, beamlets).
     """
     by_weight, by_level = _term_gradients(work, setting, point)
-    free = np.flatnonzero(
-        (point.fluence > FREE_SHARE * point.fluence.max(initial=0.0)) & ~work.problem.dead
-    )
+    free = _free(work, setting, point)
     moved = np.zeros((gradients.shape[0], work.problem.beamlets))
     if free.size and gradients.shape[0]:
         hessian.refresh(point, setting)
@@ -86,6 +84,17 @@ def sensitivities(
         by_log_weight=-moved @ by_weight,
         by_dose_level=-moved @ by_level,
     )
+
+
+def _free(work: Workspace, setting: Setting, point: Point) -> NDArray[np.intp]:
+    """Beamlets that are off their bound and would not be on it at the exact optimum."""
+    fluence = point.fluence
+    positive = fluence > FREE_SHARE * fluence.max(initial=0.0)
+    if not positive.any():
+        return np.zeros(0, dtype=np.intp)
+    gradient = work.gradient(point, setting, exact=True)
+    leaving = (fluence < NEAR_ZERO * float(fluence[positive].mean())) & (gradient > 0.0)
+    return np.flatnonzero(positive & ~leaving & ~work.problem.dead)
 
 
 def _term_gradients(work: Workspace, setting: Setting, point: Point) -> tuple[Floats, Floats]:

@@ -15,14 +15,14 @@ SAMPLE_STRIDE = 16  # every 16th row of a large structure, with 16 times its sha
 ITERATIONS = 60
 
 
-def first_fluence(problem: Problem, setting: Setting, *, iterations: int = ITERATIONS) -> Floats:
+def first_fluence(problem: Problem, setting: Setting, *, memory_gb: float) -> Floats:
     """A fluence whose objective on a sample of the rows is within some per cent of the best."""
-    work = _sample(problem)
+    work = _sample(problem, memory_gb)
     even = np.where(problem.dead, 0.0, 1.0)
     fluence = even * _best_scale(work, setting, even)
     if not fluence.any():
         return fluence
-    unit = _units(work, setting, fluence)
+    unit = _units(work)
 
     def objective(scaled: Floats) -> tuple[float, Floats]:
         point = work.at(scaled * unit, setting)
@@ -34,17 +34,18 @@ def first_fluence(problem: Problem, setting: Setting, *, iterations: int = ITERA
         jac=True,
         method="L-BFGS-B",
         bounds=[(0.0, None)] * problem.beamlets,
-        options={"maxiter": iterations, "maxcor": 10, "ftol": 1e-4},
+        options={"maxiter": ITERATIONS, "maxcor": 10, "ftol": 1e-4},
     )
     return np.asarray(np.maximum(found.x, 0.0) * unit * even, dtype=np.float64)
 
 
-def _sample(problem: Problem) -> Workspace:
-    work = Workspace(problem)
+def _sample(problem: Problem, memory_gb: float) -> Workspace:
+    work = Workspace(problem, memory_gb=memory_gb)
     for name, block in work.blocks.items():
         stride = 1 if problem.whole(name) else SAMPLE_STRIDE
         rows = np.arange(0, problem.matrix[name].shape[0], stride)
         block.add(rows, share=problem.share[name][rows] * stride)
+    work.grow({})  # sparse if that was too much
     return work
 
 
@@ -69,14 +70,13 @@ def _best_scale(work: Workspace, setting: Setting, even: Floats) -> float:
     return float(max(found.x, 1e-3 * highest_gy / typical))
 
 
-def _units(work: Workspace, setting: Setting, fluence: Floats) -> Floats:
+def _units(work: Workspace) -> Floats:
     """Scale of every beamlet that makes the objective's curvatures alike."""
-    del setting, fluence
     square = np.zeros(work.problem.beamlets)
     for name, block in work.blocks.items():
         aims = {work.problem.terms[k].kind for k in work.problem.of_rows(name)}
         if aims & (UNDER_KINDS | {"squared-deviation", "geud-under"}):
-            square += block.share @ block.array**2
+            square += block.back_squared(block.share)
     scale = np.sqrt(square)
     floor = 0.05 * float(scale.max(initial=0.0)) or 1.0
     return np.asarray(1.0 / np.maximum(scale, floor), dtype=np.float64)

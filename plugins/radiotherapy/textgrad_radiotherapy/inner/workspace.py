@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from textgrad_radiotherapy.geometry import Floats
 from textgrad_radiotherapy.inner import functions
@@ -12,6 +13,9 @@ from textgrad_radiotherapy.inner.block import Block
 from textgrad_radiotherapy.inner.functions import Piece
 from textgrad_radiotherapy.inner.problem import Problem
 from textgrad_radiotherapy.inner.setting import Setting
+
+SQUARES_IN_A_STEP = 4  # square matrices a Newton step needs besides the Gram matrices
+BYTES_PER_NUMBER = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -36,15 +40,33 @@ class Workspace:
 
     Args:
         problem: The fixed part.
-        dense: Whether the rows are held as dense arrays.
+        memory_gb: What dense rows and Gram matrices may take; beyond it rows are held sparse.
     """
 
-    def __init__(self, problem: Problem, *, dense: bool = True) -> None:
+    def __init__(self, problem: Problem, *, memory_gb: float) -> None:
         self.problem = problem
+        self.dense = True
+        self._memory_gb = memory_gb
         self.blocks = {
-            name: Block(problem.matrix[name], problem.share[name], dense=dense)
-            for name in problem.by_rows
+            name: Block(problem.matrix[name], problem.share[name]) for name in problem.by_rows
         }
+        self._fit(0)
+
+    def grow(self, rows: dict[str, NDArray[np.intp]]) -> None:
+        """Make rows working rows too."""
+        self._fit(sum(self.blocks[name].missing(new).size for name, new in rows.items()))
+        for name, new in rows.items():
+            self.blocks[name].add(new)
+
+    def _fit(self, more_rows: int) -> None:
+        """Let go of dense arrays if that many more rows would not fit."""
+        n = self.problem.beamlets
+        squares = len(self.problem.gram_terms()) + SQUARES_IN_A_STEP
+        numbers = (self.working_rows() + more_rows + squares * n) * n
+        if self.dense and numbers * BYTES_PER_NUMBER > self._memory_gb * 1e9:
+            self.dense = False
+            for block in self.blocks.values():
+                block.make_sparse()
 
     def working_rows(self) -> int:
         """How many rows there are."""
