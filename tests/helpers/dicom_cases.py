@@ -16,7 +16,7 @@ from textgrad_radiotherapy.geometry import Floats, Grid
 
 Inside = Callable[[Floats, Floats, Floats], NDArray[np.bool_]]
 
-GRID = Grid(origin_mm=(-38.0, -33.0, -22.5), spacing_mm=(2.0, 2.0, 3.0), shape=(16, 34, 39))
+GRID = Grid(origin_mm=(-38.0, -32.5, -22.5), spacing_mm=(2.0, 2.5, 3.0), shape=(16, 27, 39))
 
 
 def sphere(radius_mm: float, centre: tuple[float, float, float] = (0.0, 0.0, 0.0)) -> Inside:

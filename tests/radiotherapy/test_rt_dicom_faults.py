@@ -76,7 +76,7 @@ REFUSED: dict[str, tuple[Callable[[Path], None], str]] = {
         _set("CT.0005.dcm", "ImageOrientationPatient", [-1, 0, 0, 0, -1, 0]),
         r"differ in ImageOrientationPatient.*CT.0001.dcm.*CT.0005.dcm",
     ),
-    "shifted": (_set("CT.0005.dcm", "ImagePositionPatient", [-30, -33, -10.5]), r"-30"),
+    "shifted": (_set("CT.0005.dcm", "ImagePositionPatient", [-30, -32.5, -10.5]), r"-30"),
     "other size": (_set("CT.0005.dcm", "PixelSpacing", [2, 2.1]), r"PixelSpacing.*2\.1"),
     "no slope": (
         _without("CT.0003.dcm", "RescaleSlope"),

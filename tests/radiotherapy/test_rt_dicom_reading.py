@@ -163,7 +163,7 @@ def test_images_with_columns_to_the_right_are_turned(folder: Path) -> None:
         pixels = image.pixel_array
         x, y, z = (float(v) for v in image.ImagePositionPatient)
         image.ImageOrientationPatient = [-1, 0, 0, 0, -1, 0]
-        image.ImagePositionPatient = [x + 2.0 * (nx - 1), y + 2.0 * (ny - 1), z]
+        image.ImagePositionPatient = [x + 2.0 * (nx - 1), y + 2.5 * (ny - 1), z]
         image.PixelData = np.ascontiguousarray(pixels[..., ::-1, ::-1]).tobytes()
 
     expected = read_folder(folder, grid_mm=None)

@@ -174,7 +174,7 @@ def _hounsfield(piece: _Slice) -> NDArray[np.float32]:
     try:
         pixels = image.pixel_array
     except Exception as exc:  # decoders of foreign packages fail in their own ways
-        syntax = image.file_meta.TransferSyntaxUID.name
+        syntax = text(image.file_meta, "TransferSyntaxUID") or "no transfer syntax"
         raise CaseError(f"pixels of {name} ({syntax}) cannot be decoded: {exc}") from exc
     if pixels.shape != piece.shape:
         raise CaseError(f"{name} has pixels of shape {pixels.shape}, not {piece.shape}")

@@ -6,12 +6,15 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pydicom
 from pydicom.dataset import Dataset
 from pydicom.errors import InvalidDicomError
 from pydicom.uid import (
     CTImageStorage,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
     RTDoseStorage,
     RTPlanStorage,
     RTStructureSetStorage,
@@ -135,7 +138,7 @@ def load(path: Path) -> Dataset:
         CaseError: If it cannot be read to its end.
     """
     try:
-        return _decoded(pydicom.dcmread(path))
+        return _decoded(path)
     except Exception as exc:  # a broken file may break any part of the reader
         raise CaseError(
             f"{path.name} cannot be read as DICOM: {type(exc).__name__}: {exc}"
@@ -144,16 +147,28 @@ def load(path: Path) -> Dataset:
 
 def _header(path: Path) -> Dataset | None:
     try:
-        return _decoded(pydicom.dcmread(path, stop_before_pixels=True, specific_tags=[*_HEADER]))
+        return _decoded(path, stop_before_pixels=True, specific_tags=[*_HEADER])
     except (InvalidDicomError, EOFError):
         return None
     except Exception as exc:  # a broken file may break any part of the reader
         raise CaseError(f"{path} is a broken DICOM file ({exc}): move it away") from exc
 
 
-def _decoded(dataset: Dataset) -> Dataset:
-    """The dataset, every value decoded: otherwise broken ones fail later, one by one."""
-    deque(dataset.iterall(), maxlen=0)
+def _decoded(path: Path, **options: Any) -> Dataset:
+    """A dataset, every value decoded: otherwise broken ones fail later, one by one.
+
+    Values that break a rule of the standard but can be understood are let through. A file
+    without the header of the file format is read if it begins like the dataset of an object.
+    """
+    with path.open("rb") as file:
+        bare = file.read(2) == b"\x08\x00"  # group 0008, little endian
+    with pydicom.config.disable_value_validation():
+        dataset = pydicom.dcmread(path, force=bare, **options)
+        deque(dataset.iterall(), maxlen=0)
+    if bare:
+        implicit, _ = dataset.original_encoding
+        syntax = ImplicitVRLittleEndian if implicit else ExplicitVRLittleEndian
+        dataset.file_meta.TransferSyntaxUID = syntax
     return dataset
 
 
