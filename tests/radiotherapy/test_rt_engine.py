@@ -260,7 +260,7 @@ def test_sources_stand_where_iec_61217_says(
 def test_shares_of_a_row_are_those_of_the_normal_distribution(
     position: float, bixel: float, sigma: float
 ) -> None:
-    centres = bixel * np.arange(-5, 6)
+    centres: Floats = np.arange(-5.0, 6.0) * bixel
     found = bixel_shares(np.array([position]), centres, bixel, sigma)[0]
     spread = norm(position, sigma)
     expected = spread.cdf(centres + bixel / 2) - spread.cdf(centres - bixel / 2)
@@ -293,14 +293,14 @@ def test_beamlets_cover_the_target_and_little_more(gantry_deg: float) -> None:
     ],
 )
 def test_a_kernel_that_is_no_beam_is_refused(wrong: dict[str, float]) -> None:
-    with pytest.raises(CaseError, match="have to be positive|has to build up"):
+    with pytest.raises(CaseError, match=r"have to be positive|has to build up"):
         Kernel(**wrong)
 
 
 @pytest.mark.parametrize(
     "wrong", [{"gantry_deg": float("nan")}, {"sad_mm": 0.0}, {"bixel_mm": -5.0}]
 )
-def test_a_beam_that_is_none_is_refused(wrong: dict[str, float]) -> None:
+def test_a_beam_that_is_none_is_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(CaseError, match="have to be finite"):
         frame_of(replace(Beam(gantry_deg=0.0), **wrong))
 

@@ -34,7 +34,7 @@ def sampled(solid: Solid, grid: Grid = GRID, per_axis: int = 3) -> Structure:
 
 
 BALL = Ellipsoid(semi_mm=(20.0, 20.0, 20.0))
-VOLUMES_CC = {
+VOLUMES_CC: dict[str, tuple[Solid, float]] = {
     "ball": (BALL, 4 / 3 * math.pi * 8.0),
     "ellipsoid": (
         Ellipsoid(centre_mm=(3.0, -2.0, 1.0), semi_mm=(25.0, 14.0, 30.0)),

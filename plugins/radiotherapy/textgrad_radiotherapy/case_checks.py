@@ -161,13 +161,6 @@ def _check_beams(case: Case) -> None:
 def _check_reach(case: Case) -> None:
     """Every beamlet reaches something, and something reaches every voxel of a target."""
     influence = case.influence
-    per_beamlet = np.asarray(influence.matrix.sum(axis=0)).ravel()
-    idle = np.flatnonzero(per_beamlet == 0)
-    if idle.size:
-        raise CaseError(
-            f"{idle.size} beamlets give no dose to any voxel, the first is number {idle[0]}: "
-            "leave their columns out"
-        )
     lit = np.zeros(case.grid.voxels, dtype=np.bool_)
     per_voxel = np.asarray(influence.matrix.sum(axis=1)).ravel()
     lit[influence.voxels[per_voxel > 0]] = True
@@ -180,6 +173,13 @@ def _check_reach(case: Case) -> None:
                 f"{target.name!r}, the first at ({x:g}, {y:g}, {z:g}) mm: crop it to the body, "
                 "or widen the beams' margin"
             )
+    per_beamlet = np.asarray(influence.matrix.sum(axis=0)).ravel()
+    idle = np.flatnonzero(per_beamlet == 0)
+    if idle.size:
+        raise CaseError(
+            f"{idle.size} beamlets give no dose to any voxel, the first is number {idle[0]}: "
+            "leave their columns out"
+        )
 
 
 def check_fluence(fluence: NDArray[np.floating], beamlets: int) -> None:

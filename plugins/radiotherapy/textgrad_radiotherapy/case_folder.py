@@ -84,7 +84,8 @@ def read_case(folder: Path) -> Case:
             raise CaseError(
                 f"{folder / WORDS} says format {words.get('format')!r}, not {FORMAT!r}"
             )
-        with np.load(folder / NUMBERS, allow_pickle=False) as numbers:
+        with (folder / NUMBERS).open("rb") as stream:
+            numbers = np.load(stream, allow_pickle=False)
             return _assembled(words, {key: numbers[key] for key in numbers.files})
     except (OSError, ValueError, KeyError, TypeError, AttributeError, zipfile.BadZipFile) as fault:
         if isinstance(fault, CaseError):

@@ -82,7 +82,8 @@ def influence_of(
         threads: Beams computed at a time; None for one per processor.
 
     Returns:
-        The influence; voxels that no beamlet reaches have no row.
+        The influence; voxels that no beamlet reaches have no row, beamlets that reach none of
+        the voxels no column.
 
     Raises:
         CaseError: If a beam has no beamlet.
@@ -101,6 +102,9 @@ def influence_of(
     with ThreadPoolExecutor(threads or os.cpu_count()) as pool:
         blocks = list(pool.map(block, range(len(beams))))
     whole = hstack(blocks, format="csr", dtype=np.float32)
+    used = whole.T @ np.ones(whole.shape[0], dtype=np.float32) > 0
+    if not used.all():
+        whole = whole[:, np.flatnonzero(used)]
     reached = np.diff(whole.indptr) > 0
     pointers = np.append(whole.indptr[:-1][reached], whole.indptr[-1])
     return Influence(
@@ -108,8 +112,8 @@ def influence_of(
             (whole.data, whole.indices, pointers), shape=(int(reached.sum()), whole.shape[1])
         ),
         voxels=voxels[reached],
-        beam_of_beamlet=beamlets.beam_of_beamlet,
-        position_mm=beamlets.position_mm,
+        beam_of_beamlet=beamlets.beam_of_beamlet[used],
+        position_mm=beamlets.position_mm[used],
         engine=kernel.describe(),
     )
 

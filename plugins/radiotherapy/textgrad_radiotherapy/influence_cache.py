@@ -121,7 +121,7 @@ def _write(path: Path, digest: str, influence: Influence) -> None:
 
 def _read(path: Path, digest: str, grid: Grid) -> Influence:
     """What is in a file; the archive's own checksums are verified as it is read."""
-    with np.load(path, allow_pickle=False) as kept:
+    with path.open("rb") as stream, np.load(stream, allow_pickle=False) as kept:
         if str(kept["digest"]) != digest:
             raise CaseError("it holds another influence than its name says")
         rows, columns = kept["shape"].tolist()
