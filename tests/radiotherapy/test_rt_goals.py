@@ -224,6 +224,8 @@ def test_a_table_of_goals(pelvis: Case) -> None:
     assert third.per_fraction_gy is None
     assert "RECTUM has only 2." in fourth.remark
     assert fifth.remark == "the case has no Bladder"
+    assert table.rows[5].value is not None
+    assert table.rows[5].value > 1, "at the protocol's 70.2 Gy, not the case's 99 Gy"
     assert len(table.judged) == 4
     assert not table.all_met
     assert table.met_by_priority() == {1: (1, 1), 2: (0, 2), 3: (1, 1)}
