@@ -131,6 +131,13 @@ def test_traced_contours_wind_once_around_what_is_inside(
         assert turns == (1 if value > 0.5 else 0)
 
 
+def test_pixels_that_touch_crosswise_are_joined_if_their_mean_is_inside() -> None:
+    assert len(traced(np.array([[1.0, 0.4], [0.4, 1.0]]))) == 1
+    assert len(traced(np.array([[0.4, 1.0], [1.0, 0.4]]))) == 1
+    assert len(traced(np.array([[1.0, 0.0], [0.0, 0.9]]))) == 2
+    assert len(traced(np.array([[0.0, 1.0], [0.9, 0.0]]))) == 2
+
+
 def test_traced_level_that_is_hit_exactly_gives_no_broken_contour() -> None:
     values = np.array([[0.5, 0.5, 0.0], [0.5, 1.0, 0.5], [0.0, 0.5, 0.0]])
     (polygon,) = traced(values)

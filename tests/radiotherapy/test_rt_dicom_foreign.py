@@ -75,3 +75,23 @@ def test_datasets_without_file_header_are_read(tmp_path: Path, implicit: bool) -
     assert found.dose is not None
     assert expected.dose is not None
     assert np.array_equal(found.dose.dose_gy, expected.dose.dose_gy)
+
+
+def test_planes_of_a_mirrored_dose_count_along_their_normal(tmp_path: Path) -> None:
+    path = tmp_path / "case" / "RTDOSE.dcm"
+    export_folder(small_case(), path.parent, dose_gy=small_dose(), parts=["dose"])
+    expected = read_dose(path)
+
+    def mirrored(dose: Dataset) -> None:
+        x, y, z = (float(v) for v in dose.ImagePositionPatient)
+        nz, _, nx = expected.grid.shape
+        dx, _, dz = expected.grid.spacing_mm
+        # columns run to the right, so rows times columns points to the feet
+        dose.ImageOrientationPatient = [-1, 0, 0, 0, 1, 0]
+        dose.ImagePositionPatient = [x + dx * (nx - 1), y, z + dz * (nz - 1)]
+        dose.PixelData = np.ascontiguousarray(dose.pixel_array[::-1, :, ::-1]).tobytes()
+
+    edit(path, mirrored)
+    found = read_dose(path)
+    assert found.grid.origin_mm == pytest.approx(expected.grid.origin_mm)
+    assert np.array_equal(found.dose_gy, expected.dose_gy)
