@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from textgrad_radiotherapy.dicom.overlap import averaged, covering
 from textgrad_radiotherapy.dicom.raster import coverage
 from textgrad_radiotherapy.dicom.stack import Contour, occupancy, slabs
 from textgrad_radiotherapy.dicom.tracing import traced
 from textgrad_radiotherapy.geometry import Floats, Grid
+from textgrad_radiotherapy.overlap import averaged, covering
 
 
 def rectangle(x0: float, x1: float, y0: float, y1: float) -> Floats:

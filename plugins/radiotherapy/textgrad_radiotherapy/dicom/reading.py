@@ -13,7 +13,6 @@ from textgrad_radiotherapy.case import Beam, Structure, StructureKind
 from textgrad_radiotherapy.dicom.ct import CtVolume, read_ct
 from textgrad_radiotherapy.dicom.density import AIR, HU_TABLE, DensityTable, density_of
 from textgrad_radiotherapy.dicom.folder import Inventory, choose, scan
-from textgrad_radiotherapy.dicom.overlap import averaged, covering
 from textgrad_radiotherapy.dicom.patient import Patient
 from textgrad_radiotherapy.dicom.rtdose import DoseVolume, read_dose
 from textgrad_radiotherapy.dicom.rtplan import PlanGeometry, read_plan
@@ -21,6 +20,7 @@ from textgrad_radiotherapy.dicom.rtstruct import Region, StructureSet, read_stru
 from textgrad_radiotherapy.dicom.stack import occupancy, slabs
 from textgrad_radiotherapy.errors import CaseError
 from textgrad_radiotherapy.geometry import Grid
+from textgrad_radiotherapy.overlap import averaged, covering
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

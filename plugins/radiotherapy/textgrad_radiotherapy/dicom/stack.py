@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from textgrad_radiotherapy.dicom.overlap import overlap_mm
 from textgrad_radiotherapy.dicom.raster import coverage
 from textgrad_radiotherapy.geometry import Floats, Grid
+from textgrad_radiotherapy.overlap import overlap_mm
 
 SAME_PLANE_MM = 0.01
 ROUNDING = 1e-3  # share of a voxel that is taken for rounding of coordinates
