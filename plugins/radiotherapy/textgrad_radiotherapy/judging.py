@@ -15,8 +15,9 @@ from scipy.sparse import csr_array
 from textgrad_radiotherapy.case import Case, Structure
 from textgrad_radiotherapy.errors import CaseError
 from textgrad_radiotherapy.kernel import Kernel
+from textgrad_radiotherapy.overlap import averaged
 from textgrad_radiotherapy.phantoms.catalogue import phantom_named
-from textgrad_radiotherapy.resample import cubes_over, moved, moved_structure
+from textgrad_radiotherapy.resample import cubes_over, moved_structure
 from textgrad_radiotherapy.rows import HELD_OUT_EVERY, held_out_of
 
 FINER = 2.0 / 3.0
@@ -26,7 +27,7 @@ def judging_case(case: Case, *, grid_mm: float | None = None) -> Case:
     """The case on a finer grid, or on the voxels held back from optimisation.
 
     The finer case has no matrix rows; `cases.dose` computes its dose directly. Structures of a
-    phantom are sampled anew; those of other cases are interpolated.
+    phantom are sampled anew; those of other cases keep the steps of their voxels.
 
     Args:
         case: What was planned on.
@@ -54,7 +55,8 @@ def judging_case(case: Case, *, grid_mm: float | None = None) -> Case:
             name: moved_structure(structure, case.grid, grid)
             for name, structure in case.structures.items()
         }
-        density = moved(case.density.astype(np.float64), case.grid, grid).astype(np.float32)
+        cube = averaged(case.density.astype(np.float64), case.grid, grid, outside=0.0)
+        density = np.clip(cube, 0.0, None).astype(np.float32)
     empty = csr_array((0, case.influence.matrix.shape[1]), dtype=np.float32)
     return replace(
         case,

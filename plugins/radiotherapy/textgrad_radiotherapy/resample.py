@@ -1,18 +1,17 @@
-"""Densities and structures from one grid on another."""
+"""Structures and cubes over the same patient on another grid; volumes are kept."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy.ndimage import map_coordinates
 
 from textgrad_radiotherapy.case import Structure
 from textgrad_radiotherapy.errors import CaseError
-from textgrad_radiotherapy.geometry import Floats, Grid
+from textgrad_radiotherapy.geometry import Grid
+from textgrad_radiotherapy.overlap import averaged
 
-LEAST_SHARE = 0.02  # below it an interpolated voxel is left out
+LEAST_SHARE = 1e-6  # below it a voxel is only touched
 
 
 def cubes_over(grid: Grid, step_mm: float) -> Grid:
@@ -30,43 +29,19 @@ def cubes_over(grid: Grid, step_mm: float) -> Grid:
     return Grid(origin_mm=(ox, oy, oz), spacing_mm=(step_mm,) * 3, shape=(nz, ny, nx))
 
 
-def moved(values: Floats, here: Grid, there: Grid) -> Floats:
-    """Values over one grid at the centres of another, trilinear; shape of the other grid."""
-    x, y, z = (
-        (centres - first) / step
-        for centres, first, step in zip(
-            there.axes_mm(), here.origin_mm, here.spacing_mm, strict=True
-        )
-    )
-    where = np.stack(np.meshgrid(z, y, x, indexing="ij"))
-    return np.asarray(map_coordinates(values, where, order=1, mode="nearest"), dtype=np.float64)
-
-
 def moved_structure(structure: Structure, here: Grid, there: Grid) -> Structure:
-    """A structure on another grid; its shares are interpolated.
+    """A structure on another grid, by the share of each of its voxels that is inside.
 
     Raises:
         CaseError: If nothing of it is left there.
     """
     share = np.zeros(here.voxels)
     share[structure.voxels] = structure.occupancy
-    shifted = moved(share.reshape(here.shape), here, there)
-    shifted = np.minimum(np.where(_covered(here, there), shifted, 0.0).ravel(), 1.0)
+    shifted = averaged(share.reshape(here.shape), here, there, outside=0.0).ravel()
     voxels = np.flatnonzero(shifted >= LEAST_SHARE)
     if not voxels.size:
         raise CaseError(
             f"structure {structure.name!r} on {here} leaves nothing on {there}: leave it out or "
-            "use a finer grid that covers it"
+            "use a grid that covers it"
         )
-    return replace(structure, voxels=voxels, occupancy=shifted[voxels])
-
-
-def _covered(here: Grid, there: Grid) -> NDArray[np.bool_]:
-    """Which centres of the other grid lie in a voxel of this one."""
-    x, y, z = (
-        (centres > first - step / 2) & (centres < axis[-1] + step / 2)
-        for centres, first, step, axis in zip(
-            there.axes_mm(), here.origin_mm, here.spacing_mm, here.axes_mm(), strict=True
-        )
-    )
-    return np.asarray(z[:, None, None] & y[None, :, None] & x[None, None, :])
+    return replace(structure, voxels=voxels, occupancy=np.minimum(shifted[voxels], 1.0))

@@ -30,7 +30,8 @@ from textgrad_radiotherapy.imports.matrad_parts import (
     prescribed,
     turned,
 )
-from textgrad_radiotherapy.resample import cubes_over, moved, moved_structure
+from textgrad_radiotherapy.overlap import averaged
+from textgrad_radiotherapy.resample import cubes_over, moved_structure
 
 WANTED = ("ct", "cst", "dij", "stf", "pln")
 
@@ -83,7 +84,7 @@ def read_matrad(
         raise CaseError(f"{path} holds neither dij nor the angles of beams: pass beams")
     grid = ct_grid if grid_mm is None else cubes_over(ct_grid, grid_mm)
     if grid_mm is not None:
-        density = moved(density, ct_grid, grid)
+        density = averaged(density, ct_grid, grid, outside=0.0)
         structures = [moved_structure(s, ct_grid, grid) for s in structures]
     return build_case(
         grid=grid,
@@ -185,7 +186,7 @@ def _with_dij(
     dose_grid = field(dij, "doseGrid")
     grid = ct_grid if dose_grid is None else grid_of(dose_grid, "dij.doseGrid")
     if grid != ct_grid:
-        density = moved(density, ct_grid, grid)
+        density = averaged(density, ct_grid, grid, outside=0.0)
         structures = [moved_structure(s, ct_grid, grid) for s in structures]
     matrix = field(dij, "physicalDose")
     if isinstance(matrix, np.ndarray) and matrix.dtype == object:

@@ -16,7 +16,7 @@ from textgrad_radiotherapy.case import Beam, Case
 from textgrad_radiotherapy.errors import CaseError
 from textgrad_radiotherapy.geometry import Floats, Grid
 from textgrad_radiotherapy.imports.arrays import case_from_arrays, kind_of
-from textgrad_radiotherapy.resample import moved
+from textgrad_radiotherapy.overlap import averaged
 
 
 def case_from_pyradplan(
@@ -101,11 +101,13 @@ def _three(values: Any, what: str) -> tuple[float, float, float]:
 
 
 def _share(here: Grid, indices: NDArray[Any], there: Grid) -> Floats:
-    """Share of every dose voxel, interpolated where the mask has a grid of its own."""
+    """Share of every dose voxel that is inside."""
     share = np.zeros(here.voxels)
     share[indices] = 1.0
     share = share.reshape(here.shape)
-    return share if here == there else moved(share, here, there)
+    if here == there:
+        return share
+    return np.clip(averaged(share, here, there, outside=0.0), 0.0, 1.0)
 
 
 def _beam(theirs: Any) -> Beam:
