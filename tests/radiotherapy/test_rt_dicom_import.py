@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from pathlib import Path
 
 import numpy as np
 import pytest
+from pydicom.dataset import Dataset
 
-from dicom_cases import small_case, small_dose
+from dicom_cases import edit, small_case, small_dose
 from textgrad_radiotherapy.case import Beam
 from textgrad_radiotherapy.cases import dose, load_case
 from textgrad_radiotherapy.dicom import case_of, export_folder, read_dose, read_folder
@@ -62,3 +64,18 @@ def test_without_a_plan_beams_and_dose_have_to_be_named(tmp_path: Path) -> None:
     assert (case.fractions, case.beams, case.source) == (
         25, tuple(beams), "Imported from DICOM: CT, structure set 'ball'.",
     )  # fmt: skip
+
+
+def test_of_several_doses_for_a_target_the_highest_is_prescribed(tmp_path: Path) -> None:
+    def boosted(plan: Dataset) -> None:
+        for number, dose in ((2, "66"), (3, "54")):
+            item = deepcopy(plan.DoseReferenceSequence[0])
+            item.DoseReferenceNumber, item.TargetPrescriptionDose = number, dose
+            plan.DoseReferenceSequence.append(item)
+        limit = deepcopy(plan.DoseReferenceSequence[0])
+        limit.DoseReferenceType, limit.TargetPrescriptionDose = "ORGAN_AT_RISK", "99"
+        plan.DoseReferenceSequence.append(limit)
+
+    export_folder(small_case(), tmp_path / "out")
+    edit(tmp_path / "out" / "RTPLAN.dcm", boosted)
+    assert read_folder(tmp_path / "out", grid_mm=6.0).prescription_gy == {"PTV": 66.0}
