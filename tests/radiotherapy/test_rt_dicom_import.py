@@ -68,9 +68,9 @@ def test_without_a_plan_beams_and_dose_have_to_be_named(tmp_path: Path) -> None:
 
 def test_of_several_doses_for_a_target_the_highest_is_prescribed(tmp_path: Path) -> None:
     def boosted(plan: Dataset) -> None:
-        for number, dose in ((2, "66"), (3, "54")):
+        for number, prescribed in ((2, "66"), (3, "54")):
             item = deepcopy(plan.DoseReferenceSequence[0])
-            item.DoseReferenceNumber, item.TargetPrescriptionDose = number, dose
+            item.DoseReferenceNumber, item.TargetPrescriptionDose = number, prescribed
             plan.DoseReferenceSequence.append(item)
         limit = deepcopy(plan.DoseReferenceSequence[0])
         limit.DoseReferenceType, limit.TargetPrescriptionDose = "ORGAN_AT_RISK", "99"
