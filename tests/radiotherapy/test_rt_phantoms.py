@@ -37,9 +37,9 @@ VOLUMES_CC = {
         "Bladder": 48.0,
     },
     "tg119-head-neck": {
-        "SpinalCord": math.pi * 0.7**2 * 13.0,
-        "Parotid_L": ellipsoid_cc(12.0, 17.0, 24.0),
-        "Parotid_R": ellipsoid_cc(12.0, 17.0, 24.0),
+        "SpinalCord": math.pi * 0.7**2 * 11.0,
+        "Parotid_L": ellipsoid_cc(11.0, 16.0, 22.0),
+        "Parotid_R": ellipsoid_cc(11.0, 16.0, 22.0),
     },
     "tg119-cshape": {
         "PTV": 167.8,  # the structure set that ships with matRad

@@ -80,9 +80,9 @@ def beamlets_covering(
 ) -> NDArray[np.float64]:
     """Centres of the beamlets that cover a target, sorted by v, then u; shape (n, 2).
 
-    Beamlets lie on a lattice of the bixel width with one centre on the axis. Those are taken
-    whose square touches the projection of a target point, widened by `reach_mm` (half a voxel)
-    and then by `margin_mm`.
+    Beamlets lie on a lattice of the bixel width of which four meet on the axis, as the leaves of
+    a collimator do. Those are taken whose square touches the projection of a target point,
+    widened by `reach_mm` (half a voxel) and then by `margin_mm`.
 
     Args:
         beam: The beam.
@@ -98,8 +98,8 @@ def beamlets_covering(
     pu, pv, _ = frame_of(beam).project(points_mm)
     width = beam.bixel_mm
     shifts = np.array([-reach_mm, 0.0, reach_mm])
-    iu = np.rint((pu[:, None] + shifts) / width).astype(np.int64)[:, None, :]
-    iv = np.rint((pv[:, None] + shifts) / width).astype(np.int64)[:, :, None]
+    iu = np.floor((pu[:, None] + shifts) / width).astype(np.int64)[:, None, :]
+    iv = np.floor((pv[:, None] + shifts) / width).astype(np.int64)[:, :, None]
     steps = int(np.ceil(margin_mm / width))
     first = np.array([iv.min() - steps, iu.min() - steps])
     shape = np.array([iv.max() + steps, iu.max() + steps]) - first + 1
@@ -109,4 +109,4 @@ def beamlets_covering(
         near = np.hypot(*np.mgrid[-steps : steps + 1, -steps : steps + 1]) * width
         touched = binary_dilation(touched, near <= margin_mm + 1e-9)
     rows, columns = np.nonzero(touched)
-    return np.stack([columns + first[1], rows + first[0]], axis=1) * width
+    return (np.stack([columns + first[1], rows + first[0]], axis=1) + 0.5) * width

@@ -93,17 +93,17 @@ def prostate() -> Phantom:
 
 def head_and_neck() -> Phantom:
     """Anterior neck volume 6 mm below the skin, 15 mm off the cord, parotids at its top."""
-    cord = Cylinder(centre_mm=(0.0, 28.0, 10.0), radius_mm=7.0, length_mm=130.0)
-    around_cord = EllipticCylinder(centre_mm=(0.0, 28.0), semi_mm=(22.0, 22.0))
-    behind_cord = Box(low_mm=(-22.0, 28.0, -FAR_MM), high_mm=(22.0, FAR_MM, FAR_MM))
+    cord = Cylinder(centre_mm=(0.0, 25.0, 8.0), radius_mm=7.0, length_mm=110.0)
+    around_cord = EllipticCylinder(centre_mm=(0.0, 25.0), semi_mm=(22.0, 22.0))
+    behind_cord = Box(low_mm=(-22.0, 25.0, -FAR_MM), high_mm=(22.0, FAR_MM, FAR_MM))
     parotids = {
-        side: Ellipsoid(centre_mm=(x, 8.0, 50.0), semi_mm=(12.0, 17.0, 24.0))
-        for side, x in (("Parotid_L", 46.0), ("Parotid_R", -46.0))
+        side: Ellipsoid(centre_mm=(x, 8.0, 42.0), semi_mm=(11.0, 16.0, 22.0))
+        for side, x in (("Parotid_L", 40.0), ("Parotid_R", -40.0))
     }
     neck = Intersection(
         (
-            EllipticCylinder(semi_mm=(56.0, 62.0), z_mm=(-40.0, 40.0)),
-            Box(low_mm=(-FAR_MM, -FAR_MM, -FAR_MM), high_mm=(FAR_MM, 40.0, FAR_MM)),
+            EllipticCylinder(semi_mm=(48.0, 54.0), z_mm=(-32.0, 32.0)),
+            Box(low_mm=(-FAR_MM, -FAR_MM, -FAR_MM), high_mm=(FAR_MM, 36.0, FAR_MM)),
         )
     )
     ptv = Difference(neck, (Union((around_cord, behind_cord)), *parotids.values()))
@@ -112,7 +112,7 @@ def head_and_neck() -> Phantom:
         title="TG-119 head and neck",
         source=SOURCE,
         parts=(
-            _water(EllipticCylinder(semi_mm=(62.0, 68.0))),
+            _water(EllipticCylinder(semi_mm=(54.0, 60.0))),
             Part(name="PTV", kind="target", solid=ptv, colour=TARGET),
             Part(name="SpinalCord", kind="oar", solid=cord, colour="#e6b800"),
             *(
@@ -122,13 +122,13 @@ def head_and_neck() -> Phantom:
                 )
             ),
         ),
-        z_mm=(-60.0, 81.0),
+        z_mm=(-51.0, 72.0),
         gantry_deg=NINE_BEAMS,
         prescription_gy={"PTV": 50.0},
         fractions=25,
         notes=(
             APPROXIMATE,
-            "The neck is an elliptic cylinder of 124 x 136 mm; skin 6 mm and cord 15 mm away "
+            "The neck is an elliptic cylinder of 108 x 120 mm; skin 6 mm and cord 15 mm away "
             "from the target as described, the other lengths are chosen.",
         ),
     )
