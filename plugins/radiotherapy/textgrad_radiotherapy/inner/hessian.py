@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import LinAlgError, cho_factor, cho_solve, solve
+from scipy.linalg.blas import ssyrk
 
 from textgrad_radiotherapy.errors import SolverFailed
 from textgrad_radiotherapy.geometry import Floats
@@ -23,7 +24,7 @@ class GramHessian:
 
     The Gram matrix of a term is ``A^T diag(c) A`` over the working rows A, in single precision,
     c the diagonal curvature before the weight. Only rows whose curvature changed are added or
-    taken off, and new weights cost one sum of matrices.
+    taken off, and new weights cost one sum of matrices. Lower triangles only.
     """
 
     def __init__(self, work: Workspace) -> None:
@@ -31,7 +32,7 @@ class GramHessian:
         n = work.problem.beamlets
         self._gram: dict[int, Singles] = {}
         self._curvature: dict[int, Floats] = {k: np.zeros(0) for k in work.problem.gram_terms()}
-        self._sum: Singles = np.zeros((n, n), dtype=np.float32)
+        self._sum: Singles = _square(n)
 
     def refresh(self, point: Point, setting: Setting, *, exact: bool = False) -> None:
         """Bring the sum up to date with the rows that are active at a point."""
@@ -52,8 +53,8 @@ class GramHessian:
             else:
                 axis, factor = self._work.problem.mean[terms[k].structure], piece.curvature[0]
             if axis is not None and factor != 0.0:
-                single = axis.astype(np.float32)
-                _add_scaled(self._sum, np.outer(single, single), weight * factor)
+                single = np.asfortranarray(axis.astype(np.float32)[:, None])
+                ssyrk(weight * factor, single, beta=1.0, c=self._sum, lower=1, overwrite_c=1)
 
     def _update(self, k: int, wanted: Floats, *, exact: bool) -> None:
         term = self._work.problem.terms[k]
@@ -71,13 +72,9 @@ class GramHessian:
                 continue
             part = block.array[rows]
             part *= np.sqrt(np.abs(change[rows])).astype(np.float32)[:, None]
-            product = part.T @ part
             if k not in self._gram:
-                self._gram[k] = product
-            elif sign > 0:
-                self._gram[k] += product
-            else:
-                self._gram[k] -= product
+                self._gram[k] = _square(self._sum.shape[0])
+            ssyrk(sign, part.T, beta=1.0, c=self._gram[k], lower=1, overwrite_c=1)
         self._curvature[k] = held + change
 
     def system(
@@ -94,7 +91,8 @@ class GramHessian:
         moving = np.flatnonzero(move)
         right = gradient[free]
         if moving.size:
-            right = right + self._sum[np.ix_(free, moving)] @ move[moving]
+            low, high = np.minimum.outer(free, moving), np.maximum.outer(free, moving)
+            right = right + self._sum[high, low] @ move[moving]
         factor, shift = self.factor(free, shift)
         return GramSystem(factor, -cho_solve(factor, right, check_finite=False), shift)
 
@@ -105,11 +103,11 @@ class GramHessian:
 
     def factor(self, free: NDArray[np.intp], shift: float) -> tuple[tuple[Floats, bool], float]:
         """Cholesky factor of the free part in double precision, shifted until it is definite."""
-        part = self._sum[np.ix_(free, free)]
+        part = self._sum.T[np.ix_(free, free)].T  # rows of the transpose lie together
         diagonal = part.diagonal().astype(np.float64)
         scale = float(diagonal.mean()) if diagonal.any() else 1.0
         while shift <= LARGEST_SHIFT:
-            trial = part.T.astype(np.float64, order="F")
+            trial = part.astype(np.float64, order="F")
             np.fill_diagonal(trial, diagonal + shift * scale)
             try:
                 return cho_factor(trial, lower=True, overwrite_a=True, check_finite=False), shift
@@ -169,7 +167,12 @@ class GramSystem:
 
 
 def _add_scaled(total: Singles, matrix: Singles, factor: float) -> None:
-    """Add a multiple of a matrix in place, without a temporary of the size of the whole."""
-    for at in range(0, total.shape[0], 256):
-        part = slice(at, at + 256)
-        total[part] += np.float32(factor) * matrix[part]
+    """Add a multiple of the lower triangle in place, without a temporary of its size."""
+    for at in range(0, total.shape[0], 128):
+        part = slice(at, at + 128)
+        total[at:, part] += np.float32(factor) * matrix[at:, part]
+
+
+def _square(n: int) -> Singles:
+    """Zeros in the order of columns, as the triangular updates need it."""
+    return np.zeros((n, n), dtype=np.float32, order="F")

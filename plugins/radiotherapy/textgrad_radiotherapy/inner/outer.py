@@ -96,7 +96,7 @@ def _outcome(
     soft = np.where(hard, 0.0, setting.weights)
     objective = float(soft @ values)
     if hard.any():
-        enough = objective * (1.0 - 0.5 * gap)
+        enough = objective * (1.0 - gap)
         bound = lower_bound(work, setting, found.point, hard=hard, enough=enough)
         floor = max(floor_of(work, replace(plain, weights=soft)), objective)
         relative = (objective - bound) / floor

@@ -18,6 +18,7 @@ ROUGH = (1e-2, 1e-3)  # relative decrease at which the first rounds of a cold st
 NEAR_LIMIT = 0.9  # rows of large structures with more than this share of the level join
 ROUNDS = 14
 STEPS_PER_ROUND = 40
+FIRST = 0.01  # of the gap: relative decrease at which the first accurate round stops
 FINEST = 1e-14  # relative decrease that is rounding
 FLOOR_SHARE = 1e-9  # of the objective without dose: smaller objectives count as this
 
@@ -99,9 +100,10 @@ def minimise(
         gap: Relative gap to prove.
         cold: Whether the start may be far away, so that the first rounds need not be accurate.
     """
-    fine = [max(gap * 0.1**k, FINEST) for k in range(1, ROUNDS)]
-    floor = floor_of(work, setting)
+    fine = [max(gap * FIRST * 0.1**k, FINEST) for k in range(ROUNDS)]
     around = outside(work, fluence, setting, NEAR_LIMIT)
+    work.grow(around.hot)
+    floor = floor_of(work, setting)
     best: Minimum | None = None
     for tolerance in (*ROUGH, *fine) if cold else fine:
         work.grow(around.hot)
@@ -135,7 +137,7 @@ def _measure(
     point = work.at(point.fluence, setting, exact=True)
     objective = point.objective + float(setting.weights @ excess)
     no_limits = np.zeros(len(work.problem.terms), dtype=bool)
-    enough = objective * (1.0 - 0.5 * gap)
+    enough = objective - gap * max(objective, floor)
     bound = lower_bound(work, setting, point, hard=no_limits, enough=enough)
     relative = (objective - bound) / max(objective, floor)
     return Minimum(point=point, excess=excess, objective=objective, gap=relative)
