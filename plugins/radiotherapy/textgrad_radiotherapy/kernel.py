@@ -9,7 +9,9 @@ source along the axis, whose projection lies (du, dv) from the beamlet's centre,
 
 with E the share of a Gaussian that a bixel receives and c the share of the wide Gaussian
 within the cut-off, so that a broad field gets D(L) (SAD / t)^2 on its axis whatever the cut-off.
-The constants describe a 6 MV beam in shape; nothing is fitted to a machine.
+The constants follow the generic 6 MV photon data that ship with matRad and pyRadPlan: in an open
+field of 10 x 10 cm the depth dose agrees within 3 % (benchmarks/rt_engine). No machine is
+commissioned.
 """
 
 from __future__ import annotations
@@ -45,8 +47,8 @@ class Kernel:
         CaseError: If a parameter is out of bounds.
     """
 
-    attenuation_per_mm: float = 0.00425
-    build_up_per_mm: float = 0.22
+    attenuation_per_mm: float = 0.0036
+    build_up_per_mm: float = 0.35
     output: float = 1.16
     narrow_mm: float = 2.4
     wide_mm: float = 20.0
