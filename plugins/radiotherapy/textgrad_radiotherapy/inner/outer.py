@@ -82,7 +82,7 @@ def solve_outer(
 
 
 def _rank(outcome: Outcome) -> tuple[bool, bool, float]:
-    return not outcome.holds, not outcome.settled, outcome.objective
+    return not outcome.holds, not outcome.settled, abs(outcome.gap)
 
 
 def _outcome(

@@ -23,9 +23,10 @@ class Solution:
             any). With DVH terms it holds only while the same voxels are to blame: `certified`
             is False then.
         gap: ``(objective - lower_bound) / objective``; the denominator is not let below a
-            billionth of the objective of the plan without dose.
+            billionth of the objective of the plan without dose. Negative where hard limits are
+            missed, if only within their tolerance: the objective is then better than allowed.
         certified: Whether `lower_bound` is proven for the problem itself.
-        converged: Whether the gap is at most what was asked for, every hard limit holds within
+        converged: Whether the gap is within what was asked for, every hard limit holds within
             its tolerance, and the voxels to blame for DVH terms no longer change.
         term_values: Value f of every term before its weight, Gy^2 (Gy for ``mean-dose``).
         violation_gy: By how much a hard limit is missed at worst, Gy, by term name.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from scipy.optimize import minimize, minimize_scalar
 
@@ -16,7 +18,13 @@ ITERATIONS = 60
 
 
 def first_fluence(problem: Problem, setting: Setting, *, memory_gb: float) -> Floats:
-    """A fluence whose objective on a sample of the rows is within some per cent of the best."""
+    """A fluence whose objective on a sample of the rows is within some per cent of the best.
+
+    DVH limits are left out: they exempt the hottest voxels, and those are best chosen where the
+    other terms would have them.
+    """
+    limits = [term.kind == "dvh-max" for term in problem.terms]
+    setting = replace(setting, weights=np.where(limits, 0.0, setting.weights))
     work = _sample(problem, memory_gb)
     even = np.where(problem.dead, 0.0, 1.0)
     fluence = even * _best_scale(work, setting, even)
