@@ -297,6 +297,15 @@ def test_a_kernel_that_is_no_beam_is_refused(wrong: dict[str, float]) -> None:
         Kernel(**wrong)
 
 
+def test_a_kernel_is_read_back_from_what_it_says() -> None:
+    changed = Kernel(cutoff_mm=41.5, tail=0.2)
+    assert Kernel.described(changed.describe()) == changed
+    assert Kernel.described("somebody's influence matrix") is None
+    for end in ("{", '{"depth": 1}', '{"tail": 3}', "[1]"):
+        with pytest.raises(CaseError, match="cannot be read"):
+            Kernel.described(changed.describe().partition("{")[0] + end)
+
+
 @pytest.mark.parametrize(
     "wrong", [{"gantry_deg": float("nan")}, {"sad_mm": 0.0}, {"bixel_mm": -5.0}]
 )

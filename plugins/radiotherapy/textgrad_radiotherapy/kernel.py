@@ -68,11 +68,18 @@ class Kernel:
 
     @staticmethod
     def described(text: str) -> Kernel | None:
-        """The kernel that `describe` told, or None if the text is about something else."""
+        """The kernel that `describe` told, or None if the text is about something else.
+
+        Raises:
+            CaseError: If the parameters cannot be read.
+        """
         head = f"{NAME}; version {VERSION}; "
         if not text.startswith(head):
             return None
-        return Kernel(**json.loads(text.removeprefix(head)))
+        try:
+            return Kernel(**json.loads(text.removeprefix(head)))
+        except (ValueError, TypeError) as fault:
+            raise CaseError(f"the engine's parameters cannot be read from {text!r}") from fault
 
     def depth_dose(self, depth_mm: Floats) -> Floats:
         """D(L) in Gy per unit beamlet weight."""

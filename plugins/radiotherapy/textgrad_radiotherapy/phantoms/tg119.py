@@ -57,7 +57,12 @@ def multitarget() -> Phantom:
         gantry_deg=SEVEN_BEAMS,
         prescription_gy={"PTV_Center": 50.0, "PTV_Superior": 25.0, "PTV_Inferior": 12.5},
         fractions=25,
-        notes=(APPROXIMATE, SLAB_NOTE),
+        notes=(
+            APPROXIMATE,
+            SLAB_NOTE,
+            "The targets touch: near the junctions the least dose of one competes with the "
+            "highest of its neighbour, and partial voxels count for both.",
+        ),
     )
 
 
