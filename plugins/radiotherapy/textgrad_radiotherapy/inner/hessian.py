@@ -17,6 +17,7 @@ from textgrad_radiotherapy.inner.workspace import Point, Workspace
 STALE_SHARE = 0.1  # a gEUD's curvatures are renewed when they are off by more than this
 TINY_SHARE = 1e-6  # and left out below this share of the largest
 LARGEST_SHIFT = 1e3
+SINGLE_SHIFT = 1e-5  # from here on single precision factors a matrix well enough for a step
 
 
 class GramHessian:
@@ -94,7 +95,9 @@ class GramHessian:
             low, high = np.minimum.outer(free, moving), np.maximum.outer(free, moving)
             right = right + self._sum[high, low] @ move[moving]
         factor, shift = self.factor(free, shift)
-        return GramSystem(factor, -cho_solve(factor, right, check_finite=False), shift)
+        right = right.astype(factor[0].dtype)
+        step = -cho_solve(factor, right, check_finite=False).astype(np.float64)
+        return GramSystem(factor, step, shift)
 
     def preconditioner(self, free: NDArray[np.intp], shift: float) -> FactorPreconditioner:
         """For systems with the Hessian of the free beamlets."""
@@ -102,12 +105,16 @@ class GramHessian:
         return FactorPreconditioner(factor, float(self._sum.diagonal()[free].mean()))
 
     def factor(self, free: NDArray[np.intp], shift: float) -> tuple[tuple[Floats, bool], float]:
-        """Cholesky factor of the free part in double precision, shifted until it is definite."""
+        """Cholesky factor of the free part, shifted until it is definite.
+
+        In double precision where the shift is small, as it is near an optimum.
+        """
         part = self._sum.T[np.ix_(free, free)].T  # rows of the transpose lie together
         diagonal = part.diagonal().astype(np.float64)
         scale = float(diagonal.mean()) if diagonal.any() else 1.0
         while shift <= LARGEST_SHIFT:
-            trial = part.astype(np.float64, order="F")
+            kind = np.float32 if shift >= SINGLE_SHIFT else np.float64
+            trial = part.astype(kind, order="F")
             np.fill_diagonal(trial, diagonal + shift * scale)
             try:
                 return cho_factor(trial, lower=True, overwrite_a=True, check_finite=False), shift
@@ -154,7 +161,8 @@ class GramSystem:
 
         The factor stays; the forces that hold the pinned steps come from a small system.
         """
-        force = np.zeros((self.step.size, positions.size), order="F")
+        precision = self._factor[0].dtype
+        force = np.zeros((self.step.size, positions.size), order="F", dtype=precision)
         force[positions, np.arange(positions.size)] = 1.0
         more = cho_solve(self._factor, force, overwrite_b=True, check_finite=False)
         self._response = np.concatenate([self._response, more], axis=1)
