@@ -52,17 +52,21 @@ def compiled(source: str) -> types.CodeType:
     return compile(source, FILE, "exec", dont_inherit=True)
 
 
-def solution_module(code: types.CodeType, signature: Signature) -> dict[str, Any]:
-    """Run the program's top level, as a module named ``solution``; its namespace."""
+def solution_module() -> types.ModuleType:
+    """An empty module named ``solution``, with the names a program may expect."""
     module = types.ModuleType("solution")
-    names = module.__dict__
-    names.update(prelude())
+    vars(module).update(prelude())
+    sys.modules["solution"] = module
+    return module
+
+
+def run_top_level(code: types.CodeType, module: types.ModuleType, signature: Signature) -> None:
+    """Run the program's own definitions in a module."""
+    names = vars(module)
     for shape in (*signature.parameters, signature.returns):
         if shape is not None and shape.node in NODE_CLASSES:
             names["Node"] = NODE_CLASSES[shape.node]
-    sys.modules["solution"] = module
     exec(code, names)  # noqa: S102 - this is what the jail is for
-    return names
 
 
 def run_as_main(code: types.CodeType) -> None:
