@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -349,6 +350,22 @@ def test_a_fork_holds_nothing_of_the_sandbox_open() -> None:
         finally:
             os.close(write)
             os.waitpid(forked, 0)
+
+
+def test_a_process_out_of_descriptors_is_not_the_programs_fault() -> None:
+    with one(spares=0) as sandbox:
+        server = sandbox.start()
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        free = os.open(os.devnull, os.O_RDONLY)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (free + 3, hard))
+        try:
+            with pytest.raises(SandboxFailed, match="no pipes"):
+                sandbox.launch(LIMITS)
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+            os.close(free)
+        assert run(sandbox, "answer(1)").value == 1
+        assert sandbox.start() is server
 
 
 def test_a_driver_that_is_not_there_is_named() -> None:

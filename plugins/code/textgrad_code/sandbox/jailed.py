@@ -13,7 +13,7 @@ from textgrad_code.errors import SandboxFailed
 from textgrad_code.jail.wire import DRIVER
 from textgrad_code.sandbox.child import JailedChild
 from textgrad_code.sandbox.protocol import ChildLimits, Tier
-from textgrad_code.sandbox.zygote import Zygote, ZygoteSettings
+from textgrad_code.sandbox.zygote import TakesNoOrders, Zygote, ZygoteSettings
 
 SPARES = 2
 RUNS_PER_ZYGOTE = 5000
@@ -91,16 +91,13 @@ class JailedSandbox:
     def _launch(self, limits: ChildLimits, entry: int = DRIVER) -> JailedChild:
         if self._launched >= self._runs_per_zygote:
             self._retire()
-        for zygote in (self.start(), None):
-            try:
-                used = zygote or self.start()
-                child = used.launch(limits, self._forget, entry)
-            except SandboxFailed:
-                if zygote is None:
-                    raise
-                self._retire()  # it has just ended: another one, once
-            else:
-                break
+        used = self.start()
+        try:
+            child = used.launch(limits, self._forget, entry)
+        except TakesNoOrders:  # it has just ended: another one, once
+            self._retire()
+            used = self.start()
+            child = used.launch(limits, self._forget, entry)
         self._launched += 1
         self._children[child.run] = child, used
         return child

@@ -77,6 +77,10 @@ class CannotStart(SandboxFailed):
         self.missing = missing
 
 
+class TakesNoOrders(SandboxFailed):
+    """A fork server is gone or stuck; another one may do."""
+
+
 class Zygote:
     """A running fork server. Orders may come from any thread.
 
@@ -90,7 +94,10 @@ class Zygote:
     def __init__(self, settings: ZygoteSettings) -> None:
         """Start it and wait until it is ready."""
         self.settings = settings
-        self._orders, far = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        try:
+            self._orders, far = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        except OSError as error:
+            raise SandboxFailed(f"no socket for the sandbox's fork server: {error}") from error
         with far, tempfile.TemporaryFile() as errors:
             try:
                 self.process = _start(settings, far, errors.fileno())
@@ -137,7 +144,8 @@ class Zygote:
         """A new child.
 
         Raises:
-            SandboxFailed: If the fork server is gone or the machine is out of descriptors.
+            TakesNoOrders: If the fork server is gone.
+            SandboxFailed: If this process is out of descriptors.
         """
         child = JailedChild(next(_RUNS), limits, self.kill, closed)
         order = Order(
@@ -151,7 +159,7 @@ class Zygote:
             socket.send_fds(self._orders, [order.pack()], child.far_ends)
         except OSError as error:
             child.abandon()
-            raise SandboxFailed(f"the sandbox's fork server takes no orders: {error}") from error
+            raise TakesNoOrders(f"the sandbox's fork server takes no orders: {error}") from error
         child.sent()
         return child
 
