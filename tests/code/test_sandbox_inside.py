@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -13,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from jailed_programs import HELPERS, LIMITS, jailed, run
-from machines import NOBODY, public_python
+from jailed_programs import LIMITS, jailed, run
+from machines import NOBODY, public_machine
 from textgrad_code.sandbox import Tier, probe
 from textgrad_code.sandbox.jailed import JailedSandbox
 
@@ -237,44 +238,48 @@ def test_a_child_closed_unused_does_no_harm(sandbox: JailedSandbox) -> None:
 
 IN_A_CLOSED_HOME = """
 mkdir -m 700 {home} && mkdir {home}/python && mount --bind {prefix} {home}/python &&
-exec {home}/python/bin/{name} -c '
-import json, sys
-sys.path.append({helpers!r})
-from jailed_programs import *
-answers = dict()
-for tier in Tier:
-    if tier is Tier.NONE: continue
+chown {user} {home} && exec {as_user} {home}/python/bin/{name} {script}
+"""
+ANSWER_IN_EVERY_TIER = """
+import json
+from jailed_programs import jailed, run
+from textgrad_code.sandbox import Tier
+answers = {}
+for tier in (Tier.FULL, Tier.LANDLOCK, Tier.SECCOMP_STRICT):
     sandbox = jailed(tier)
     answers[tier] = run(sandbox, "import os\\nanswer([os.__file__, 6 * 7])").value
     sandbox.close()
 print(json.dumps(answers))
-'
 """
 
 
-def test_root_runs_an_interpreter_in_a_home_that_others_cannot_read(tmp_path: Path) -> None:
-    if os.geteuid() != 0 or len(TIERS) < 3 or shutil.which("unshare") is None:
+@pytest.mark.parametrize("user", [0, NOBODY])
+def test_the_interpreter_may_be_in_a_home_that_others_cannot_read(user: int) -> None:
+    """Whose owner, or root, runs the sandbox; its children are somebody else."""
+    tools = [shutil.which(name) for name in ("unshare", "setpriv")]
+    if os.geteuid() != 0 or len(TIERS) < 3 or None in tools:
         pytest.skip("platform: only root can mount an interpreter elsewhere")
-    python = Path(public_python())
-    home = tmp_path / "home"
-    script = (
-        IN_A_CLOSED_HOME.format(
-            home=home,
+    with public_machine() as machine:
+        python = Path(machine.python)
+        folder = machine.helpers.parent
+        (folder / "script.py").write_text(ANSWER_IN_EVERY_TIER)
+        command = IN_A_CLOSED_HOME.format(
+            home=folder / "home",
             prefix=python.parents[1],
             name=python.name,
-            helpers=str(HELPERS),
+            user=user,
+            as_user=f"setpriv --reuid {user} --regid {user} --clear-groups" if user else "",
+            script=folder / "script.py",
         )
-        .replace("'/", '"/')
-        .replace("')\nfrom", '")\nfrom')
-    )
-    environment = {"PYTHONPATH": os.pathsep.join(sys.path), "PATH": os.defpath}
-    done = subprocess.run(
-        ["unshare", "-m", "sh", "-ec", script],
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    assert str(home) in done.stdout
-    assert done.stdout.count("42") == 3
+        path = os.pathsep.join([str(folder), str(machine.helpers)])
+        done = subprocess.run(
+            ["unshare", "-m", "sh", "-ec", command],
+            env={**machine.environment, "PYTHONPATH": path},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        answers = json.loads(done.stdout)
+        assert [number for _, number in answers.values()] == [42] * 3
+        assert all(file.startswith(str(folder / "home")) for file, _ in answers.values())

@@ -332,6 +332,32 @@ def test_a_fork_of_the_user_gets_a_sandbox_of_its_own() -> None:
         child.close()
 
 
+def pipes_and_sockets() -> set[str]:
+    found = set()
+    for descriptor in Path("/proc/self/fd").iterdir():
+        try:
+            name = str(descriptor.readlink())
+        except OSError:
+            continue  # the one that lists the folder
+        if name.startswith(("pipe:", "socket:")):
+            found.add(name)
+    return found
+
+
+def test_forks_while_other_threads_launch_inherit_nothing() -> None:
+    before = pipes_and_sockets()
+
+    def launching(sandbox: JailedSandbox, n: int) -> int:
+        return int(run(sandbox, f"answer({n})").value)
+
+    with one() as sandbox, ThreadPoolExecutor(4) as threads:
+        ran = threads.map(launching, [sandbox] * 60, range(60))
+        for _ in range(15):
+            inherited = in_a_fork(lambda: sorted(pipes_and_sockets() - before))
+            assert len(inherited) == 1  # the pipe it answers through
+        assert list(ran) == list(range(60))
+
+
 def test_a_fork_holds_nothing_of_the_sandbox_open() -> None:
     with one() as sandbox:
         run(sandbox, "answer(1)")

@@ -150,6 +150,14 @@ class JailedSandbox:
                 zygote.close()
         _OPEN.discard(self)
 
+    def hold_still(self) -> None:
+        """Wait until no other thread is starting anything, and let none."""
+        self._lock.acquire()
+
+    def go_on(self) -> None:
+        """Undo `hold_still`."""
+        self._lock.release()
+
     def abandon(self) -> None:
         """In a fork of this process: close what belongs to the other one, start anew."""
         for child, zygote in self._children.values():
@@ -163,9 +171,32 @@ class JailedSandbox:
 _OPEN: weakref.WeakSet[JailedSandbox] = weakref.WeakSet()
 
 
-def _abandon_all() -> None:
-    for sandbox in list(_OPEN):
-        sandbox.abandon()
+class _Forks:
+    """Around a fork of this process, nobody is starting anything.
+
+    Otherwise the fork would inherit pipes and sockets that nobody has noted yet, and hold them
+    open for ever.
+    """
+
+    def __init__(self) -> None:
+        self.one_at_a_time = threading.Lock()
+        self.held: list[JailedSandbox] = []
+
+    def before(self) -> None:
+        self.one_at_a_time.acquire()
+        for sandbox in list(_OPEN):
+            sandbox.hold_still()
+            self.held.append(sandbox)
+
+    def in_parent(self) -> None:
+        while self.held:
+            self.held.pop().go_on()
+        self.one_at_a_time.release()
+
+    def in_child(self) -> None:
+        for sandbox in list(_OPEN):
+            sandbox.abandon()
+        self.one_at_a_time, self.held = threading.Lock(), []
 
 
 def _close_all() -> None:
@@ -175,4 +206,9 @@ def _close_all() -> None:
 
 atexit.register(_close_all)
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_abandon_all)
+    _FORKS = _Forks()
+    os.register_at_fork(
+        before=_FORKS.before,
+        after_in_parent=_FORKS.in_parent,
+        after_in_child=_FORKS.in_child,
+    )

@@ -8,6 +8,7 @@ import os
 import socket
 import subprocess
 import tempfile
+from array import array
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import ceil
@@ -156,7 +157,8 @@ class Zygote:
             cpu_s=max(1, ceil(limits.cpu_s)),
         )
         try:
-            socket.send_fds(self._orders, [order.pack()], child.far_ends)
+            rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array("i", child.far_ends))]
+            self._orders.sendmsg([order.pack()], rights, socket.MSG_NOSIGNAL)
         except OSError as error:
             child.abandon()
             raise TakesNoOrders(f"the sandbox's fork server takes no orders: {error}") from error
@@ -166,7 +168,7 @@ class Zygote:
     def kill(self, run: int) -> None:
         """End a run; harmless if it or the whole fork server has ended."""
         try:
-            self._orders.send(Order(kind=KILL, run=run).pack())
+            self._orders.send(Order(kind=KILL, run=run).pack(), socket.MSG_NOSIGNAL)
         except OSError:
             if self.is_running:  # it takes no orders: then nothing of it may go on
                 self.process.kill()
