@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -54,6 +55,9 @@ name = "Counter"
 input = '[["Counter", "up"], [[], [3]]]'
 expected = '[null, 3]'
 """
+
+
+README = Path(__file__).parents[2] / "plugins" / "code" / "README.md"
 
 
 def data(**changed: Any) -> dict[str, Any]:
@@ -380,3 +384,32 @@ def test_json_that_holds_no_problem_is_refused(text: str) -> None:
 def test_problem_without_hidden_tests_is_sound() -> None:
     problem = read_problem(SMALL, "double.toml")
     assert problem_from_json(problem_to_json(replace(problem, hidden=()))).hidden == ()
+
+
+def readme_section() -> str:
+    """The part of the plugin's README that describes the format."""
+    return README.read_text("utf-8").split("## Own problems\n")[1].split("\n## ")[0]
+
+
+def test_examples_of_the_readme_are_problems() -> None:
+    whole, generated, checked = re.findall(r"```toml\n(.*?)```", readme_section(), re.DOTALL)
+    double = read_problem(whole, "double.toml")
+    assert (len(double.visible), len(double.hidden)) == (1, 1)
+    (_, made) = read_problem(whole + generated, "double.toml").hidden
+    assert made == TestCase(arguments=(10**300,), expected=2 * 10**300, name="a long number")
+    assert read_problem(whole + checked, "double.toml").checker.kind == "program"
+
+
+def test_error_of_the_readme_is_what_is_said() -> None:
+    (shown,) = re.findall(r"```text\n(.*?)\n```", readme_section())
+    with pytest.raises(ProblemError) as caught:
+        read_problem(SMALL + "\n[[hidden]]\ninput = '[1, 2]'\nexpected = '3'\n", "double.toml")
+    assert str(caught.value) == shown
+
+
+def test_every_field_is_in_the_readme() -> None:
+    described = readme_section()
+    for name, value in problem_to_json(read_problem(SMALL, "double.toml")).items():
+        assert f"{name}" in described
+        for inner in value if isinstance(value, dict) else ():
+            assert inner in described
