@@ -205,7 +205,7 @@ texts = any_texts()
 values = json_values()
 
 
-def tests_of(count: int) -> st.SearchStrategy[list[TestCase]]:
+def cases_of(count: int) -> st.SearchStrategy[list[TestCase]]:
     """Tests that give so many arguments."""
     one = st.builds(
         TestCase,
@@ -217,7 +217,7 @@ def tests_of(count: int) -> st.SearchStrategy[list[TestCase]]:
     return st.lists(one, min_size=1, max_size=2)
 
 
-TESTS = {count: tests_of(count) for count in (1, 2)}
+TESTS = {count: cases_of(count) for count in (1, 2)}
 
 
 @st.composite
