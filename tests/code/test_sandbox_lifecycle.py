@@ -234,8 +234,8 @@ def test_nothing_survives_the_parent(tier: Tier, number: signal.Signals) -> None
         try:
             assert parent.stdout is not None
             assert parent.stdout.readline() == b"ready\n"
-            started = descendants(parent.pid)
-            assert len(started) >= 3  # a fork server, the busy child, a spare
+            assert eventually(lambda: len(descendants(parent.pid)) >= 4)
+            started = descendants(parent.pid)  # fork server, busy child, spares
             parent.send_signal(number)
             parent.wait()
             assert eventually(lambda: not any(map(is_alive, started)))
@@ -292,6 +292,10 @@ def test_the_fork_server_is_replaced_after_many_runs() -> None:
         assert first.poll() is not None
 
 
+# Python >= 3.12 warns of forks beside threads; here the fork is what is tested
+FORKS = pytest.mark.filterwarnings("ignore:This process .* multi-threaded:DeprecationWarning")
+
+
 def in_a_fork(act: Callable[[], object]) -> Any:
     """What a function returns in a fork of this process, through JSON."""
     read, write = os.pipe()
@@ -310,6 +314,7 @@ def in_a_fork(act: Callable[[], object]) -> Any:
     return json.loads(text)
 
 
+@FORKS
 def test_a_fork_of_the_user_gets_a_sandbox_of_its_own() -> None:
     with one() as sandbox:
         child = sandbox.launch(LIMITS)
@@ -344,6 +349,7 @@ def pipes_and_sockets() -> set[str]:
     return found
 
 
+@FORKS
 def test_forks_while_other_threads_launch_inherit_nothing() -> None:
     before = pipes_and_sockets()
 
@@ -358,6 +364,7 @@ def test_forks_while_other_threads_launch_inherit_nothing() -> None:
         assert list(ran) == list(range(60))
 
 
+@FORKS
 def test_a_fork_holds_nothing_of_the_sandbox_open() -> None:
     with one() as sandbox:
         run(sandbox, "answer(1)")

@@ -11,7 +11,8 @@ from pathlib import Path
 
 _NAMES = """
     __future__ abc argparse array ast base64 binascii bisect builtins calendar cmath codecs
-    collections collections.abc concurrent.futures contextlib contextvars copy csv ctypes
+    collections collections.abc concurrent.futures.thread contextlib contextvars copy csv
+    ctypes
     dataclasses datetime decimal difflib enum errno fractions functools gc getpass graphlib
     hashlib heapq hmac html inspect io ipaddress itertools json keyword linecache locale logging
     math mmap numbers operator pickle platform pprint queue random re reprlib resource secrets

@@ -22,7 +22,8 @@ RUNS_PER_ZYGOTE = 5000
 class JailedSandbox:
     """Starts jailed children; see `textgrad_code.sandbox.protocol.Sandbox`.
 
-    Children with the limits last asked for are forked in advance, when another one is closed.
+    Children with the limits last asked for are forked in advance, when another one is closed,
+    by a thread of the sandbox, so that nobody waits for it.
 
     Args:
         settings: The fork server's; it is started by the first launch.
@@ -52,6 +53,7 @@ class JailedSandbox:
         self._spares: deque[JailedChild] = deque()
         self._children: dict[int, tuple[JailedChild, Zygote]] = {}
         self._closed = False
+        self._refiller: Refiller | None = None
 
     def start(self) -> Zygote:
         """The fork server, started if there is none.
@@ -125,14 +127,20 @@ class JailedSandbox:
             _, zygote = self._children.pop(child.run, (None, None))
             if zygote is None:
                 return
-            if zygote is self._zygote:
-                self._refill()
-            else:
+            if zygote is not self._zygote:
                 self._end_unless_used(zygote)
+            elif self._spares_wanted > 0:
+                self._refiller = self._refiller or Refiller(self)
+                self._refiller.wanted.set()
 
-    def _refill(self) -> None:
-        with contextlib.suppress(SandboxFailed):  # the next launch meets it again and tells it
-            while self._limits is not None and len(self._spares) < self._spares_wanted:
+    def refill(self) -> None:
+        """Fork spares, if some are missing."""
+        with self._lock, contextlib.suppress(SandboxFailed):  # the next launch tells it
+            while (
+                not self._closed
+                and self._limits is not None
+                and len(self._spares) < self._spares_wanted
+            ):
                 self._spares.append(self._launch(self._limits))
 
     def close(self) -> None:
@@ -148,6 +156,9 @@ class JailedSandbox:
                 self._spares.popleft().abandon()
             for zygote in zygotes.values():
                 zygote.close()
+            refiller, self._refiller = self._refiller, None
+        if refiller is not None:
+            refiller.stop()
         _OPEN.discard(self)
 
     def hold_still(self) -> None:
@@ -166,6 +177,38 @@ class JailedSandbox:
         if self._zygote is not None:
             self._zygote.abandon()
         self._reset()
+
+
+class Refiller:
+    """A thread that forks spares for a sandbox; it ends with it.
+
+    Args:
+        sandbox: Whose spares.
+    """
+
+    def __init__(self, sandbox: JailedSandbox) -> None:
+        self.wanted = threading.Event()
+        self._sandbox = weakref.ref(sandbox, lambda _: self.wanted.set())
+        self._stopped = False
+        self._thread = threading.Thread(target=self._run, name="sandbox spares", daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        while True:
+            self.wanted.wait()
+            self.wanted.clear()
+            sandbox = self._sandbox()
+            if self._stopped or sandbox is None:
+                return
+            sandbox.refill()
+            del sandbox  # while waiting, it may go
+
+    def stop(self) -> None:
+        """End the thread and wait until it has."""
+        self._stopped = True
+        self.wanted.set()
+        if self._thread is not threading.current_thread():
+            self._thread.join()
 
 
 _OPEN: weakref.WeakSet[JailedSandbox] = weakref.WeakSet()
