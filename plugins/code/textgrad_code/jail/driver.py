@@ -126,7 +126,7 @@ class Driver:
         script = Script(text, self.most_bytes, self._printed_too_much)
         use_streams((script.stdin, script.stdout, self.streams[2]))
         try:
-            run_as_main(self.code)
+            run_as_main(self.code, script.open)
         except SystemExit as ended:
             if ended.code not in (None, 0):
                 raise

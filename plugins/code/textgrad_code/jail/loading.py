@@ -69,11 +69,16 @@ def run_top_level(code: types.CodeType, module: types.ModuleType, signature: Sig
     exec(code, names)  # noqa: S102 - this is what the jail is for
 
 
-def run_as_main(code: types.CodeType) -> None:
-    """Run the program as a script, with nothing but the built-ins."""
+def run_as_main(code: types.CodeType, opens: Callable[..., Any]) -> None:
+    """Run the program as a script, with nothing but the built-ins.
+
+    Args:
+        code: The program.
+        opens: Its built-in ``open``.
+    """
     module = types.ModuleType("__main__")
     names = module.__dict__
-    names.update(dict.fromkeys(CREDITS, sys.exit), __builtins__=__builtins__)
+    names.update(dict.fromkeys(CREDITS, sys.exit), open=opens, __builtins__=__builtins__)
     before = sys.modules["__main__"]
     sys.modules["__main__"] = module
     try:
