@@ -131,6 +131,7 @@ class EngineError(TextgradError):
         retry_after_s: float | None = None,
     ) -> None:
         """Keep the fields a caller decides by."""
+        message = message.removeprefix(f"{kind}: ")  # of a failure that tells of another one
         super().__init__(f"{kind}: {message}")
         self.message = message
         self.kind, self.retryable = kind, retryable

@@ -18,9 +18,9 @@ from weakref import WeakKeyDictionary
 from textgrad_core.budget import Amount, Budget, Hold, Meter, Resource
 from textgrad_core.domain import Domain, EvaluationContext
 from textgrad_core.engine.failures import (
-    ANSWER_FAULTS,
     failure_in,
     failure_record,
+    is_answer_fault,
     refusal_record,
 )
 from textgrad_core.engine.protocol import Engine, Reply, Request, engine_key
@@ -163,7 +163,7 @@ class Run:
                 except EngineError as error:
                     sent = error.attempts > 0
                     self.model_calls_made += sent
-                    if keep_failure and error.kind in ANSWER_FAULTS:
+                    if keep_failure and is_answer_fault(error):
                         return failure_record(error)
                     self.ledger.failed(site, error.attempts)
                     raise

@@ -63,6 +63,7 @@ class Variable:
         "domain",
         "memo",
         "node",
+        "passed_by",
         "passes",
         "requires_grad",
         "role_description",
@@ -101,6 +102,7 @@ class Variable:
         self.schema = typed(value, schema) if schema is not None else None
         self.node: Node | None = None
         self.built_frozen = False  # the output of an operation on frozen inputs
+        self.passed_by = False  # feedback went past it, because nobody wanted to improve it
         self.memo: dict[str, Any] = {}  # what the operation keeps for its feedback
         self.staged: dict[object, tuple[Gradient, ...]] = {}  # answers of a failed backward
         self.passes = 0  # backward passes that started here and succeeded

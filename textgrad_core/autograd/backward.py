@@ -44,7 +44,8 @@ async def backpropagate(root: Variable, seed: Gradient | None, engine: Engine | 
     if not root.requires_grad:
         raise UsageError(
             f"backward() on {root.role_description!r}: nothing it was made from requires "
-            "feedback; set requires_grad=True on what should improve"
+            "feedback; set requires_grad=True on what should improve, and if that is what an "
+            "operation returned, make its optimizer before backward()"
         )
     await _Pass(root, seed, engine or backward_engine()).finish()
 
@@ -102,6 +103,8 @@ class _Pass:
             for given in variable.predecessors:
                 if given.requires_grad:
                     self._waiting[self._index[id(given)]] += 1
+                else:
+                    given.passed_by = given.built_frozen
         if seed is None:
             self._base[0] = ()
         else:
@@ -245,33 +248,40 @@ class _Pass:
 
     def _deliver(self, answer: _Answer) -> list[int]:
         """Stage an answer on its input; returns the input if it was the last one it waited for."""
-        node: Node | None = self._order[answer.consumer].node
-        if node is None:
-            return []
+        node = self._node(answer.consumer)
         place = self._index[id(node.inputs[answer.argument])]
         for number, received in enumerate(answer.received):
             self._received[place][answer.consumer, answer.argument, number] = received
         self._waiting[place] -= 1
         return [place] if self._waiting[place] == 0 else []
 
+    def _node(self, consumer: int) -> Node:
+        node = self._order[consumer].node
+        assert node is not None, "only what was made from something asks for feedback"  # noqa: S101 - for the type checker
+        return node
+
     def _commit(self) -> None:
         this_pass = object()
         self._order[0].passes += 1
         for variable, received in zip(self._order, self._received, strict=True):
             variable.staged.clear()
+            variable.passed_by = False
             for edge, one in sorted(received.items(), key=lambda item: item[0]):
                 variable.gradients.add(one.gradient, (this_pass, edge))
 
     def _failure(self, failed: _Answer | _Averaged) -> BackwardError:
-        place = failed.place if isinstance(failed, _Averaged) else failed.consumer
-        variable = self._order[place]
-        name = variable.node.function.name if variable.node is not None else "?"
-        what = (
-            "average of the feedback" if isinstance(failed, _Averaged) else f"feedback from {name}"
-        )
+        if isinstance(failed, _Averaged):
+            whose = repr(self._order[failed.place].role_description)
+            what = f"average of the feedback for {whose}"
+        else:
+            output, node = self._order[failed.consumer], self._node(failed.consumer)
+            what = (
+                f"feedback for {node.inputs[failed.argument].role_description!r} from the "
+                f"{node.function.name} that made {output.role_description!r}, at {node.built_at}"
+            )
         return BackwardError(
-            f"no {what} for {variable.role_description!r}: {failed.error}; no variable has "
-            "changed, call backward() again to ask only for what is missing"
+            f"no {what}: {failed.error}; no variable has changed, call backward() again to ask "
+            "only for what is missing"
         )
 
 

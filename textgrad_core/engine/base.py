@@ -137,8 +137,7 @@ def _ask_and_wait(
 
     parts = [prompt] if isinstance(prompt, str) else list(prompt)
     system = () if system_prompt is None else (Message(role="system", content=system_prompt),)
-    between = [piece for part in parts for piece in ("\n\n", part)][1:]
-    user = message("user", between)
+    user = message("user", ((part,) for part in parts), "\n\n")
     run = current_run()
     asked = Request(messages=(*system, user), purpose="direct", params=params)
     return runtime.run(run.ask(engine, asked, run.site("direct call"))).text

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from textgrad_core.engine.base import EngineLM, own_method
 from textgrad_core.engine.protocol import Message, Reply, Request
 from textgrad_core.errors import EngineError, EngineFailure, UsageError
+from textgrad_core.values import ImageURL
 
 if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor
@@ -20,7 +21,9 @@ class CallableEngine(EngineLM):
 
     A function that is not async runs in a thread of its own pool. A function that does not take
     ``system_prompt`` gets the system message in front of the prompt. Sampling parameters are
-    passed by name if the function takes them, and refused if it does not.
+    passed by name if the function takes them, and refused if it does not. A prompt with images
+    is a list: texts as str, images as bytes, and images that are known by their web address as
+    `ImageURL`, a subclass of str.
 
     Args:
         target: The function, or an object with ``generate`` or ``__call__``. With an attribute
@@ -138,10 +141,11 @@ class CallableEngine(EngineLM):
 def _transcript(messages: list[Message]) -> str | list[str | bytes]:
     """One prompt: a lone message as it is, a conversation with its speakers named.
 
-    A message with images becomes a list of texts, addresses and bytes.
+    A message with images becomes a list of texts, bytes and addresses; an address is an
+    `ImageURL`, which is a str of its own kind.
     """
     if len(messages) == 1 and messages[0].parts:
-        return [p if isinstance(p, str) else p.data or p.url for p in messages[0].parts]
+        return [p if isinstance(p, str) else p.data or ImageURL(p.url) for p in messages[0].parts]
     if len(messages) == 1:
         return messages[0].content
     return "\n\n".join(f"{m.role.capitalize()}: {m.content}" for m in messages)

@@ -7,6 +7,15 @@ from textgrad_core.jsondata import JSON
 
 ANSWER_FAULTS: tuple[EngineFailure, ...] = ("refused", "cut", "empty")
 """Failures in which an answer came, was paid for, and says nothing."""
+_KEPT: tuple[EngineFailure, ...] = (*ANSWER_FAULTS, "wrong_shape")
+
+
+def is_answer_fault(error: EngineError) -> bool:
+    """Whether an answer came that says nothing, as what is no text does.
+
+    A server's damaged answer may be sound the next time, so that one is an outage.
+    """
+    return error.kind in ANSWER_FAULTS or (error.kind == "wrong_shape" and not error.retryable)
 
 
 def failure_record(error: EngineError) -> dict[str, JSON]:
@@ -28,7 +37,7 @@ def failure_in(record: JSON) -> EngineError | BudgetExhausted | None:
     """The failure a record holds in place of a reply, if it does."""
     fields = record if isinstance(record, dict) else {}
     if "failure" in fields:
-        known: EngineFailure = next((k for k in ANSWER_FAULTS if k == fields["failure"]), "empty")
+        known: EngineFailure = next((k for k in _KEPT if k == fields["failure"]), "empty")
         attempts, request_id = fields.get("attempts"), fields.get("request_id")
         return EngineError(
             str(fields.get("message", "")),
