@@ -146,7 +146,7 @@ class JsonFile:
         folder = self._path.with_name(f"{self._path.name}.claims")
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            return Claim(FileLock(folder / key))
+            return Claim(FileLock(folder / key, temporary=True))
         except JournalBusy:
             return None
         except OSError as error:
@@ -175,7 +175,7 @@ class Claim:
     def release(self) -> None:
         """Give the right back."""
         if self._lock is not None:
-            self._lock.release(remove=True)
+            self._lock.release()
             self._lock = None
 
 

@@ -86,7 +86,7 @@ class Journal:
     def _open(self, path: Path, settings: dict[str, JSON]) -> None:
         if self.mode == "live":
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._lock = FileLock(path.with_suffix(".lock"))
+            self._lock = FileLock(path.with_suffix(".lock"), patient=True)
         elif not path.exists():
             raise JournalError(f"no journal at {path}: nothing to replay")
         entries, good_bytes = read_entries(path) if path.exists() else ([], 0)
