@@ -458,7 +458,7 @@ def test_a_reply_is_asked_for_and_recorded_once(tmp_path: Path) -> None:
     assert len(engine.requests) == 1
 
 
-def test_a_failure_of_the_engine_is_not_recorded_but_what_was_sent_counts(tmp_path: Path) -> None:
+def test_a_failure_of_the_engine_is_no_answer_but_what_was_sent_counts(tmp_path: Path) -> None:
     never = EngineError("no key", kind="auth", attempts=0)
     answers: list[str | Exception] = [never, down(), "there again"]
 
@@ -470,12 +470,12 @@ def test_a_failure_of_the_engine_is_not_recorded_but_what_was_sent_counts(tmp_pa
 
     engine = Recorder(answer)
     with Run(tmp_path / "run", budget=Budget(calls=2)) as run:
-        before = (tmp_path / "run" / "journal.jsonl").read_bytes()
         for used in (0, 1):
             with pytest.raises(EngineError):
                 asyncio.run(run.ask(engine, request("hello"), "greeting"))
             assert (run.model_calls_made, run.meter.used["calls"]) == (used, used)
-        assert (tmp_path / "run" / "journal.jsonl").read_bytes() == before
+        recorded = [(e.kind, e.site) for e in run.journal.entries()]
+        assert recorded == [("run", "run"), ("failure", "greeting failure 1")]
         assert asyncio.run(run.ask(engine, request("hello"), "greeting")).text == "there again"
         assert run.model_calls_made == 2
         with pytest.raises(BudgetExhausted):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from textgrad_core.counts import tokens_in
 from textgrad_core.errors import BudgetExhausted, EngineError, EngineFailure
 from textgrad_core.jsondata import JSON
 
@@ -20,17 +21,20 @@ def is_answer_fault(error: EngineError) -> bool:
 
 def failure_record(error: EngineError) -> dict[str, JSON]:
     """Plain data in place of a reply."""
+    counted = {} if error.spent is None else {"spent": error.spent.to_json()}
     return {
         "failure": error.kind,
         "message": error.message,
         "attempts": error.attempts,
         "request_id": error.request_id,
+        **counted,
     }
 
 
 def refusal_record(error: BudgetExhausted) -> dict[str, JSON]:
     """Plain data in place of a reply that was not asked for."""
-    return {"refused": error.what, "used": error.used, "limit": error.limit}
+    note = {"note": error.note} if error.note else {}
+    return {"refused": error.what, "used": error.used, "limit": error.limit, **note}
 
 
 def failure_in(record: JSON) -> EngineError | BudgetExhausted | None:
@@ -44,6 +48,7 @@ def failure_in(record: JSON) -> EngineError | BudgetExhausted | None:
             kind=known,
             attempts=attempts if isinstance(attempts, int) else 1,
             request_id=request_id if isinstance(request_id, str) else None,
+            spent=tokens_in(fields.get("spent")),
         )
     if "refused" in fields:
         used, limit = fields.get("used"), fields.get("limit")
@@ -51,5 +56,6 @@ def failure_in(record: JSON) -> EngineError | BudgetExhausted | None:
             str(fields["refused"]),
             used if isinstance(used, int | float) else 0,
             limit if isinstance(limit, int | float) else 0,
+            str(fields.get("note", "")),
         )
     return None

@@ -24,6 +24,7 @@ from textgrad_core.engine.protocol import Message, Reply, Request
 from textgrad_core.engine.replies import failure_from_status, normalise, storable
 from textgrad_core.engine.retrying import RETRIES, TOTAL_DEADLINE_S, Retries, RetryRule
 from textgrad_core.engine.tokens import looks_truncated, prompt_chars
+from textgrad_core.engine.usage import usage_in
 from textgrad_core.errors import EngineError, MissingExtra, UsageError
 from textgrad_core.jsondata import JSON
 from textgrad_core.logs import log
@@ -275,7 +276,7 @@ def _understood(error: Exception, host: str) -> EngineError:
                 error.body if error.body is not None else error.response.text,
                 retry_after_s=wait_asked_s(error.response.headers, time.time()),
                 may_retry=error.response.headers.get("x-should-retry") != "false",
-            )
+            ).but(spent=usage_in(error.response.content))
     return EngineError(
         f"the request to {host} failed: {type(error).__name__}: {error}", kind="request"
     )
