@@ -9,6 +9,8 @@ from concurrent.futures import Executor, Future
 from functools import partial
 from typing import Any, TypeVar
 
+from textgrad_core.logs import log
+
 T = TypeVar("T")
 IDLE_S = 10.0  # after which a thread without work ends
 
@@ -64,6 +66,7 @@ class DaemonThreads(Executor):
             self._changed.notify_all()
         for future in dropped:
             future.cancel()
+            future.set_running_or_notify_cancel()  # wakes who waits for several at once
         if wait:
             with self._changed:
                 self._changed.wait_for(lambda: self._threads == 0)
@@ -93,7 +96,8 @@ def _carry_out(future: Future[T], call: Callable[[], T]) -> None:
         return
     try:
         result = call()
-    except BaseException as error:  # noqa: BLE001 - raised again where the result is read
+    except BaseException as error:
+        log.debug("a job failed; it is raised again where its result is read", exc_info=True)
         future.set_exception(error)
         del future  # else error and future keep each other
     else:
