@@ -9,6 +9,7 @@ from textgrad_core.domain import Domain, EvaluationContext
 from textgrad_core.instruments import Instruments
 from textgrad_core.journal import Journal
 from textgrad_core.jsondata import JSON, digest
+from textgrad_core.lasting import until_paid_for
 from textgrad_core.measuring import Measuring
 from textgrad_core.outcome import Outcome, outcome_from_json
 
@@ -43,8 +44,20 @@ class Evaluating:
     ) -> Outcome:
         """One evaluation: from the journal, else from the cache, else measured.
 
-        See `Run.evaluate`; being cancelled while the instrument works ends it only afterwards.
+        See `Run.evaluate`; what has begun when it is cancelled is finished and kept.
         """
+        work = self._evaluate(domain, value, context, site, keep_failure=keep_failure)
+        return await until_paid_for(work)
+
+    async def _evaluate(
+        self,
+        domain: Domain[V],
+        value: V,
+        context: EvaluationContext,
+        site: str,
+        *,
+        keep_failure: bool,
+    ) -> Outcome:
         canonical = domain.canonical(value)
         hold = self._meter.hold(evaluations=1)  # at once: who asks first is served first
         try:

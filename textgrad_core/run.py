@@ -21,7 +21,6 @@ from textgrad_core.evaluating import Evaluating
 from textgrad_core.instruments import Instruments
 from textgrad_core.journal import Journal, Listener, Mode
 from textgrad_core.jsondata import JSON
-from textgrad_core.lasting import until_paid_for
 from textgrad_core.measuring import Measuring
 from textgrad_core.outcome import Outcome
 from textgrad_core.places import Sites
@@ -161,7 +160,7 @@ class Run:
             Divergence: In a replay that asks for something else.
         """
         work = self._evaluating.evaluate(domain, value, context, site, keep_failure=keep_failure)
-        return await hand_over(until_paid_for(work))
+        return await hand_over(work)
 
     async def instrument(self, domain: Domain[Any]) -> None:
         """Declare the one instrument of a run; a folder made with another one is refused.

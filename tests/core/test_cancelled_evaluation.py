@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import subprocess
 import sys
@@ -95,6 +96,10 @@ def cancel_once_it_measures(run: Run, domain: SlowToy, word: str = "ACGT") -> No
 
 async def _joined(work: Future[Outcome]) -> Outcome:
     return await asyncio.wrap_future(work)
+
+
+async def _hold_up() -> None:
+    time.sleep(0.2)
 
 
 def settle() -> None:
@@ -244,4 +249,46 @@ def test_others_who_wait_for_a_cancelled_leader_get_its_result(tmp_path: Path) -
         Path(domain.gate).touch()
         assert all(isinstance(wait(other), Evaluated) for other in others)
         assert run.evaluations_run == 1
+    assert domain.evaluations() == 1
+
+
+def test_an_evaluation_cancelled_at_once_leaves_nothing(tmp_path: Path) -> None:
+    domain = slow(tmp_path)
+    with Run(tmp_path / "run", cache=cache(tmp_path)) as run:
+
+        async def cancel_each() -> None:
+            for n in range(20):
+                task = asyncio.ensure_future(run.evaluate(domain, "ACGT", SCREEN, f"at {n}"))
+                await asyncio.sleep(0)
+                task.cancel()
+                await asyncio.wait([task])
+                assert task.cancelled()
+
+        busy = start(_hold_up())  # so that nothing begins before it is cancelled
+        asyncio.run(cancel_each())
+        wait(busy)
+        settle()
+        gc.collect()  # a coroutine that never began would say so here
+        assert run.meter.used["evaluations"] == 0
+    assert domain.evaluations() == 0
+
+
+def test_who_is_cancelled_while_waiting_for_another_run_waits_no_more(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    domain = slow(tmp_path)
+    with (
+        caplog.at_level(logging.INFO, logger="textgrad_core"),
+        Run(cache=cache(tmp_path)) as first,
+        Run(cache=cache(tmp_path)) as second,
+    ):
+        measuring = start(first.evaluate(domain, "ACGT", SCREEN, "here"))
+        until(lambda: domain.evaluations() == 1)
+        waiting = start(second.evaluate(domain, "ACGT", SCREEN, "there"))
+        until(lambda: "waiting for its result" in caplog.text)
+        waiting.cancel()
+        until(lambda: second.meter.used["evaluations"] == 0)
+        Path(domain.gate).touch()
+        assert isinstance(wait(measuring), Evaluated)
+        assert second.evaluations_run == 0
     assert domain.evaluations() == 1
