@@ -11,18 +11,24 @@ _scope: ContextVar[str] = ContextVar("textgrad_scope", default="")
 
 
 class Sites:
-    """Numbers the operations of one run, by scope and name."""
+    """Numbers the operations of one run, by scope and name.
 
-    def __init__(self) -> None:
+    Args:
+        by_name: Do not start anew in each scope, which would have to be remembered.
+    """
+
+    def __init__(self, *, by_name: bool = False) -> None:
         """Start at the first of every name."""
+        self._by_name = by_name
         self._numbers: dict[str, int] = {}
         self._guard = threading.Lock()
 
     def next(self, name: str) -> str:
         """The scope's path, the name, and the order of creation."""
         place = f"{_scope.get()}{name}"
+        key = name if self._by_name else place
         with self._guard:
-            number = self._numbers[place] = self._numbers.get(place, 0) + 1
+            number = self._numbers[key] = self._numbers.get(key, 0) + 1
         return f"{place} {number}"
 
 

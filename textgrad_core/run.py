@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from concurrent.futures import Executor
 from contextvars import ContextVar
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from textgrad_core.budget import Budget, Meter
 from textgrad_core.calling import Calling
@@ -59,6 +59,8 @@ class Run:
         JournalError: If the folder cannot be used.
     """
 
+    _endless: ClassVar[bool] = False
+
     def __init__(
         self,
         folder: Path | str | None = None,
@@ -73,7 +75,7 @@ class Run:
         listeners: Iterable[Listener] = (),
     ) -> None:
         """Open the journal; nothing else is started yet."""
-        self.ledger = Ledger(as_prices(prices))
+        self.ledger = Ledger(as_prices(prices), by_operation=self._endless)
         self.meter = Meter(budget or Budget())
         if self.meter.budget.cost is not None and prices is None:
             raise UsageError(
@@ -82,7 +84,7 @@ class Run:
             )
         path = None if folder is None else Path(folder) / "journal.jsonl"
         self.journal = Journal(path, settings=settings, mode=mode, listeners=listeners)
-        self._sites = Sites()
+        self._sites = Sites(by_name=self._endless)
         self._calling = Calling(self.journal, self.meter, self.ledger)
         self._instruments = Instruments(self.journal)
         self._measuring = Measuring(cache=cache, executor=executor, retries=retries)
@@ -177,6 +179,15 @@ class Run:
         self._measuring.close()
 
 
+class _BareRun(Run):
+    """What programs without a run use, as long as their process lives.
+
+    It records nothing, and keeps nothing that grows with the number of calls.
+    """
+
+    _endless = True
+
+
 _current: ContextVar[Run | None] = ContextVar("textgrad_run", default=None)
 _bare: list[Run] = []
 
@@ -186,6 +197,6 @@ def current_run() -> Run:
     run = _current.get()
     if run is None:
         if not _bare:
-            _bare.append(Run())
+            _bare.append(_BareRun())
         run = _bare[0]
     return run

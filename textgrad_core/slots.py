@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 class _Slot:
     """The right to ask one engine, while its call is under way.
 
-    A call that the engine makes of itself meanwhile uses the same right: the outer call only
-    waits for it. Of several such calls one goes after the other, so that the engine never
-    answers more requests at once than it allows.
+    A call that the engine makes of itself meanwhile uses the same right, since the outer call
+    waits for it. Of several such calls one goes after the other, so that no more requests are
+    worked on at once than the engine allows.
     """
 
     target: object

@@ -12,8 +12,8 @@ from typing import Any, ClassVar, final
 from textgrad_core.autograd.function import FeedbackRequest, Function, Node, calling_line
 from textgrad_core.autograd.once import Once
 from textgrad_core.engine.base import EngineLM
-from textgrad_core.engine.protocol import Engine, Reply, Request
-from textgrad_core.engine.wrapper import model_of, own_params, shaping_of
+from textgrad_core.engine.protocol import Engine
+from textgrad_core.engine.wrapper import Wrapper
 from textgrad_core.errors import UsageError
 from textgrad_core.run import current_run, scope
 from textgrad_core.threads import in_thread
@@ -96,22 +96,5 @@ class UserBackward(Function):
         return {given: tuple(staged[given]) for given in request.node.inputs}
 
 
-class _Callable(EngineLM):
-    """An engine that only knows how to be asked, as one that can be called."""
-
-    def __init__(self, engine: Engine) -> None:
-        self.name, self.max_concurrency = engine.name, engine.max_concurrency
-        self.shaping, self.params, self.model = (
-            shaping_of(engine),
-            own_params(engine),
-            model_of(engine),
-        )
-        self._engine = engine
-
-    async def ask(self, request: Request) -> Reply:
-        """Hand it on."""
-        return await self._engine.ask(request)
-
-
 def _callable(engine: Engine | None) -> EngineLM | None:
-    return engine if engine is None or isinstance(engine, EngineLM) else _Callable(engine)
+    return engine if engine is None or isinstance(engine, EngineLM) else Wrapper(engine)

@@ -14,11 +14,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 from weakref import WeakKeyDictionary
 
 from textgrad_core.engine.base import EngineLM
-from textgrad_core.engine.credentials import Secret, host_of, key_for
+from textgrad_core.engine.credentials import Secret, endpoint_of, host_of, key_for
 from textgrad_core.engine.headers import headroom, wait_asked_s
 from textgrad_core.engine.protocol import Message, Reply, Request
 from textgrad_core.engine.replies import failure_from_status, normalise, storable
@@ -109,7 +108,7 @@ class OpenAIEngine(EngineLM):
     @property
     def shaping(self) -> Mapping[str, JSON]:
         """What shapes every reply besides the request: address and parameters."""
-        return {"endpoint": _endpoint(self._address), "params": dict(self.params)}
+        return {"endpoint": endpoint_of(self._address), "params": dict(self.params)}
 
     def __repr__(self) -> str:
         return f"OpenAIEngine({self.name!r})"
@@ -291,13 +290,6 @@ def _mistaken_params(params: Mapping[str, JSON]) -> str:
         f"parameter {mistaken[0]!r} is set by the engine itself: leave it out "
         "(several samples are several requests)"
     )
-
-
-def _endpoint(address: str) -> str:
-    """The address without anything that could be a secret."""
-    parts = urlsplit(address)
-    port = f":{parts.port}" if parts.port else ""
-    return f"{parts.scheme}://{parts.hostname}{port}{parts.path}" if parts.hostname else ""
 
 
 def __getattr__(name: str) -> Any:
