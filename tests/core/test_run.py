@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import multiprocessing
+import tracemalloc
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -598,3 +599,37 @@ def test_sites_are_unique_across_threads() -> None:
     with ThreadPoolExecutor(8) as pool:
         sites = list(pool.map(lambda _: run.site("call"), range(2000)))
     assert len(set(sites)) == 2000
+
+
+def test_a_run_that_never_ends_keeps_nothing_for_each_call() -> None:
+    engine, run = Recorder(), current_run()
+
+    def calls(count: int) -> None:
+        async def all_of_them() -> None:
+            for number in range(count):
+                with scope(f"step {number}"):
+                    await run.ask(engine, request("x"), run.site("one of many"))
+                    engine.requests.clear()
+
+        asyncio.run(all_of_them())
+
+    calls(500)
+    before, places = run.ledger.by_site["one of many"].calls, len(run.ledger.by_site)
+    tracemalloc.start()
+    try:
+        calls(500)
+        first, _ = tracemalloc.get_traced_memory()
+        calls(2_000)
+        last, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert run.ledger.by_site["one of many"].calls == before + 2_500
+    assert len(run.ledger.by_site) == places
+    assert (last - first) / 2_000 < 20  # bytes for each call
+
+
+def test_a_run_of_ones_own_keeps_every_place() -> None:
+    run = Run()
+    for _ in range(3):
+        asyncio.run(run.ask(Recorder(), request("x"), run.site("call")))
+    assert list(run.ledger.by_site) == ["call 1", "call 2", "call 3"]

@@ -19,6 +19,7 @@ from weakref import WeakKeyDictionary
 from textgrad_core.engine.base import EngineLM
 from textgrad_core.engine.credentials import Secret, endpoint_of, host_of, key_for
 from textgrad_core.engine.headers import headroom, wait_asked_s
+from textgrad_core.engine.leaving import close_at_exit
 from textgrad_core.engine.protocol import Message, Reply, Request
 from textgrad_core.engine.replies import failure_from_status, normalise, storable
 from textgrad_core.engine.retrying import RETRIES, TOTAL_DEADLINE_S, Retries, RetryRule
@@ -193,6 +194,7 @@ class OpenAIEngine(EngineLM):
         client = self._clients.get(loop)
         if client is None:
             client = self._clients[loop] = self._new_client(key)
+            close_at_exit(self)
         return client
 
     def _new_client(self, key: Secret) -> AsyncOpenAI:
