@@ -24,6 +24,8 @@ from textgrad_core.singleflight import SingleFlight
 from textgrad_core.workers import DaemonThreads
 
 if TYPE_CHECKING:
+    import asyncio
+
     from textgrad_core.cache import EvaluationCache
 
 LONGEST_WAIT_S = 600.0  # for another process, where the evaluation has no deadline of its own
@@ -56,6 +58,7 @@ class Measuring:
         self.evaluations_run = 0
         self._cache, self._executor, self._retries = cache, executor, retries
         self._own_executors: dict[str, DaemonThreads] = {}
+        self._turns: dict[str, asyncio.Semaphore] = {}
         self._closed = False
         self._flights: SingleFlight[dict[str, JSON]] = SingleFlight(_is_kept)
 
@@ -104,7 +107,8 @@ class Measuring:
         if kept is not None:
             return kept
         longest_s = context.deadline_s or LONGEST_WAIT_S
-        claim, kept = await claim_or_result(cache, key, lambda: _kept(cache, key), longest_s)
+        turn = self._turn(domain)
+        claim, kept = await claim_or_result(cache, key, lambda: _kept(cache, key), longest_s, turn)
         if kept is not None:
             return kept
         try:
@@ -117,6 +121,8 @@ class Measuring:
         finally:
             if claim is not None:
                 claim.release()
+                if turn is not None:
+                    turn.release()
 
     async def _paid(
         self, domain: Domain[Any], canonical: str, context: EvaluationContext
@@ -148,12 +154,22 @@ class Measuring:
             cause = f"the executor failed: {type(error).__name__}: {error}"
             return outcome_to_json(Unmeasured(cause=cause)), wanted
 
+    def _turn(self, domain: Domain[Any]) -> asyncio.Semaphore | None:
+        """As many as measure at once; None where only the executor knows."""
+        import asyncio
+
+        if self._executor is not None:
+            return None
+        return self._turns.setdefault(domain.name, asyncio.Semaphore(_width(domain)))
+
     def _threads_for(self, domain: Domain[Any]) -> Executor:
         if domain.name not in self._own_executors:
-            self._own_executors[domain.name] = DaemonThreads(
-                domain.parallel or cores(), "textgrad-evaluate"
-            )
+            self._own_executors[domain.name] = DaemonThreads(_width(domain), "textgrad-evaluate")
         return self._own_executors[domain.name]
+
+
+def _width(domain: Domain[Any]) -> int:
+    return domain.parallel or cores()
 
 
 def _kept(cache: EvaluationCache, key: str) -> dict[str, JSON] | None:

@@ -202,21 +202,28 @@ def test_a_process_ends_while_its_instrument_still_works(tmp_path: Path, end: st
     assert size == (tmp_path / "run" / "journal.jsonl").stat().st_size
 
 
-def test_what_has_not_begun_is_never_measured(tmp_path: Path) -> None:
+@pytest.mark.parametrize("own_threads", [True, False])
+def test_what_has_not_begun_is_never_measured(tmp_path: Path, own_threads: bool) -> None:
     domain = slow(tmp_path)
     domain.parallel = 1
     budget = Budget(evaluations=2)
-    with Run(tmp_path / "run", cache=cache(tmp_path), budget=budget) as run:
+    pool = None if own_threads else ThreadPoolExecutor(1)
+    with Run(tmp_path / "run", cache=cache(tmp_path), budget=budget, executor=pool) as run:
         first = start(run.evaluate(domain, "ACGT", SCREEN, "first"))
         until(lambda: domain.evaluations() == 1)
         second = start(run.evaluate(domain, "TTGT", SCREEN, "second"))
-        until(lambda: len(claims(tmp_path)) == 2)
+        until(lambda: run.meter.used["evaluations"] == 2)
+        settle()
+        expected = 1 if own_threads else 2  # who has no turn claims nothing
+        until(lambda: len(claims(tmp_path)) == expected)
         second.cancel()
         until(lambda: len(claims(tmp_path)) == 1)
         settle()
         assert run.meter.used["evaluations"] == 1
         Path(domain.gate).touch()
         assert isinstance(wait(first), Evaluated)
+    if pool is not None:
+        pool.shutdown()
     assert domain.evaluations() == 1
 
 
