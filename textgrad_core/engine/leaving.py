@@ -30,5 +30,5 @@ def _close_all() -> None:
     for engine in list(_open):
         try:
             runtime.start(engine.aclose()).result(PATIENCE_S)
-        except Exception as error:  # noqa: BLE001 - nothing may keep a program from ending
-            log.debug("%s could not be closed: %s", engine.name, error)
+        except Exception:  # nothing may keep a program from ending
+            log.debug("%s could not be closed", engine.name, exc_info=True)
