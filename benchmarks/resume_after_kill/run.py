@@ -163,8 +163,8 @@ def measure(kills: int, seed: int, wait_s: float, folder: Path) -> tuple[Outcome
         raise SystemExit(f"the undisturbed run made {len(whole.begun())} calls, not {CALLS}")
     rng = Random(seed)
     done: list[Kill] = []
-    for moment in sorted(rng.sample(range(1, CALLS - 2 * WIDTH), kills)):
-        ended, kill = cut.live(moment, rng.uniform(0, 2 * wait_s))
+    for moment in sorted(rng.sample(range(1, CALLS - 4 * WIDTH), kills)):
+        ended, kill = cut.live(moment, rng.uniform(0, wait_s))
         if kill is None:
             raise SystemExit(f"the run ended ({ended}) before it was killed: give more --wait")
         done.append(kill)
@@ -200,7 +200,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=20, help="how many (20)")
     parser.add_argument("--seed", type=int, default=0, help="of the moments (0)")
-    parser.add_argument("--wait", type=float, default=0.02, help="seconds to an answer (0.02)")
+    parser.add_argument("--wait", type=float, default=0.05, help="seconds to an answer (0.05)")
     parser.add_argument("--out", type=Path, default=HERE / "result.json", help="result file")
     options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as folder:

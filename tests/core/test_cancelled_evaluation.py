@@ -7,6 +7,7 @@ import gc
 import logging
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
@@ -98,8 +99,8 @@ async def _joined(work: Future[Outcome]) -> Outcome:
     return await asyncio.wrap_future(work)
 
 
-async def _hold_up() -> None:
-    time.sleep(0.2)
+async def _hold_up(until_done: threading.Event) -> None:
+    until_done.wait(PATIENCE_S)
 
 
 def settle() -> None:
@@ -271,8 +272,10 @@ def test_an_evaluation_cancelled_at_once_leaves_nothing(tmp_path: Path) -> None:
                 await asyncio.wait([task])
                 assert task.cancelled()
 
-        busy = start(_hold_up())  # so that nothing begins before it is cancelled
+        done = threading.Event()
+        busy = start(_hold_up(done))  # so that nothing begins before it is cancelled
         asyncio.run(cancel_each())
+        done.set()
         wait(busy)
         settle()
         gc.collect()  # a coroutine that never began would say so here

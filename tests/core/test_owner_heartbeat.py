@@ -228,17 +228,20 @@ def test_who_dies_while_taking_over_is_overcome_as_well(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.usefixtures("fast", "lockless")
+@pytest.mark.usefixtures("lockless")
 def test_a_living_process_elsewhere_is_not_overcome_and_a_killed_one_is(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     path = tmp_path / "run" / "j.lock"
+    monkeypatch.setattr(heartbeat, "INTERVAL_S", 40 * FAST_S)  # believed for long, shown often
     with holder(path.with_suffix(".jsonl")) as process:
         for patient in (False, True):
             with pytest.raises(JournalBusy, match=rf"process {process.pid} on another-machine"):
                 FileLock(path, patient=patient)
         process.kill()
         process.wait()
+        monkeypatch.setattr(heartbeat, "INTERVAL_S", FAST_S)
+        heartbeat.watch.forget(path.with_name("j.lock.owner"))
         with pytest.raises(JournalBusy):
             FileLock(path)
         with caplog.at_level(logging.WARNING, logger="textgrad_core"):

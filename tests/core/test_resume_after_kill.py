@@ -40,6 +40,6 @@ def test_what_is_printed_says_what_was_lost_and_whether_the_end_is_the_same() ->
 
 @pytest.mark.parametrize("seed", [1])
 def test_killed_runs_repeat_only_what_was_in_flight(tmp_path: Path, seed: int) -> None:
-    outcome, _ = measure(kills=4, seed=seed, wait_s=0.01, folder=tmp_path)
+    outcome, _ = measure(kills=4, seed=seed, wait_s=0.05, folder=tmp_path)
     assert outcome.held, told(outcome, "")
     assert len(outcome.kills) == 4
