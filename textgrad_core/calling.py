@@ -10,9 +10,9 @@ from textgrad_core.budget import Amount, Hold, Meter, Resource
 from textgrad_core.counts import Tokens, tokens_in
 from textgrad_core.engine.attempts import attempts_counted, uncounted
 from textgrad_core.engine.failures import (
-    ANSWER_FAULTS,
     failure_in,
     failure_record,
+    is_answer_fault,
     refusal_record,
 )
 from textgrad_core.engine.protocol import Engine, Reply, Request, engine_key
@@ -143,7 +143,7 @@ class Calling:
             EngineError: The same one.
         """
         self.made += error.attempts > 0
-        if call.keep_failure and error.kind in ANSWER_FAULTS:
+        if call.keep_failure and is_answer_fault(error):
             return failure_record(error)
         self._lost(call, error.kind, error.attempts, error.spent)
         error.counted = True

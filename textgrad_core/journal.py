@@ -137,7 +137,7 @@ class Journal:
         Raises:
             Divergence: In a replay, if the record holds no such effect.
         """
-        if self._path is None and not self._listeners and self.mode == "live":
+        if self._file is None and not self._listeners and self.mode == "live":
             return as_stored(await effect()), False  # nothing is recalled and nobody is told
         key = digest(request)
         found = self._entries.get((kind, site))
