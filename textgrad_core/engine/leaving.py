@@ -25,10 +25,13 @@ def close_at_exit(engine: OpenAIEngine) -> None:
 
 @atexit.register
 def _close_all() -> None:
+    import asyncio
+
     if os.getpid() != _here:  # a forked child shares the connections of its parent
         return
     for engine in list(_open):
         try:
-            runtime.start(engine.aclose()).result(PATIENCE_S)
+            closing = asyncio.run_coroutine_threadsafe(engine.aclose(), runtime.background_loop())
+            closing.result(PATIENCE_S)
         except Exception:  # nothing may keep a program from ending
             log.debug("%s could not be closed", engine.name, exc_info=True)
