@@ -7,6 +7,7 @@ import contextlib
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -192,9 +193,10 @@ def test_what_failed_before_a_call_was_cancelled_is_counted(tmp_path: Path) -> N
             raise AssertionError("nobody sets that event")
 
     async def cancelled(run: Run) -> None:
-        engine = Retrying(Stuck([]), RetryRule(first_wait_s=0))
+        stuck = Stuck([])
+        engine = Retrying(stuck, RetryRule(first_wait_s=0))
         call = asyncio.ensure_future(run.ask(engine, request("x"), "here"))
-        while not engine.inner.requests[1:]:  # type: ignore[attr-defined]
+        while not stuck.requests[1:]:
             await asyncio.sleep(0.001)
         call.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -226,12 +228,12 @@ def test_a_failure_of_an_inner_call_is_counted_once() -> None:
 
 
 @pytest.mark.parametrize("wrong", [-1, -(10**9), MOST_TOKENS + 1, 10**40, True, "7", 1.5])
-def test_an_impossible_count_is_none(wrong: object) -> None:
-    reply = Reply(text="x", prompt_tokens=wrong, completion_tokens=4)  # type: ignore[arg-type]
+def test_an_impossible_count_is_none(wrong: Any) -> None:
+    reply = Reply(text="x", prompt_tokens=wrong, completion_tokens=4)
     assert (reply.prompt_tokens, reply.completion_tokens) == (None, 4)
     run = Run()
     for n in range(2):
-        answer = Reply(text="x", prompt_tokens=100 if n == 0 else wrong)  # type: ignore[arg-type]
+        answer = Reply(text="x", prompt_tokens=100 if n == 0 else wrong)
         before = run.meter.used["tokens"]
         asyncio.run(run.ask(ScriptedEngine([answer]), request("x"), f"{n}"))
         assert run.meter.used["tokens"] >= before
