@@ -48,7 +48,8 @@ with Run(cache=EvaluationCache(cache)) as run:
 """
 
 LEAVER = """
-import sys, time
+import faulthandler, sys, time
+faulthandler.dump_traceback_later(45, exit=True)  # else nobody knows where it hung
 from pathlib import Path
 from slow_toy import SlowToy
 from textgrad_core.cache import EvaluationCache
@@ -62,6 +63,8 @@ with Run(folder / "run", cache=EvaluationCache(folder / "c.sqlite3")) as run:
     context = EvaluationContext(tier="screen")
     work = start(run.evaluate(domain, "ACGT", context, "a"))
     while not (folder / "uses").exists():
+        if work.done():
+            raise SystemExit(f"it ended with {work.result()}")
         time.sleep(0.01)
     if sys.argv[2] == "cancelled":
         work.cancel()
@@ -196,7 +199,7 @@ def test_after_close_the_result_goes_into_the_cache_only(tmp_path: Path) -> None
 @pytest.mark.parametrize("end", ["cancelled", "abandoned"])
 def test_a_process_ends_while_its_instrument_still_works(tmp_path: Path, end: str) -> None:
     with program(LEAVER, tmp_path, end) as process:
-        assert process.wait(timeout=30) == 0
+        assert process.wait(timeout=60) == 0
     assert claims(tmp_path) == []
     entries, size = read_entries(tmp_path / "run" / "journal.jsonl")
     assert [e.kind for e in entries] == ["run"]
