@@ -127,6 +127,8 @@ class Calling:
         """
         import asyncio
 
+        if self._meter.seconds_left is None:
+            return await call.engine.ask(call.request)
         limit = asyncio.timeout(self._meter.seconds_left)
         try:
             async with limit:

@@ -92,14 +92,15 @@ class Deferred(Generic[T]):
             event = self._event
         return event.wait(timeout_s)
 
-    def result(self) -> T:
+    def result(self, timeout_s: float | None = None) -> T:
         """Its result; blocks until it is there, and raises what it raised.
 
         Raises:
             CancelledError: If it was cancelled.
+            TimeoutError: If the time is over before.
         """
-        while self._state == "pending":
-            self.wait()
+        if self._state == "pending" and not self.wait(timeout_s):
+            raise TimeoutError(f"nothing came within {timeout_s} s: wait longer, or cancel it")
         if self._state == "there":
             return self._value  # type: ignore[return-value] # set together with the state
         if self._error is not None:

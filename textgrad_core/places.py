@@ -40,3 +40,11 @@ def scope(name: str) -> Iterator[None]:
         yield
     finally:
         _scope.reset(token)
+
+
+def relative(site: str) -> str:
+    """A site as it is seen from the current scope, to name another scope in this one.
+
+    Without it each level of nesting would repeat the path of all levels above.
+    """
+    return site.removeprefix(_scope.get())

@@ -50,7 +50,17 @@ class Spent:
 
     def __add__(self, other: Spent) -> Spent:
         """Both together."""
-        return Spent(**{n: getattr(self, n) + getattr(other, n) for n in self.__slots__})
+        return Spent(
+            calls=self.calls + other.calls,
+            failed_attempts=self.failed_attempts + other.failed_attempts,
+            counted_prompt_tokens=self.counted_prompt_tokens + other.counted_prompt_tokens,
+            counted_completion_tokens=self.counted_completion_tokens
+            + other.counted_completion_tokens,
+            unsaid_prompt=self.unsaid_prompt + other.unsaid_prompt,
+            unsaid_completion=self.unsaid_completion + other.unsaid_completion,
+            priced=self.priced + other.priced,
+            unpriced=self.unpriced + other.unpriced,
+        )
 
     @property
     def prompt_tokens(self) -> int | None:

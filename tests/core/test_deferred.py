@@ -239,6 +239,20 @@ def test_timeouts_inside_work_are_their_own() -> None:
     assert runtime.run(scene()) == ["timed out"] * 5
 
 
+def test_a_result_that_does_not_come_in_time_is_not_waited_for() -> None:
+    gate = asyncio.Event()
+
+    async def slow() -> str:
+        await gate.wait()
+        return "there"
+
+    one = runtime.start(slow())
+    with pytest.raises(TimeoutError, match="wait longer"):
+        one.result(0.01)
+    runtime.background_loop().call_soon_threadsafe(gate.set)
+    assert one.result(60) == "there"
+
+
 def test_many_threads_may_wait_for_one_result() -> None:
     gate = threading.Event()
     heard: list[str] = []

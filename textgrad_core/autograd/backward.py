@@ -22,6 +22,7 @@ from textgrad_core.config import backward_engine
 from textgrad_core.engine.protocol import engine_key
 from textgrad_core.errors import BackwardError, BudgetExhausted, Divergence, UsageError
 from textgrad_core.jsondata import digest
+from textgrad_core.places import relative
 from textgrad_core.variable import NO_FEEDBACK, Gradient, Variable
 
 if TYPE_CHECKING:
@@ -103,7 +104,7 @@ class _Pass:
         self._context = copy_context()
         self._over: asyncio.Future[None] | None = None
         # A failed pass does not count: the next attempt finds its answers in the journal.
-        begins = "" if root.node is None else root.node.site
+        begins = "" if root.node is None else relative(root.node.site)
         self._name = f"pass {root.passes + 1} from {begins}"
         for variable in self._order:
             for given in variable.predecessors:

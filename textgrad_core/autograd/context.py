@@ -15,7 +15,8 @@ from textgrad_core.engine.base import EngineLM
 from textgrad_core.engine.protocol import Engine
 from textgrad_core.engine.wrapper import Wrapper
 from textgrad_core.errors import UsageError
-from textgrad_core.run import current_run, scope
+from textgrad_core.places import relative, scope
+from textgrad_core.run import current_run
 from textgrad_core.threads import in_thread
 from textgrad_core.variable import STAGING, Gradient, Gradients, Variable
 
@@ -82,17 +83,21 @@ class UserBackward(Function):
         known = set(staged)
         token = STAGING.set(staged)
         try:
-            with scope(request.site):
+            with scope(relative(request.site)):
                 self.grad_fn(backward_engine=_callable(request.engine))
         finally:
             STAGING.reset(token)
         for other, gradients in staged.items():
-            if other not in known and len(gradients) != len(other.gradients):
+            if other in known:
+                continue
+            if gradients.by_hand != len(other.gradients):
                 raise UsageError(
                     f"a backward function gave feedback to {other.role_description!r}, which is "
                     f"not among the predecessors of {request.output.role_description!r}: name it "
                     "there"
                 )
+            if len(gradients) > gradients.by_hand:  # a backward() of the function's own came there
+                other.gradients = gradients
         return {given: tuple(staged[given]) for given in request.node.inputs}
 
 
