@@ -7,12 +7,10 @@ last, and only about names under this package that nothing else has found.
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, final
 
 if TYPE_CHECKING:
     from importlib.machinery import ModuleSpec
-    from types import ModuleType
 
 PACKAGE = "textgrad_core"
 _PROMPTS = (
@@ -75,12 +73,7 @@ class _Finder:
     """Finds nothing, and says so in a helpful way where it can."""
 
     @classmethod
-    def find_spec(
-        cls,
-        fullname: str,
-        path: Sequence[str] | None = None,  # noqa: ARG003 - the import system passes it
-        target: ModuleType | None = None,  # noqa: ARG003 - likewise
-    ) -> ModuleSpec | None:
+    def find_spec(cls, fullname: str, *_more: object) -> ModuleSpec | None:
         """None, or an error that names the remedy."""
         module, _, name = fullname.rpartition(".")
         if fullname.removeprefix(f"{PACKAGE}.") in INSTEAD and fullname != name:

@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import CancelledError
 from contextvars import Context, copy_context
-from typing import TYPE_CHECKING, Any, Generic, Literal, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeAlias, TypeVar, cast
 
 from textgrad_core.logs import log
 
@@ -251,8 +251,7 @@ class Crew:
         """Do one piece of work after the other, as long as they are done in the same context."""
         import asyncio
 
-        task = asyncio.current_task()
-        assert task is not None  # noqa: S101 - for the type checker
+        task = cast("asyncio.Task[None]", asyncio.current_task())
         left = TURN
         while True:
             work = deferred.begin(task)

@@ -293,12 +293,7 @@ def _restored(
     domain: Domain[Any] | None,
     schema: Schema | None,
 ) -> Variable:
-    variable = Variable(
-        value,
-        requires_grad=requires_grad,
-        role_description=role,
-        domain=domain,
-        schema=schema,
-    )
+    variable = Variable(value, requires_grad=requires_grad, role_description=role)
+    variable.domain, variable.schema = domain, schema
     variable.gradients = Gradients(gradients)
     return variable

@@ -77,6 +77,7 @@ class _Answer:
 
     consumer: int
     argument: int
+    node: Node
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +190,7 @@ class _Pass:
         for argument, given in enumerate(output.node.inputs):
             if not given.requires_grad:
                 continue
-            asked = _Answer(consumer, argument)
+            asked = _Answer(consumer, argument, output.node)
             if function.passes_through:
                 place = self._index[id(given)]
                 if base is not None:
@@ -256,18 +257,12 @@ class _Pass:
 
     def _deliver(self, asked: _Answer, received: tuple[Received, ...]) -> None:
         """Stage an answer on its input, which is ready if it was the last one it waited for."""
-        node = self._node(asked.consumer)
-        place = self._index[id(node.inputs[asked.argument])]
+        place = self._index[id(asked.node.inputs[asked.argument])]
         for number, one in enumerate(received):
             self._received[place][asked.consumer, asked.argument, number] = one
         self._waiting[place] -= 1
         if self._waiting[place] == 0:
             self._ready.append(place)
-
-    def _node(self, consumer: int) -> Node:
-        node = self._order[consumer].node
-        assert node is not None, "only what was made from something asks for feedback"  # noqa: S101 - for the type checker
-        return node
 
     def _commit(self) -> None:
         this_pass = object()
@@ -283,7 +278,7 @@ class _Pass:
             whose = repr(self._order[failed.place].role_description)
             what = f"average of the feedback for {whose}"
         else:
-            output, node = self._order[failed.consumer], self._node(failed.consumer)
+            output, node = self._order[failed.consumer], failed.node
             what = (
                 f"feedback for {node.inputs[failed.argument].role_description!r} from the "
                 f"{node.function.name} that made {output.role_description!r}, at {node.built_at}"

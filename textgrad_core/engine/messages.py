@@ -21,6 +21,8 @@ def message(role: Role, runs: Iterable[Sequence[Any]], between: str = "\n") -> M
         between: What stands between two runs in the text of the turn.
     """
     known = [tuple(run) for run in runs]
+    if len(known) == 1 and len(known[0]) == 1 and type(known[0][0]) is str:
+        return Message(role=role, content=known[0][0])
     content = between.join("".join(text_of(value) for value in run) for run in known)
     if not any(is_image(value) for run in known for value in run):
         return Message(role=role, content=content)
