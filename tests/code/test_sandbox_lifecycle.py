@@ -13,12 +13,14 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from jailed_programs import HELPERS, LIMITS, jailed, run, send, wait_for, wait_for_exit
+from machines import NOBODY
 from textgrad_code.errors import SandboxFailed
 from textgrad_code.sandbox import ChildLimits, Tier, probe
 from textgrad_code.sandbox.jailed import JailedSandbox
@@ -138,6 +140,54 @@ def test_closing_a_child_ends_it(tier: Tier) -> None:
     child.close()
     assert eventually(lambda: not is_alive(busy))
     sandbox.close()
+
+
+def status_of(pid: int) -> dict[str, str]:
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}
+
+
+def has_no_rights(pid: int) -> bool:
+    status = status_of(pid)
+    capabilities = {int(status[f"Cap{kind}"], 16) for kind in ("Inh", "Prm", "Eff", "Amb")}
+    return capabilities == {0} and status["NoNewPrivs"] == "1"
+
+
+@pytest.mark.parametrize("tier", TIERS)
+def test_the_kernel_agrees_that_every_right_is_gone(tier: Tier) -> None:
+    """Seen from outside: no capability in any process, a filter on the child."""
+    sandbox = jailed(tier, spares=0)
+    outer = sandbox.start().process.pid
+    servers = {outer} | {pid for pid, _ in descendants(outer)}
+    child = sandbox.launch(LIMITS)
+    send(child, "import time\nanswer(1)\ntime.sleep(1000)")
+    os.read(child.answer_fd, 100)
+    (busy,) = {pid for pid, _ in descendants(outer)} - servers
+    for pid in (*servers, busy):
+        assert eventually(partial(has_no_rights, pid))
+    filters = int(status_of(busy)["Seccomp_filters"]) - int(status_of(outer)["Seccomp_filters"])
+    assert (status_of(busy)["Seccomp"], filters) == ("2", 1)
+    assert status_of(busy)["Threads"] == "1"
+    if os.getuid() == 0 and tier is not Tier.LANDLOCK:
+        assert set(status_of(busy)["Uid"].split()) == {str(NOBODY)}
+        assert status_of(busy)["Groups"] == ""
+    child.close()
+    sandbox.close()
+
+
+@pytest.mark.parametrize("kind", ["mnt", "pid", "net", "ipc", "uts", "cgroup"])
+def test_the_full_tier_shares_no_namespace(kind: str) -> None:
+    if Tier.FULL not in TIERS:
+        pytest.skip("platform: no namespaces for this user")
+    sandbox = jailed(Tier.FULL)
+    (inside,) = (pid for pid, _ in descendants(sandbox.start().process.pid))
+    try:
+        namespace = Path(f"/proc/{inside}/ns/{kind}").readlink()
+    except PermissionError:
+        pytest.skip("platform: only root may look at processes that hide from their user")
+    finally:
+        sandbox.close()
+    assert namespace != Path(f"/proc/self/ns/{kind}").readlink()
 
 
 def test_many_threads_launch_at_once(sandbox: JailedSandbox) -> None:

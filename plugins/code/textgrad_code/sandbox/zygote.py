@@ -77,6 +77,10 @@ class CannotStart(SandboxFailed):
         super().__init__("; ".join(f"{m.primitive}: {m.detail}" for m in missing))
         self.missing = missing
 
+    def __reduce__(self) -> tuple[type[CannotStart], tuple[tuple[Missing, ...]]]:
+        """Travel between processes with every field."""
+        return type(self), (self.missing,)
+
 
 class TakesNoOrders(SandboxFailed):
     """A fork server is gone or stuck; another one may do."""
