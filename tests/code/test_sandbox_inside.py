@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from jailed_programs import LIMITS, jailed, run
+from jailed_programs import LIMITS, jailed, run, send
 from machines import NOBODY, public_machine
 from textgrad_code.sandbox import Tier, probe
 from textgrad_code.sandbox.jailed import JailedSandbox
@@ -172,6 +172,33 @@ def test_too_many_threads_are_refused(sandbox: JailedSandbox) -> None:
     )
     outcome = run(sandbox, source)
     assert outcome.word == "RuntimeError"
+
+
+def test_threads_of_one_program_do_not_starve_another(sandbox: JailedSandbox) -> None:
+    """The kernel counts the threads of a user, who may be the same for all programs."""
+    greedy = sandbox.launch(LIMITS)
+    send(
+        greedy,
+        "import threading, time\n"
+        "threading.stack_size(32768)\n"
+        "try:\n"
+        "    while True:\n"
+        "        threading.Thread(target=time.sleep, args=(1000,), daemon=True).start()\n"
+        "except RuntimeError: answer(threading.active_count())\n"
+        "time.sleep(1000)",
+    )
+    try:
+        started = json.loads(os.read(greedy.answer_fd, 100))["answer"]
+        source = (
+            "import threading\n"
+            "one = threading.Thread(target=answer, args=(1,))\n"
+            "one.start()\n"
+            "one.join()"
+        )
+        assert run(sandbox, source).value == 1
+        assert started > 100
+    finally:
+        greedy.close()
 
 
 def test_deep_recursion_through_c_code_fits_the_stack(sandbox: JailedSandbox) -> None:
