@@ -48,7 +48,7 @@ def first_difference(
     """
     if _same_text(expected, answer):
         return None
-    if not has_float(expected):
+    if not holds_float(expected):
         tolerance = None
     comparison = Comparison(tolerance, nested=order == "nested-any-order")
     return comparison.difference(expected, answer, "", any_order=order != "ordered")
@@ -224,15 +224,6 @@ def _lacking(keys: list[str], others: Counter[str]) -> list[int]:
         if others[key] < 0:
             lacking.append(index)
     return lacking
-
-
-def has_float(value: Any) -> bool:
-    """Whether there is a float somewhere inside."""
-    if isinstance(value, list):
-        return any(map(has_float, value))
-    if isinstance(value, dict):
-        return any(map(has_float, value.values()))
-    return isinstance(value, float)
 
 
 def size_of(value: Any) -> int:
