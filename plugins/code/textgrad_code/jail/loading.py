@@ -9,7 +9,8 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from textgrad_code.jail.failures import FILE
-from textgrad_code.jail.nodes import NODE_CLASSES, Shape, shape_of
+from textgrad_code.jail.node_classes import NODE_CLASSES
+from textgrad_code.jail.nodes import Shape, shape_of
 from textgrad_code.jail.prelude import prelude
 
 CREDITS = ("exit", "quit")
