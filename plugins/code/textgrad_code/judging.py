@@ -22,6 +22,7 @@ MOST_LATE_RERUNS = 3
 MOST_ALONE_RERUNS = 2
 SPARE_CPU_S = 1.0
 TRACING_SLOWDOWN = 5.0  # a traced program gets so many times its limits
+KEPT_ANSWERS_BYTES = 16 << 20  # of all tests together; as objects they take many times more
 VIOLATION = "protocol violation"
 ENDING = (Verdict.TLE, Verdict.MLE, Verdict.OLE, Verdict.SV)
 
@@ -79,7 +80,7 @@ class Judging:
         self.stop_at_first, self.most_steps, self.on_reply = stop_at_first, most_steps, on_reply
         self.used, self.notes = Usage(), list[str]()
         self.session: Session | None = None
-        self.first_in_session = 0
+        self.first_in_session, self.answers_bytes = 0, 0
         self.load_failure: Reply | Ended | None = None
         self.late_reruns, self.alone_reruns = reruns
         tests_s = self.limits.test_s * max(len(tests), 1)
@@ -149,6 +150,10 @@ class Judging:
         """What it means; the session ends with a child that cannot be trusted to go on."""
         test, limit_s = self.tests[index], self.limits.test_s
         result = assess(told, index, test, self.grader, self.program, limit_s)
+        if isinstance(told, Reply) and result.answered:
+            self.answers_bytes += told.size
+            if self.answers_bytes > KEPT_ANSWERS_BYTES:
+                result = replace(result, answer=f"an answer of {told.size} bytes, not kept")
         violated = result.message.startswith(VIOLATION)
         if isinstance(told, Ended) or result.verdict in ENDING or violated:
             self._close()
@@ -193,6 +198,9 @@ class Judging:
             return replace(told, message=f"{told.message} while the program was loaded")
         if told.frame.get("ready") is True:
             return None
+        if "answer" in told.frame:  # no test was sent that it could answer
+            message = f"{VIOLATION}: an answer while the program was loaded"
+            return Ended(verdict=Verdict.RE, message=message, seconds=told.seconds, output=b"")
         if "compile_error" in told.frame:
             try:
                 error = read_compile_error(told.frame["compile_error"], self.program)
