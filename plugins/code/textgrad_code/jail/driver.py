@@ -47,6 +47,11 @@ DEEPEST_RECURSION = 50_000
 # Measured: recursion through sorted(key=...) takes 2.3 KiB of C stack per counted level.
 STACK_BYTES_PER_LEVEL = 2560
 RESERVE_BYTES = 1 << 16
+WARM_UP = """
+class Solution:
+    def f(self, n: int) -> int:
+        return [x for x in range(n)][0] + len({n: n}) - 1
+"""
 MEMORY: dict[str, Any] = {"limit": "memory"}
 ANSWER: dict[str, Any] = {"limit": "answer"}
 
@@ -54,12 +59,22 @@ ANSWER: dict[str, Any] = {"limit": "answer"}
 def drive(job_fd: int, answer_fd: int) -> None:
     """Answer frames until the judge closes."""
     driver = Driver(answer_fd)  # before a program is there: a child may wait for one, ready to go
+    warm_up()
     write_frame(answer_fd, {"hello": VERSION})
     body = read_body(job_fd)
     if body is None or not driver.load(json.loads(body)):
         return
     while (body := read_body(job_fd)) is not None and driver.test(body):
         pass
+
+
+def warm_up() -> None:
+    """Do once what every program needs, so that a spare has its own copy of those pages."""
+    job = {"kind": "method", "name": "f", "class_name": "Solution", "parameters": ["int"]}
+    signature = signature_of({**job, "returns": "int", "in_place": None})
+    names: dict[str, Any] = {}
+    exec(compiled(WARM_UP), names)  # noqa: S102 - our own text
+    packed(call(signature, target(names, signature), b'{"arguments": [1]}', 1)._asdict())
 
 
 class Driver:
