@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import shutil
 import signal
 import subprocess
@@ -14,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from jailed_programs import LIMITS, jailed, run, send
+from jailed_programs import LIMITS, jailed, run, send, wait_for_exit
 from machines import NOBODY, public_machine
 from textgrad_code.sandbox import Tier, probe
 from textgrad_code.sandbox.jailed import JailedSandbox
@@ -237,6 +238,27 @@ def test_cpu_time_ends_a_program_that_blocks_the_signal(sandbox: JailedSandbox) 
     ended = run(sandbox, source, replace(LIMITS, cpu_s=1.0)).exit
     assert ended.signal == signal.SIGKILL
     assert ended.cpu_s >= 1.0
+
+
+def test_what_it_has_used_is_known_while_it_lives(sandbox: JailedSandbox) -> None:
+    source = (
+        "import time\nkept = bytearray(b'x' * (50 << 20))\n"
+        "while time.process_time() < 0.3: pass\nanswer(1)\ntime.sleep(1000)"
+    )
+    child = sandbox.launch(LIMITS)
+    try:
+        send(child, source)
+        assert select.select([child.answer_fd], [], [], 60.0)[0]
+        used = child.usage()
+        child.kill()
+        ended = wait_for_exit(child)
+        assert child.usage() is None
+    finally:
+        child.close()
+    assert used is not None
+    assert used.cpu_s >= 0.3
+    assert used.cpu_s <= ended.cpu_s + 0.01
+    assert 50 < used.peak_memory_mib <= ended.peak_memory_mib
 
 
 def test_signals_to_itself_work(sandbox: JailedSandbox) -> None:

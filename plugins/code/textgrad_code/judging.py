@@ -11,7 +11,8 @@ from textgrad_code.answers import Violation
 from textgrad_code.assessing import assess, read_compile_error
 from textgrad_code.grading import Grader
 from textgrad_code.problem import Problem, TestCase
-from textgrad_code.sandbox.protocol import ChildLimits, Sandbox
+from textgrad_code.sandbox.protocol import ChildLimits, Exit, Sandbox
+from textgrad_code.sandbox.protocol import Usage as UsedSoFar
 from textgrad_code.session import Ended, Reply, Session
 from textgrad_code.verdict import CompileError, Judgement, TestResult, Verdict
 
@@ -228,9 +229,14 @@ class Judging:
     def _goodbye(self, last: TestResult) -> TestResult:
         """See that nothing follows the last answer."""
         assert self.session is not None  # noqa: S101 - narrows the type
+        used = self.session.child.usage()
         told = self.session.ask({"end": True}, GOODBYE_S)
         if isinstance(told, Ended) and told.message.startswith(VIOLATION):
             return replace(last, verdict=Verdict.RE, message=told.message)
+        if isinstance(told, Reply) and used is not None:  # no need to wait for its end
+            session, self.session = self.session, None
+            self._add(used)
+            session.child.close()
         return last
 
     def _close(self) -> None:
@@ -242,8 +248,11 @@ class Judging:
         finally:
             session.child.close()
         if ended is not None:
-            self.used.cpu_s += ended.cpu_s
-            self.used.peak_memory_mib = max(self.used.peak_memory_mib, ended.peak_memory_mib)
+            self._add(ended)
+
+    def _add(self, used: Exit | UsedSoFar) -> None:
+        self.used.cpu_s += used.cpu_s
+        self.used.peak_memory_mib = max(self.used.peak_memory_mib, used.peak_memory_mib)
 
     def _summary(
         self, results: list[TestResult], error: CompileError | None, wall_s: float

@@ -110,6 +110,7 @@ def _confine(order: Order, held: Confinement, server: int) -> None:
     """Give up everything that is left; the filter last, since it forbids the other steps."""
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    fcntl.fcntl(JOB, fcntl.F_SETOWN, os.getpid())  # tells the sandbox which process it is
     die_with(server)
     if held.rules is not None:
         landlock.restrict(_RULES)
