@@ -8,6 +8,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from textgrad_core import absent
+
 if TYPE_CHECKING:
     from textgrad_core.autograd.algebra import aggregate as aggregate
     from textgrad_core.autograd.algebra import sum as sum
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from textgrad_core.autograd.module import Module as Module
     from textgrad_core.budget import Budget as Budget
     from textgrad_core.callbacks import Callback as Callback
+    from textgrad_core.config import SingletonBackwardEngine as SingletonBackwardEngine
     from textgrad_core.config import set_backward_engine as set_backward_engine
     from textgrad_core.config import using as using
     from textgrad_core.domain import Constraint as Constraint
@@ -77,7 +80,7 @@ _HOMES = {
     "autograd.module": ("Module",),
     "budget": ("Budget",),
     "callbacks": ("Callback",),
-    "config": ("set_backward_engine", "using"),
+    "config": ("SingletonBackwardEngine", "set_backward_engine", "using"),
     "domain": (
         "Constraint",
         "Domain",
@@ -134,9 +137,12 @@ def __getattr__(name: str) -> Any:
         return found
     if name in _SUBMODULES:
         return import_module(f"{__name__}.{name}")
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    raise AttributeError(absent.told(__name__, name))
 
 
 def __dir__() -> list[str]:
     """The public names."""
     return sorted([*__all__, *_SUBMODULES])
+
+
+absent.install()

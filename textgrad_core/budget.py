@@ -26,7 +26,8 @@ class Budget:
         evaluations: Evaluations, those answered from the journal or the cache included, so that
             a run takes the same course whatever was remembered.
         calls: Model calls, counted the same way.
-        seconds: Wall time of this process's part of the run; then no model call is sent.
+        seconds: Wall time of this process's part of the run; then no model call is sent, and
+            one that is under way is given up.
         tokens: Tokens of all model calls, sent and received. Before a call our estimate counts,
             after it what the server says, or the estimate if it says nothing.
         cost: Money, in the currency of the run's prices; counted like tokens.
@@ -124,6 +125,16 @@ class Meter:
         limit = self._limit(resource)
         return None if limit is None else max(0, int(limit - self._used[resource]))
 
+    @property
+    def seconds_left(self) -> float | None:
+        """Seconds until the time is used up; None if there is no limit."""
+        limit = self._budget.seconds
+        return None if limit is None else max(0.0, limit - self.seconds)
+
+    def time_is_up(self, note: str) -> BudgetExhausted:
+        """What to raise when time ran out during a call."""
+        return self._refused("seconds", self.seconds, self._budget.seconds or 0.0, note)
+
     def out_of_time(self) -> bool:
         """Whether the time is used up."""
         return self._budget.seconds is not None and self.seconds >= self._budget.seconds
@@ -173,8 +184,8 @@ class Meter:
             return None
         return Decimal(str(limit)) if resource == "cost" else int(limit)
 
-    def _refused(self, what: str, used: float, limit: float) -> BudgetExhausted:
-        refusal = BudgetExhausted(what, used, limit)
+    def _refused(self, what: str, used: float, limit: float, note: str = "") -> BudgetExhausted:
+        refusal = BudgetExhausted(what, used, limit, note)
         if what in ("tokens", "cost", "seconds") and self.refusal is None:
             self.refusal = refusal
         return refusal

@@ -2,7 +2,7 @@
 
 Values are JSON, never pickled, each under the digest of everything that shapes it. A cache
 saves work, it is never needed: if the file cannot be used, a warning is logged and the run goes
-on without.
+on without. One that can be read and not written, as on a full disk, is read.
 
 sqlite's write-ahead log does not work on network file systems. Where it is refused, the
 rollback journal is used: slower, and as safe.
@@ -65,6 +65,7 @@ class JsonFile:
         self._guard = threading.Lock()
         self._database: sqlite3.Connection | None = None
         self._broken = False
+        self._writable = True
 
     def get(self, key: str) -> dict[str, JSON] | None:
         """What is kept under a key, as it was put."""
@@ -87,7 +88,7 @@ class JsonFile:
         """Keep a value; the first one kept under a key stays."""
         with self._guard:
             database = self._open()
-            if database is None:
+            if database is None or not self._writable:
                 return
             try:
                 with database:
@@ -97,6 +98,8 @@ class JsonFile:
                         # bytes, because sqlite's text cannot hold a lone surrogate
                         (key, canonical_json(value).encode("utf-8", "surrogatepass")),
                     )
+            except sqlite3.OperationalError as error:
+                self._only_read(error)
             except sqlite3.Error as error:
                 self._give_up(error)
 
@@ -116,11 +119,7 @@ class JsonFile:
                 self._path.parent.mkdir(parents=True, exist_ok=True)
                 database = self._connect(self._path)
                 _choose_journal(database)
-                database.execute(
-                    f"create table if not exists {self.table} "
-                    "(key text primary key, value text not null)"
-                )
-                database.commit()
+                self._make_table(database)
             except (sqlite3.Error, OSError) as error:
                 if database is not None:
                     database.close()
@@ -128,6 +127,30 @@ class JsonFile:
                 return None
             self._database = database
         return self._database
+
+    def _make_table(self, database: sqlite3.Connection) -> None:
+        """Make the table unless there is one; a file that cannot be written may hold it."""
+        try:
+            database.execute(
+                f"create table if not exists {self.table} "
+                "(key text primary key, value text not null)"
+            )
+            database.commit()
+        except sqlite3.OperationalError as error:
+            named = "select name from sqlite_master where type = 'table' and name = ?"
+            if database.execute(named, (self.table,)).fetchone() is None:
+                raise
+            self._only_read(error)
+
+    def _only_read(self, error: sqlite3.OperationalError) -> None:
+        if (
+            getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
+        ):  # the next one may be luckier
+            log.info("the %s %s was busy: %s", self.what, self._path, error)
+            return
+        if self._writable:
+            log.warning("nothing more is kept in the %s %s: %s", self.what, self._path, error)
+        self._writable = False
 
     def _give_up(self, error: Exception) -> None:
         log.warning("the %s %s is not used: %s", self.what, self._path, error)
@@ -141,12 +164,12 @@ class JsonFile:
 
         A process that dies gives its claims back.
         """
-        if self._broken:
+        if self._broken or not self._writable:
             return Claim(None)
         folder = self._path.with_name(f"{self._path.name}.claims")
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            return Claim(FileLock(folder / key))
+            return Claim(FileLock(folder / key, temporary=True))
         except JournalBusy:
             return None
         except OSError as error:
@@ -175,7 +198,7 @@ class Claim:
     def release(self) -> None:
         """Give the right back."""
         if self._lock is not None:
-            self._lock.release(remove=True)
+            self._lock.release()
             self._lock = None
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
 from textgrad_core.logs import log
 
 if TYPE_CHECKING:
+    import asyncio
+
     from textgrad_core.cache import Claim, JsonFile
 
 T = TypeVar("T")
@@ -17,7 +18,11 @@ LONGEST_LOOK_S = 1.0
 
 
 async def claim_or_result(
-    cache: JsonFile, key: str, kept: Callable[[], T | None], longest_s: float
+    cache: JsonFile,
+    key: str,
+    kept: Callable[[], T | None],
+    longest_s: float,
+    turn: asyncio.Semaphore | None = None,
 ) -> tuple[Claim | None, T | None]:
     """The claim on a key, or what another process has put there meanwhile.
 
@@ -29,18 +34,20 @@ async def claim_or_result(
         key: What is worked on.
         kept: The result, if it is there.
         longest_s: How long to wait for somebody else.
+        turn: Acquired before the key is claimed, so that nobody claims what he cannot begin;
+            whoever gets the claim has to release it too.
     """
     import asyncio
 
-    pause = FIRST_LOOK_S
-    ends = time.monotonic() + longest_s
-    while (claim := cache.claim(key)) is None:
-        if time.monotonic() >= ends:
+    pause, waited_s = FIRST_LOOK_S, 0.0
+    while (claim := await _claim(cache, key, turn)) is None:
+        if waited_s >= longest_s:
             log.warning("waited %g s for another process to finish %s", longest_s, key[:12])
             return None, None
-        if pause == FIRST_LOOK_S:
+        if not waited_s:
             log.info("another process works on %s; waiting for its result", key[:12])
         await asyncio.sleep(pause)
+        waited_s += pause
         pause = min(1.5 * pause, LONGEST_LOOK_S)
         result = kept()
         if result is not None:
@@ -48,5 +55,17 @@ async def claim_or_result(
     result = kept()  # somebody may have been faster
     if result is not None:
         claim.release()
+        if turn is not None:
+            turn.release()
         return None, result
     return claim, None
+
+
+async def _claim(cache: JsonFile, key: str, turn: asyncio.Semaphore | None) -> Claim | None:
+    if turn is None:
+        return cache.claim(key)
+    await turn.acquire()
+    claim = cache.claim(key)
+    if claim is None:
+        turn.release()
+    return claim

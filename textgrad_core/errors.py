@@ -23,7 +23,10 @@ catch the built-in they know.
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from textgrad_core.counts import Tokens
 
 EngineFailure = Literal[
     "auth",
@@ -119,6 +122,10 @@ class EngineError(TextgradError):
         attempts: How many requests were sent.
         request_id: The server's identifier of the last one, if it gave any.
         retry_after_s: Seconds the server asked to wait; None if it did not say.
+        spent: Tokens of all these requests, as far as servers counted them; None if none did.
+
+    Attributes:
+        counted: Whether a run has counted attempts and tokens in its own sums.
     """
 
     def __init__(
@@ -130,13 +137,17 @@ class EngineError(TextgradError):
         attempts: int = 1,
         request_id: str | None = None,
         retry_after_s: float | None = None,
+        spent: Tokens | None = None,
     ) -> None:
         """Keep the fields a caller decides by."""
+        message = message.removeprefix(f"{kind}: ")  # of a failure that tells of another one
         super().__init__(f"{kind}: {message}")
         self.message = message
         self.kind, self.retryable = kind, retryable
         self.attempts, self.request_id = attempts, request_id
         self.retry_after_s = retry_after_s
+        self.spent = spent
+        self.counted = False
 
     def but(self, **changed: Any) -> EngineError:
         """The same failure with other fields, such as ``attempts`` or ``message``."""
@@ -154,6 +165,7 @@ class EngineError(TextgradError):
             "attempts": self.attempts,
             "request_id": self.request_id,
             "retry_after_s": self.retry_after_s,
+            "spent": self.spent,
         }
 
     @staticmethod
@@ -166,16 +178,24 @@ class AnswerError(TextgradError):
 
 
 class BudgetExhausted(TextgradError):
-    """The next call would exceed the budget; it was not sent."""
+    """The next call would exceed the budget and was not sent, or time ran out during a call.
 
-    def __init__(self, what: str, used: float, limit: float) -> None:
+    Args:
+        what: The resource.
+        used: How much of it was used.
+        limit: How much there was.
+        note: What else the reader should know.
+    """
+
+    def __init__(self, what: str, used: float, limit: float, note: str = "") -> None:
         """Name the limit that was reached."""
-        super().__init__(f"budget of {limit:g} {what} is used up ({used:g} used)")
-        self.what, self.used, self.limit = what, used, limit
+        told = f"; {note}" if note else ""
+        super().__init__(f"budget of {limit:g} {what} is used up ({used:g} used){told}")
+        self.what, self.used, self.limit, self.note = what, used, limit, note
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Travel between processes with every field."""
-        return type(self), (self.what, self.used, self.limit)
+        return type(self), (self.what, self.used, self.limit, self.note)
 
 
 class DataError(TextgradError):

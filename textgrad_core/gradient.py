@@ -89,6 +89,9 @@ def as_gradient(feedback: object) -> Gradient:
     )
 
 
+_BY_HAND = "by hand"
+
+
 class Gradients(MutableSet[Any]):
     """The feedback a variable has received, in order, one entry per edge and round.
 
@@ -112,7 +115,7 @@ class Gradients(MutableSet[Any]):
             edge: Where it came from; None if it was written by hand.
         """
         if edge is None:
-            edge = ("by hand", next(self._numbers))
+            edge = (_BY_HAND, next(self._numbers))
         self._by_edge[edge] = as_gradient(gradient)
 
     def discard(self, gradient: object) -> None:
@@ -128,6 +131,11 @@ class Gradients(MutableSet[Any]):
     def copy(self) -> Gradients:
         """The same feedback in a collection of its own."""
         return Gradients(self)
+
+    @property
+    def by_hand(self) -> int:
+        """How many were added by hand, not by a backward pass."""
+        return sum(isinstance(e, tuple) and e[0] == _BY_HAND for e in self._by_edge.copy())
 
     def clear(self) -> None:
         """Forget all of it."""

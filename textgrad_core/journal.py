@@ -13,7 +13,6 @@ disk, is dropped when the file is opened for writing.
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from pathlib import Path
@@ -22,12 +21,11 @@ from typing import Literal
 from textgrad_core.callbacks import Listener as Listener
 from textgrad_core.callbacks import hearing
 from textgrad_core.errors import Divergence, JournalError, SettingsDiffer
-from textgrad_core.filelock import FileLock
-from textgrad_core.journal_lines import Entry, line_of, read_entries
+from textgrad_core.journal_file import JournalFile
+from textgrad_core.journal_lines import FORMAT, Entry, line_of, read_entries
 from textgrad_core.jsondata import JSON, as_stored, canonical_json, digest
 from textgrad_core.logs import log
 
-FORMAT = 1
 Mode = Literal["live", "replay", "partial"]
 
 
@@ -64,12 +62,11 @@ class Journal:
     ) -> None:
         """Open the file, recall what it holds, and lock it if it will be written."""
         self.mode: Mode = mode
-        self._path, self._listeners = path, hearing(listeners)
+        self._listeners = hearing(listeners)
         self._entries: dict[tuple[str, str], Entry] = {}
         self._count = 0
         self._guard = threading.Lock()
-        self._descriptor: int | None = None
-        self._lock: FileLock | None = None
+        self._file: JournalFile | None = None
         if path is None:
             return
         try:
@@ -85,20 +82,17 @@ class Journal:
 
     def _open(self, path: Path, settings: dict[str, JSON]) -> None:
         if self.mode == "live":
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._lock = FileLock(path.with_suffix(".lock"))
-        elif not path.exists():
+            self._file = JournalFile(path)
+            entries = self._file.entries
+        elif path.exists():
+            entries = read_entries(path)[0]
+        else:
             raise JournalError(f"no journal at {path}: nothing to replay")
-        entries, good_bytes = read_entries(path) if path.exists() else ([], 0)
         if entries:
             check_settings(entries[0], settings, path)
         for entry in entries:
             self._entries[entry.kind, entry.site] = entry
         self._count = len(entries)
-        if self.mode == "live":
-            flags = os.O_RDWR | os.O_CREAT | os.O_APPEND
-            self._descriptor = os.open(path, flags, 0o644)
-            os.ftruncate(self._descriptor, good_bytes)
         if not entries:
             if self.mode != "live":
                 raise JournalError(f"the journal at {path} is empty: nothing to replay")
@@ -143,6 +137,8 @@ class Journal:
         Raises:
             Divergence: In a replay, if the record holds no such effect.
         """
+        if self._file is None and not self._listeners and self.mode == "live":
+            return as_stored(await effect()), False  # nothing is recalled and nobody is told
         key = digest(request)
         found = self._entries.get((kind, site))
         if found is not None and found.key == key:
@@ -175,36 +171,19 @@ class Journal:
     def close(self) -> None:
         """Close the file and release the lock; safe to call twice."""
         with self._guard:
-            if self._descriptor is not None:
-                os.close(self._descriptor)
-                self._descriptor = None
-        if self._lock is not None:
-            self._lock.release()
-            self._lock = None
+            if self._file is not None:
+                self._file.close()
 
     def _append(self, kind: str, site: str, key: str, body: dict[str, JSON]) -> None:
         with self._guard:
             entry = Entry(number=self._count, kind=kind, site=site, key=key, body=body)
-            if self._path is not None:
-                self._write(line_of(entry))
+            if self._file is not None:
+                self._file.append(line_of(entry))
                 self._entries[kind, site] = Entry(
                     number=self._count, kind=kind, site=site, key=key, body=body, recalled=True
                 )
             self._count += 1
         self._tell(entry)
-
-    def _write(self, line: bytes) -> None:
-        if self._descriptor is None:
-            raise JournalError(f"the journal {self._path} is closed")
-        before = os.fstat(self._descriptor).st_size
-        try:
-            write_whole(self._descriptor, line)
-        except OSError as error:
-            os.ftruncate(self._descriptor, before)
-            raise JournalError(
-                f"cannot write {self._path}: {error}; free some space and run the same "
-                "command again: nothing recorded so far is lost"
-            ) from error
 
     def _tell(self, entry: Entry) -> None:
         for listener in self._listeners:
@@ -225,20 +204,10 @@ class Journal:
         )
 
 
-def write_whole(descriptor: int, line: bytes) -> None:
-    """Write and sync one line, or raise OSError: a full disk writes a part and says so."""
-    written = os.write(descriptor, line)
-    if written != len(line):
-        raise OSError(f"{written} of {len(line)} bytes written")
-    os.fsync(descriptor)
-
-
 def check_settings(header: Entry, settings: Mapping[str, JSON], path: Path) -> None:
     """Refuse to continue a run that was configured differently."""
     held = header.body.get("settings")
     held = held if isinstance(held, dict) else {}
-    if header.body.get("format") != FORMAT:
-        raise JournalError(f"{path} has format {header.body.get('format')}, expected {FORMAT}")
     if settings and held != settings:
         told = differences(held, dict(settings))
         raise SettingsDiffer(

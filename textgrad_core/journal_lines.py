@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,6 +11,10 @@ from pathlib import Path
 
 from textgrad_core.errors import JournalError
 from textgrad_core.jsondata import JSON, canonical_json
+
+FORMAT = 1
+_BEGINNING = b'{"body":{"format":'  # of every journal, whatever its format
+_FORMAT_IN = re.compile(re.escape(_BEGINNING) + rb"([0-9]+)[,}]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,25 +59,29 @@ def entry_of(line: bytes) -> Entry | None:
         return None
     if f"{zlib.crc32(head + b'}'):08x}".encode() != tail[:8]:
         return None
-    record = json.loads((head + b"}").decode("utf-8", "surrogatepass"))
-    return Entry(
-        number=record["n"],
-        kind=record["kind"],
-        site=record["site"],
-        key=record["key"],
-        body=record["body"],
-        recalled=True,
-    )
+    try:
+        record = json.loads((head + b"}").decode("utf-8", "surrogatepass"))
+        return Entry(
+            number=record["n"],
+            kind=record["kind"],
+            site=record["site"],
+            key=record["key"],
+            body=record["body"],
+            recalled=True,
+        )
+    except (ValueError, KeyError, TypeError):  # whole, but no entry
+        return None
 
 
 def read_entries(path: Path) -> tuple[list[Entry], int]:
     """Every whole line of a journal, and how many bytes they take.
 
     Raises:
-        JournalError: If a line before the last is damaged, lost or repeated, or if the first
-            is none of a journal.
+        JournalError: If a line before the last is damaged, lost or repeated, or if this is no
+            journal, or one of another format.
     """
     content = path.read_bytes()
+    _check_kind(path, content)
     entries: list[Entry] = []
     start = 0
     while start < len(content):
@@ -88,3 +97,18 @@ def read_entries(path: Path) -> tuple[list[Entry], int]:
         entries.append(entry)
         start = end + 1
     return entries, start
+
+
+def _check_kind(path: Path, content: bytes) -> None:
+    """Refuse what is no journal this version reads; a torn beginning of one is none, but ours."""
+    written = _FORMAT_IN.match(content)
+    if written is not None and int(written[1]) != FORMAT:
+        raise JournalError(
+            f"{path} has format {int(written[1])}, this version reads and writes {FORMAT}: use "
+            "the version of textgrad-suite that wrote it, or choose another folder"
+        )
+    zeros = not content.strip(b"\0")  # a crash of the system leaves them
+    if not (zeros or content.startswith(_BEGINNING) or _BEGINNING.startswith(content)):
+        raise JournalError(
+            f"{path} is no journal: choose another folder, or move that file out of it"
+        )

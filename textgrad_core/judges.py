@@ -88,12 +88,11 @@ class MultiFieldEvaluation(Module):
             UsageError: If there are not exactly as many as roles.
         """
         values = self._values(one_by_one if inputs is None else (*one_by_one, inputs))
-        pieces: list[Piece] = [0]
-        for number, role in enumerate(self.role_descriptions, 1):
-            pieces += [f"\n**{role}**: ", number]
+        runs: list[list[Piece]] = [[0]]
+        runs += [[f"**{role}**: ", n] for n, role in enumerate(self.role_descriptions, 1)]
         places = ["instruction", *(f"{role!r} part" for role in self.role_descriptions)]
         return self._call.ask(
-            pieces, [self.evaluation_instruction, *values], places, EVALUATION_ROLE
+            runs, [self.evaluation_instruction, *values], places, EVALUATION_ROLE
         )
 
     def _values(

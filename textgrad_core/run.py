@@ -6,39 +6,30 @@ that open none get a bare one that records nothing and limits nothing.
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterable, Iterator, Mapping, MutableMapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import Executor
-from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
-from weakref import WeakKeyDictionary
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
-from textgrad_core.budget import Amount, Budget, Hold, Meter, Resource
+from textgrad_core.budget import Budget, Meter
+from textgrad_core.calling import Calling
 from textgrad_core.domain import Domain, EvaluationContext
-from textgrad_core.engine.failures import (
-    ANSWER_FAULTS,
-    failure_in,
-    failure_record,
-    refusal_record,
-)
-from textgrad_core.engine.protocol import Engine, Reply, Request, engine_key
-from textgrad_core.engine.retrying import retries_granted_by
-from textgrad_core.engine.wrapper import target_of
-from textgrad_core.errors import BudgetExhausted, EngineError, UsageError
+from textgrad_core.engine.protocol import Engine, Reply, Request
+from textgrad_core.errors import UsageError
+from textgrad_core.evaluating import Evaluating
 from textgrad_core.instruments import Instruments
 from textgrad_core.journal import Journal, Listener, Mode
-from textgrad_core.jsondata import JSON, digest
+from textgrad_core.jsondata import JSON
 from textgrad_core.measuring import Measuring
-from textgrad_core.outcome import Outcome, outcome_from_json
+from textgrad_core.outcome import Outcome
+from textgrad_core.places import Sites
+from textgrad_core.places import scope as scope
 from textgrad_core.prices import PriceTable, as_prices
 from textgrad_core.runtime import hand_over
-from textgrad_core.spending import Ledger, unpriced
+from textgrad_core.spending import Ledger
 
 if TYPE_CHECKING:
-    import asyncio
-
     from textgrad_core.cache import EvaluationCache
 
 V = TypeVar("V")
@@ -62,12 +53,13 @@ class Run:
 
     Attributes:
         ledger: What model calls took, by site and in all.
-        model_calls_made: Model calls this process got an answer to.
 
     Raises:
         UsageError: If the cost is limited and there are no prices.
         JournalError: If the folder cannot be used.
     """
+
+    _endless: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -83,7 +75,7 @@ class Run:
         listeners: Iterable[Listener] = (),
     ) -> None:
         """Open the journal; nothing else is started yet."""
-        self.ledger = Ledger(as_prices(prices))
+        self.ledger = Ledger(as_prices(prices), by_operation=self._endless)
         self.meter = Meter(budget or Budget())
         if self.meter.budget.cost is not None and prices is None:
             raise UsageError(
@@ -92,12 +84,11 @@ class Run:
             )
         path = None if folder is None else Path(folder) / "journal.jsonl"
         self.journal = Journal(path, settings=settings, mode=mode, listeners=listeners)
-        self.model_calls_made = 0
-        self._measuring = Measuring(cache=cache, executor=executor, retries=retries)
+        self._sites = Sites(by_name=self._endless)
+        self._calling = Calling(self.journal, self.meter, self.ledger)
         self._instruments = Instruments(self.journal)
-        self._gates: dict[object, tuple[int, asyncio.Semaphore]] = {}
-        self._sites: dict[str, int] = {}
-        self._guard = threading.Lock()
+        self._measuring = Measuring(cache=cache, executor=executor, retries=retries)
+        self._evaluating = Evaluating(self.journal, self.meter, self._instruments, self._measuring)
 
     def __enter__(self) -> Run:
         """Make this the run that operations in this context use."""
@@ -114,12 +105,14 @@ class Run:
         """Evaluations this process paid for."""
         return self._measuring.evaluations_run
 
+    @property
+    def model_calls_made(self) -> int:
+        """Model calls this process got an answer to."""
+        return self._calling.made
+
     def site(self, name: str) -> str:
         """A place in the program: the scope's path, the name, and the order of creation."""
-        place = f"{_scope.get()}{name}"
-        with self._guard:
-            number = self._sites[place] = self._sites.get(place, 0) + 1
-        return f"{place} {number}"
+        return self._sites.next(name)
 
     async def ask(
         self, engine: Engine, request: Request, site: str, *, keep_failure: bool = False
@@ -139,77 +132,7 @@ class Run:
             UsageError: If the cost is limited and the model has no price; nothing was sent.
             Divergence: In a replay that asks for something else.
         """
-        return await hand_over(self._ask(engine, request, site, keep_failure=keep_failure))
-
-    async def _ask(
-        self, engine: Engine, request: Request, site: str, *, keep_failure: bool
-    ) -> Reply:
-        asked: JSON = {**engine_key(engine), **request.to_json()}
-        hold, refusal = self._held(engine, request, self.journal.holds("model", site, asked))
-        if refusal is not None and not keep_failure:
-            raise refusal
-        sent = False
-
-        async def call() -> JSON:
-            nonlocal sent
-            if refusal is not None:
-                return refusal_record(refusal)
-            async with self._gate(engine):
-                try:
-                    self.meter.check_time()
-                    sent = True
-                    with retries_granted_by(self.meter.grant_retry):
-                        reply = await engine.ask(request)
-                except EngineError as error:
-                    sent = error.attempts > 0
-                    self.model_calls_made += sent
-                    if keep_failure and error.kind in ANSWER_FAULTS:
-                        return failure_record(error)
-                    self.ledger.failed(site, error.attempts)
-                    raise
-                except BudgetExhausted as late:
-                    if keep_failure:
-                        return refusal_record(late)
-                    raise
-            self.model_calls_made += 1
-            return reply.to_json()
-
-        try:
-            record, _ = await self.journal.perform("model", site, asked, call)
-        except BaseException:
-            if sent:
-                hold.settle(tokens=0, cost=0)  # what a failed call cost is not known
-            else:
-                hold.release()
-            raise
-        failure = failure_in(record)
-        if isinstance(failure, BudgetExhausted):
-            hold.release()
-            self.meter.refusal = self.meter.refusal or failure
-            raise failure
-        if failure is not None:
-            hold.settle()  # it was answered; what that took stays as it was expected
-            self.ledger.failed(site, failure.attempts)
-            raise failure
-        reply = Reply.from_json(record)
-        spent = self.ledger.answered(site, engine, reply)
-        hold.settle(tokens=spent.tokens, cost=spent.cost)
-        return reply
-
-    def _held(
-        self, engine: Engine, request: Request, recorded: bool
-    ) -> tuple[Hold, BudgetExhausted | None]:
-        """What a call may take, reserved; a call on record is counted, never refused."""
-        tokens, cost = self.ledger.expected(engine, request)
-        if cost is None and self.meter.budget.cost is not None:
-            raise unpriced(engine)
-        amounts: dict[Resource, Amount] = {"calls": 1, "tokens": tokens, "cost": cost or 0}
-        if recorded:
-            return self.meter.count(**amounts), None
-        try:
-            return self.meter.hold(**amounts), None
-        except BudgetExhausted as refusal:
-            return self.meter.count(), refusal
+        return await hand_over(self._calling.ask(engine, request, site, keep_failure=keep_failure))
 
     async def evaluate(
         self,
@@ -222,7 +145,8 @@ class Run:
     ) -> Outcome:
         """One evaluation: from the journal, else from the cache, else measured.
 
-        Never raises for a bad candidate or a broken instrument: both are outcomes.
+        Never raises for a bad candidate or a broken instrument: both are outcomes. Cancelled
+        while the instrument works, it returns at once; what comes out is still kept.
 
         Args:
             domain: What is measured, and how.
@@ -237,52 +161,8 @@ class Run:
             InstrumentError: If the domain cannot say what it measures with.
             Divergence: In a replay that asks for something else.
         """
-        return await hand_over(
-            self._evaluate(domain, value, context, site, keep_failure=keep_failure)
-        )
-
-    async def _evaluate(
-        self,
-        domain: Domain[V],
-        value: V,
-        context: EvaluationContext,
-        site: str,
-        *,
-        keep_failure: bool,
-    ) -> Outcome:
-        canonical = domain.canonical(value)
-        hold = self.meter.hold(evaluations=1)  # at once: who asks first is served first
-        try:
-            instrument = await self._instruments.mark(domain, site)
-        except BaseException:
-            hold.release()
-            raise
-        asked: dict[str, JSON] = {
-            "domain": domain.name,
-            "instrument": instrument,
-            "value": canonical,
-            "tier": context.tier,
-        }
-        if domain.seeded:
-            asked["seed"] = context.seed
-
-        async def measure() -> JSON:
-            # a domain that does not say what shapes its scores cannot share them
-            told = await self._instruments.fingerprint(domain)
-            key = digest(asked) if domain.deterministic and told else None
-            record = await self._measuring.measure(domain, canonical, context, key)
-            if not keep_failure and record.get("kind") == "unmeasured":
-                raise _NotKept(record)
-            return record
-
-        try:
-            record, _ = await self.journal.perform("evaluation", site, asked, measure)
-        except _NotKept as failure:
-            record = failure.record
-        except BaseException:
-            hold.release()
-            raise
-        return outcome_from_json(record if isinstance(record, dict) else {})
+        work = self._evaluating.evaluate(domain, value, context, site, keep_failure=keep_failure)
+        return await hand_over(work)
 
     async def instrument(self, domain: Domain[Any]) -> None:
         """Declare the one instrument of a run; a folder made with another one is refused.
@@ -298,33 +178,17 @@ class Run:
         self.journal.close()
         self._measuring.close()
 
-    def _gate(self, engine: Engine) -> asyncio.Semaphore:
-        import asyncio
 
-        target = target_of(engine)
-        try:
-            gates: MutableMapping[object, tuple[int, asyncio.Semaphore]] = _gates
-            gate = gates.get(target)
-        except TypeError:  # an engine of a user's that cannot be hashed or referred to weakly
-            gates, target = self._gates, id(target)
-            gate = gates.get(target)
-        if gate is None or gate[0] != engine.max_concurrency:
-            gate = engine.max_concurrency, asyncio.Semaphore(engine.max_concurrency)
-            gates[target] = gate
-        return gate[1]
+class _BareRun(Run):
+    """What programs without a run use, as long as their process lives.
+
+    It records nothing, and keeps nothing that grows with the number of calls.
+    """
+
+    _endless = True
 
 
-class _NotKept(Exception):
-    """An outcome that is passed on without being recorded."""
-
-    def __init__(self, record: dict[str, JSON]) -> None:
-        super().__init__()
-        self.record = record
-
-
-_gates: WeakKeyDictionary[object, tuple[int, asyncio.Semaphore]] = WeakKeyDictionary()
 _current: ContextVar[Run | None] = ContextVar("textgrad_run", default=None)
-_scope: ContextVar[str] = ContextVar("textgrad_scope", default="")
 _bare: list[Run] = []
 
 
@@ -333,16 +197,6 @@ def current_run() -> Run:
     run = _current.get()
     if run is None:
         if not _bare:
-            _bare.append(Run())
+            _bare.append(_BareRun())
         run = _bare[0]
     return run
-
-
-@contextmanager
-def scope(name: str) -> Iterator[None]:
-    """Name a part of the program, such as a step: sites inside it start with the name."""
-    token = _scope.set(f"{_scope.get()}{name}/")
-    try:
-        yield
-    finally:
-        _scope.reset(token)

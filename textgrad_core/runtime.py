@@ -8,13 +8,13 @@ from __future__ import annotations
 import os
 import threading
 from collections import deque
-from collections.abc import Coroutine, Iterator
-from concurrent import futures
-from concurrent.futures import CancelledError, Future
-from contextlib import contextmanager
+from collections.abc import Coroutine, Iterator, Sequence
+from concurrent.futures import CancelledError
+from contextlib import contextmanager, suppress
 from contextvars import Context, ContextVar, copy_context
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from textgrad_core.deferred import Crew, Deferred, Given, Work
 from textgrad_core.errors import UsageError
 from textgrad_core.logs import log
 
@@ -28,46 +28,6 @@ _loops: dict[int, _Loop] = {}  # keyed by process: a fork inherits no thread
 _eager: ContextVar[bool] = ContextVar("textgrad_eager", default=False)
 CANCEL_GRACE_S = 5.0
 WAIT_S = 0.25
-
-
-class Deferred(Future[T]):
-    """The result of a coroutine that runs on the background loop; cancelling it cancels that.
-
-    Attributes:
-        task: The coroutine under way; None before its turn has come.
-    """
-
-    def __init__(self, loop: _Loop) -> None:
-        super().__init__()
-        self._loop = loop
-        self.task: asyncio.Task[T] | None = None
-
-    def cancel(self) -> bool:
-        """Cancel the coroutine too."""
-        cancelled = super().cancel()
-        if cancelled:
-            self._loop.asyncio.call_soon_threadsafe(self._cancel_task)
-        return cancelled
-
-    def begin(self, work: Coroutine[Any, Any, T], context: Context) -> None:
-        """Start the coroutine; on the loop."""
-        self.task = self._loop.asyncio.create_task(work, context=context)
-        self.task.add_done_callback(self._settle)
-
-    def _cancel_task(self) -> None:
-        if self.task is not None:
-            self.task.cancel()
-
-    def _settle(self, task: asyncio.Task[T]) -> None:
-        if task.cancelled():
-            super().cancel()
-        error = None if task.cancelled() else task.exception()
-        if not self.set_running_or_notify_cancel():
-            return
-        if error is not None:
-            self.set_exception(error)
-        else:
-            self.set_result(task.result())
 
 
 class _Loop:
@@ -84,14 +44,19 @@ class _Loop:
         self.thread = threading.Thread(
             target=_serve, args=(self.asyncio,), name="textgrad-loop", daemon=True
         )
-        self._arrivals: deque[tuple[Deferred[Any], Coroutine[Any, Any, Any], Context]] = deque()
+        self._crew = Crew(self.asyncio)
+        self._arrivals: deque[Deferred[Any]] = deque()
         self._woken = False
 
-    def start(self, work: Coroutine[Any, Any, T]) -> Deferred[T]:
-        """Have a coroutine started after all that came before it."""
-        deferred: Deferred[T] = Deferred(self)
-        self._arrivals.append((deferred, work, copy_context()))
-        if not self._woken:
+    def start(
+        self, work: Work[T], after: Sequence[Deferred[Any]], context: Context
+    ) -> Deferred[T]:
+        """Have work done after all that came before it."""
+        deferred = Deferred(self._crew, work, after, context)
+        self._arrivals.append(deferred)
+        if threading.get_ident() == self.thread.ident:  # it is awake
+            self._begin()
+        elif not self._woken:
             self._woken = True
             try:
                 self.asyncio.call_soon_threadsafe(self._begin)
@@ -103,8 +68,7 @@ class _Loop:
     def _begin(self) -> None:
         self._woken = False  # first: what arrives from here on wakes it again
         while self._arrivals:
-            deferred, work, context = self._arrivals.popleft()
-            deferred.begin(work, context)
+            self._arrivals.popleft().advance()
 
 
 def _this_loop() -> _Loop:
@@ -136,48 +100,68 @@ def in_background() -> bool:
     return loop is not None and threading.current_thread() is loop.thread
 
 
-def start(work: Coroutine[Any, Any, T]) -> Future[T]:
+def start(work: Coroutine[Any, Any, T]) -> Deferred[T]:
     """Start a coroutine on the background loop and return at once."""
-    return _this_loop().start(work)
+    return _this_loop().start(Given(work), (), copy_context())
 
 
-async def settled(future: Future[T]) -> T:
+def defer(
+    work: Work[T], after: Sequence[Deferred[Any]] = (), context: Context | None = None
+) -> Deferred[T]:
+    """Have work done on the background loop once other work has ended; returns at once.
+
+    Args:
+        work: Makes the coroutine.
+        after: What it comes after; if one of these fails, so does this.
+        context: What it is run in; by default a copy of the caller's.
+    """
+    return _this_loop().start(work, after, copy_context() if context is None else context)
+
+
+async def settled(deferred: Deferred[T]) -> T:
     """Await what `start` returned, on any loop; being cancelled cancels the work too."""
     import asyncio
 
-    if not (isinstance(future, Deferred) and future.task is not None and in_background()):
-        return await asyncio.wrap_future(future)
-    waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    if deferred.done():
+        return deferred.result()
+    loop = asyncio.get_running_loop()
+    waiter: asyncio.Future[None] = loop.create_future()
+    here = in_background()
 
-    def wake(_: object) -> None:
+    def wake() -> None:
         if not waiter.done():
             waiter.set_result(None)
 
-    future.task.add_done_callback(wake)  # after the one that settles the future
+    def tell() -> None:
+        if here:
+            wake()
+            return
+        with suppress(RuntimeError):  # nobody waits on a loop that is closed
+            loop.call_soon_threadsafe(wake)
+
+    deferred.then(tell)
     try:
         await waiter
     except asyncio.CancelledError:
-        future.cancel()
+        deferred.cancel()
         raise
-    result: T = future.result()
-    return result
+    return deferred.result()
 
 
-def wait(future: Future[T]) -> T:
-    """The result of a future of the background loop; Ctrl-C cancels the work first.
+def wait(deferred: Deferred[T]) -> T:
+    """The result of work of the background loop; Ctrl-C cancels the work first.
 
     Raises:
         UsageError: If called on the background loop itself, which would wait for ever.
     """
-    if not future.done():
+    if not deferred.done():
         _refuse_in_background()
     try:
-        while not future.done():
-            # In pieces, because a lock does not notice an interrupt that another thread makes.
-            futures.wait((future,), timeout=WAIT_S)
-        return future.result()
+        while not deferred.wait(WAIT_S):
+            pass  # in pieces: a lock does not notice an interrupt that another thread makes
+        return deferred.result()
     except KeyboardInterrupt:
-        future.cancel()
+        deferred.cancel()
         raise
 
 

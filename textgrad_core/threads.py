@@ -20,15 +20,22 @@ _guard = threading.Lock()
 _pools: dict[tuple[int, int], ThreadPoolExecutor] = {}  # keyed by process: a fork has no threads
 
 
-async def in_thread(work: Callable[[], T]) -> T:
-    """Run foreign code that may block, with the context of the caller."""
+async def in_thread(
+    work: Callable[[], T], pool: Callable[[int], ThreadPoolExecutor] | None = None
+) -> T:
+    """Run foreign code that may block, with the context of the caller.
+
+    Args:
+        work: What to run.
+        pool: The threads of a level, if not those that all functions share.
+    """
     import asyncio
 
     level = _level.get()
     context = copy_context()
     context.run(_level.set, level + 1)
     return await asyncio.get_running_loop().run_in_executor(
-        _pool(level), lambda: context.run(work)
+        (pool or _pool)(level), lambda: context.run(work)
     )
 
 

@@ -21,11 +21,17 @@ _STARTS: tuple[tuple[bytes, str], ...] = (
     (b"\xff\xd8\xff", "image/jpeg"),
     (b"GIF8", "image/gif"),
 )
-_BYTES, _VALUE = "$bytes", "$value"  # how state is stored that JSON cannot hold as it is
+# how state is stored that JSON cannot hold as it is
+_BYTES, _URL, _VALUE = "$bytes", "$image_url", "$value"
+_MARKS = frozenset({_BYTES, _URL, _VALUE})
 
 
 class ImageURL(str):
-    """The address of an image; the model's server fetches it, this package never does."""
+    """The address of an image; the model's server fetches it, this package never does.
+
+    An engine of a user's own gets it among the parts of a prompt, where
+    ``isinstance(part, ImageURL)`` tells it from text.
+    """
 
     __slots__ = ()
 
@@ -85,11 +91,13 @@ def to_json(value: object) -> JSON:
     """A value as JSON data that `from_json` turns back into it.
 
     Raises:
-        UsageError: If it is neither JSON data nor bytes.
+        UsageError: If it is neither JSON data, bytes nor an `ImageURL`.
     """
     if isinstance(value, bytes):
         return {_BYTES: base64.b64encode(value).decode("ascii")}
-    if isinstance(value, dict) and (_BYTES in value or _VALUE in value):
+    if isinstance(value, ImageURL):
+        return {_URL: str.__str__(value)}
+    if isinstance(value, dict) and not _MARKS.isdisjoint(value):
         return {_VALUE: value}
     given: Any = value
     try:
@@ -109,6 +117,8 @@ def from_json(stored: JSON) -> Any:
             return base64.b64decode(str(stored[_BYTES]), validate=True)
         except binascii.Error as error:
             raise UsageError(f"stored bytes are damaged: {error}") from error
+    if isinstance(stored, Mapping) and set(stored) == {_URL}:
+        return ImageURL(stored[_URL])
     if isinstance(stored, Mapping) and set(stored) == {_VALUE}:
         return stored[_VALUE]
     return stored

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
-from concurrent.futures import Future
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from contextvars import ContextVar
 from pathlib import Path
@@ -16,13 +15,15 @@ from textgrad_core.gradient import Gradient as Gradient
 from textgrad_core.gradient import GradientContexts, as_gradient
 from textgrad_core.gradient import Gradients as Gradients
 from textgrad_core.gradient import NoFeedback as NoFeedback
+from textgrad_core.held import Held
 from textgrad_core.jsondata import JSON
 from textgrad_core.outcome import Outcome
 from textgrad_core.schema import Schema, typed
-from textgrad_core.values import ImageURL, ends_of, is_address, plain, text_of
+from textgrad_core.values import ends_of, text_of
 
 if TYPE_CHECKING:
     from textgrad_core.autograd.function import Node
+    from textgrad_core.deferred import Deferred
     from textgrad_core.domain import Domain
     from textgrad_core.engine import EngineLike
     from textgrad_core.view.graph import Graph
@@ -33,7 +34,7 @@ STAGING: ContextVar[Staging | None] = ContextVar("textgrad_staging", default=Non
 """What a user's backward function sees and writes instead of the variables' own feedback."""
 
 
-class Variable:
+class Variable(Held):
     """A value with a role, which feedback can reach and an optimizer can change.
 
     A variable that an operation returned is *deferred*: the operation is already running, and
@@ -52,17 +53,19 @@ class Variable:
         schema: The JSON schema a typed value obeys; new values are then JSON that obeys it too.
     """
 
+    domain: Domain[Any] | None
+    schema: Schema | None
+    _given: tuple[Variable, ...]
+
     __slots__ = (
         "__weakref__",
-        "_file",
-        "_future",
         "_given",
         "_gradients",
-        "_value",
         "built_frozen",
         "domain",
         "memo",
         "node",
+        "passed_by",
         "passes",
         "requires_grad",
         "role_description",
@@ -84,8 +87,7 @@ class Variable:
         """Hold a value; nothing else happens."""
         if not isinstance(role_description, str) or not role_description.strip():
             raise UsageError("role_description is empty: say in a few words what the value is for")
-        self.role_description = role_description
-        self.requires_grad = requires_grad
+        self._begin(role_description, requires_grad)
         self._given = tuple(predecessors or ())
         for given in self._given:
             if given.requires_grad and not requires_grad:
@@ -93,82 +95,46 @@ class Variable:
                     f"{role_description!r} has requires_grad=False, but it is made from "
                     f"{given.role_description!r}, which requires feedback: leave it True"
                 )
-        self._value = plain(value)
-        self._file = self._image(str(image_path)) if image_path else None
-        self._future: Future[Any] | None = None
-        self._gradients = Gradients()
+        self._hold(value, image_path)
         self.domain = domain
         self.schema = typed(value, schema) if schema is not None else None
+
+    def _begin(self, role_description: str, requires_grad: bool) -> None:
+        """What every variable starts with, except its value."""
+        self.role_description = role_description
+        self.requires_grad = requires_grad
+        self._given = ()
+        self._gradients = Gradients()
+        self.domain = None
+        self.schema = None
         self.node: Node | None = None
         self.built_frozen = False  # the output of an operation on frozen inputs
+        self.passed_by = False  # feedback went past it, because nobody wanted to improve it
         self.memo: dict[str, Any] = {}  # what the operation keeps for its feedback
         self.staged: dict[object, tuple[Gradient, ...]] = {}  # answers of a failed backward
         self.passes = 0  # backward passes that started here and succeeded
 
     @classmethod
     def deferred(
-        cls, future: Future[Any], node: Node, role_description: str, *, requires_grad: bool
+        cls, future: Deferred[Any], node: Node, role_description: str, *, requires_grad: bool
     ) -> Variable:
         """The output of an operation that is under way."""
-        variable = cls(None, role_description=role_description, requires_grad=requires_grad)
-        variable._future, variable.node = future, node
-        variable.built_frozen = not requires_grad
+        variable = object.__new__(cls)
+        variable._begin(role_description, requires_grad)
+        variable._value, variable._file, variable._future = None, None, future
+        variable.node, variable.built_frozen = node, not requires_grad
         return variable
 
     def snapshot(self) -> Variable:
         """The variable as it is now: what is set later does not reach whoever holds this."""
         now = object.__new__(type(self))
-        for name in Variable.__slots__:
-            if name != "__weakref__":
-                setattr(now, name, getattr(self, name))
+        now._value, now._file, now._future = self._value, self._file, self._future
+        now.role_description, now.requires_grad = self.role_description, self.requires_grad
+        now._given, now._gradients, now.node = self._given, self._gradients, self.node
+        now.domain, now.schema, now.memo = self.domain, self.schema, self.memo
+        now.built_frozen, now.passed_by = self.built_frozen, self.passed_by
+        now.staged, now.passes = self.staged, self.passes
         return now
-
-    def _image(self, path: str) -> Path | None:
-        """Take in an image without reading it; the file to be read, if there is one."""
-        if self._value not in ("", None):
-            raise UsageError("both value and image_path are given: give one of them")
-        if is_address(path):
-            self._value = ImageURL(path)
-            return None
-        if not Path(path).is_file():
-            raise UsageError(f"image_path {path!r} is no file: check the path")
-        return Path(path)
-
-    @property
-    def value(self) -> Any:
-        """The value; waits for the operation that makes it, and raises its error."""
-        file = self._file
-        if file is not None:
-            data = file.read_bytes()
-            if self._file is file:  # nobody set another value meanwhile
-                self._value, self._file = data, None
-        future = self._future
-        if future is None:
-            return self._value
-        value = runtime.wait(future)
-        if self._future is future:  # nobody set another value, or read this one, meanwhile
-            self._value = value
-            self._future = None
-        return value
-
-    @value.setter
-    def value(self, value: Any) -> None:
-        self._value = plain(value)
-        self._future = self._file = None
-
-    def get_value(self) -> Any:
-        """The same as `value`."""
-        return self.value
-
-    def set_value(self, value: Any) -> None:
-        """The same as assigning `value`."""
-        self.value = value
-
-    def __await__(self) -> Generator[Any, None, Any]:
-        """Wait for the value without blocking the running loop."""
-        if self._future is not None and not self._future.done():
-            return runtime.settled(self._future).__await__()
-        return _ready(self).__await__()
 
     def get_short_value(self, n_words_offset: int = 10) -> str:
         """The first and the last words of the value, for a glance."""
@@ -310,22 +276,13 @@ class Variable:
 
     def __repr__(self) -> str:
         """Role and value, without waiting for one that is under way."""
-        role = f"role_description={self.role_description!r}"
-        if self._file is not None:
-            return f"Variable(image_path={str(self._file)!r}, {role})"
-        waiting = self._future is not None and not self._future.done()
-        shown = "<under way>" if waiting else repr(self._value if self._future is None else "...")
-        return f"Variable({shown}, {role})"
+        return f"Variable({self._shown()}, role_description={self.role_description!r})"
 
     def _repr_html_(self) -> str:
         """What a notebook shows."""
         from textgrad_core.report.notebook import variable_html
 
         return variable_html(self)
-
-
-async def _ready(variable: Variable) -> Any:
-    return variable.value
 
 
 def _restored(
@@ -336,12 +293,7 @@ def _restored(
     domain: Domain[Any] | None,
     schema: Schema | None,
 ) -> Variable:
-    variable = Variable(
-        value,
-        requires_grad=requires_grad,
-        role_description=role,
-        domain=domain,
-        schema=schema,
-    )
+    variable = Variable(value, requires_grad=requires_grad, role_description=role)
+    variable.domain, variable.schema = domain, schema
     variable.gradients = Gradients(gradients)
     return variable

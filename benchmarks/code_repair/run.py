@@ -30,8 +30,9 @@ from textgrad_code.sandbox import Tier
 from textgrad_code.verdict import Verdict
 
 SHOWN = 2  # failing hidden tests that are shown where the visible ones do not show the fault
-COLUMNS = "{:43s} {:>5s} {:>7s} {:>9s} {:>10s} {:>10s} {:>8s}"
-HEADINGS = ("set, order", "n", "visible", "confirmed", "candidates", "seconds", "ratio")
+WITHIN = (10, 30, 100, 300)  # candidates
+COLUMNS = "{:43s} {:>4s} {:>7s} {:>9s} {:>10s} {:>7s}" + " {:>5s}" * len(WITHIN)
+HEADINGS = ("set, order", "n", "visible", "confirmed", "candidates", "seconds")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,30 +139,45 @@ def run_all(
 
 
 def table(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Counts by set and order; the ratio is that of repairs, suspicion over random."""
+    """Counts by set and order: passing all visible tests, passing all hidden ones, at what cost.
+
+    ``within`` is how many were plausible after so many candidates.
+    """
     summary = []
-    for group in dict.fromkeys(row["set"] for row in rows):
-        counts: dict[str, int] = {}
-        orders = dict.fromkeys(r["order"] for r in rows if r["set"] == group)
-        for order in orders:
-            mine = [r for r in rows if r["set"] == group and r["order"] == order]
-            fixed = [r for r in mine if r["plausible"]]
-            counts[order] = len(fixed)
-            hidden = [r["confirmed"] for r in mine if r["confirmed"] is not None]
-            summary.append(
-                {
-                    "set": group,
-                    "order": order,
-                    "programs": len(mine),
-                    "plausible": len(fixed),
-                    "confirmed": sum(hidden) if hidden else None,
-                    "median_candidates": _median([r["candidates"] for r in fixed]),
-                    "median_seconds": _median([r["seconds"] for r in fixed]),
-                }
-            )
-        if counts.get("random"):
-            summary[-2]["ratio"] = counts["suspicion"] / counts["random"]
+    for group, order in dict.fromkeys((row["set"], row["order"]) for row in rows):
+        mine = [r for r in rows if (r["set"], r["order"]) == (group, order)]
+        fixed = [r for r in mine if r["plausible"]]
+        hidden = [r["confirmed"] for r in mine if r["confirmed"] is not None]
+        summary.append(
+            {
+                "set": group,
+                "order": order,
+                "programs": len(mine),
+                "plausible": len(fixed),
+                "confirmed": sum(hidden) if hidden else None,
+                "median_candidates": _median([r["candidates"] for r in fixed]),
+                "median_seconds": _median([r["seconds"] for r in fixed]),
+                "within": {
+                    str(bound): sum(r["candidates"] <= bound for r in fixed) for bound in WITHIN
+                },
+            }
+        )
     return summary
+
+
+def ratios(summary: Sequence[dict[str, Any]]) -> dict[str, dict[str, float | None]]:
+    """By set: repairs in order of suspicion over repairs in random order, within budgets."""
+    found: dict[str, dict[str, float | None]] = {}
+    for row in summary:
+        other = next(
+            (r for r in summary if r["set"] == row["set"] and r["order"] == "random"), None
+        )
+        if row["order"] == "suspicion" and other is not None:
+            found[row["set"]] = {
+                bound: count / other["within"][bound] if other["within"][bound] else None
+                for bound, count in row["within"].items()
+            }
+    return found
 
 
 def _median(values: Sequence[float]) -> float | None:
@@ -170,20 +186,16 @@ def _median(values: Sequence[float]) -> float | None:
 
 def shown(summary: Sequence[dict[str, Any]]) -> None:
     """Print the table."""
-    print(COLUMNS.format(*HEADINGS))
+    print(COLUMNS.format(*HEADINGS, *(f"<={bound}" for bound in WITHIN)))
     for row in summary:
         cells = (row["confirmed"], row["median_candidates"], row["median_seconds"])
         told = ["-" if c is None else f"{c:g}" for c in cells]
-        ratio = row.get("ratio")
-        print(
-            COLUMNS.format(
-                f"{row['set']}, {row['order']}"[:43],
-                str(row["programs"]),
-                str(row["plausible"]),
-                *told,
-                "" if ratio is None else f"{ratio:.2f}",
-            )
-        )
+        name = f"{row['set']}, {row['order']}"[:43]
+        within = [str(count) for count in row["within"].values()]
+        print(COLUMNS.format(name, str(row["programs"]), str(row["plausible"]), *told, *within))
+    for group, by_bound in ratios(summary).items():
+        told = [f"{b}: {'-' if r is None else f'{r:.2f}'}" for b, r in by_bound.items()]
+        print(f"{group}, suspicion over random within candidates: {', '.join(told)}")
 
 
 def part(
@@ -211,6 +223,7 @@ def part(
             "wall_s": round(time.monotonic() - begun, 1),
         },
         "summary": summary,
+        "ratios": ratios(summary),
         "programs": rows,
     }
 

@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from textgrad_code.answers import Violation, decode, parse_frame
-from textgrad_code.jail.nodes import AnswerTooLarge, ListNode, NotSerialisable, build, shape_of
+from textgrad_code.jail.node_classes import ListNode
+from textgrad_code.jail.nodes import AnswerTooLarge, NotSerialisable, build, shape_of
 from textgrad_code.jail.values import encode
 
 PLAIN = st.recursive(

@@ -74,6 +74,14 @@ def test_floats_in_any_order_match_if_some_order_does(
     )
 
 
+@pytest.mark.parametrize("one", [1, 0.5, [0.5], [[1, 0.5]]])
+def test_wrong_answers_do_not_take_for_ever(one: Any) -> None:
+    """By brute force these would be 300**4 pairs: the test would not end."""
+    expected = [[one] * 300 for _ in range(300)]
+    answer = json.loads(json.dumps(expected).replace("1", "2").replace("0.5", "0.7"))
+    assert not same(expected, answer, order="nested-any-order")
+
+
 @given(st.lists(st.lists(st.integers(0, 4), max_size=5), max_size=5))
 def test_perfect_matchings_are_those_of_brute_force(edges: list[list[int]]) -> None:
     exists = any(

@@ -324,9 +324,9 @@ def test_expected_answers_are_not_in_the_sandbox(judge: Judge) -> None:
         "found, frame = [], sys._getframe()",
         "while frame: found.append(repr(frame.f_locals)); frame = frame.f_back",
         "found += [repr(one) for one in gc.get_objects() if type(one) in (dict, list, tuple)]",
-        "return any(''.join(['73', '31']) in one for one in found)",
+        "return any(''.join(['73', '31'] * 4) in one for one in found)",
     )
-    test = TestCase(arguments=([1],), expected=7331)
+    test = TestCase(arguments=([1],), expected=7331733173317331)
     asked = problem("f", "List[int]", limits=Limits(test_s=30.0, memory_mib=1024))
     assert only(judge, program, asked, test).answer is False
 

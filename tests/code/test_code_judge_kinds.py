@@ -133,6 +133,9 @@ def test_scripts(judge: Judge) -> None:
     [
         ("print(1)\nimport sys; sys.exit(1)", "RE", "ended before returning (exit 1)"),
         ("print(1)\nraise SystemExit", "AC", ""),
+        ("print(len(open(0).read()) + 1)", "AC", ""),
+        ("print(len(open('/dev/stdin', 'rb').readlines()) + 1)", "AC", ""),
+        ("def main():\n    print(1)\n    quit()\nmain()", "AC", ""),
         ("import sys; sys.stdout.buffer.write(b'1')", "AC", ""),
         ("import sys; sys.stdout.write('1'); sys.stdout.close()", "AC", ""),
         ("import sys; print(1); print(2, file=sys.stderr)", "AC", ""),
@@ -146,6 +149,17 @@ def test_scripts(judge: Judge) -> None:
 def test_scripts_end_in_many_ways(judge: Judge, program: str, verdict: str, message: str) -> None:
     result = only(judge, program, problem("", kind="stdin"), case("", expected="1\n"))
     assert (result.verdict, message in result.message) == (verdict, True), result
+
+
+def test_scripts_read_their_input_in_many_ways(judge: Judge) -> None:
+    sources = "sys.stdin", "sys.stdin.buffer", "open(0)", "open(0, 'rb')", "iter(sys.stdin)"
+    tests = [case("1 2\n3 ä\n", expected="3 2"), case("x" * 100_000 + "\n1\n", expected="1 1")]
+    for source in sources:
+        program = f"import sys\nlast = list({source})[-1]\nprint(last.split()[0].strip().decode()"
+        text = "b'" not in source and "buffer" not in source and "rb" not in source
+        program = program.replace(".decode()", "") if text else program
+        program += ", len(last.split()))"
+        assert verdicts(judge, program, problem("", kind="stdin"), *tests) == "AC AC", source
 
 
 def test_numbers_in_output_have_a_tolerance(judge: Judge) -> None:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from hash_seeds import printed_under_any_seed
 from textgrad_code.repair.edits import double_edits, enumerate_edits, single_edits
 from textgrad_code.repair.source import Program, compiled, same_program_key
+from textgrad_code.repair.syntax import syntax_repairs
 
 SAMPLES = (
     '''from typing import List
@@ -360,3 +361,26 @@ def test_inside_of_formatted_strings_is_left_alone() -> None:
         for e in single_edits(text, {})
         if e.operators != ("deletion",)
     )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "x = " + "+".join(["a"] * 1500),
+        "x = a" + ".b" * 1400,
+        "x = a" + "[0]" * 1400,
+        "x = f" + "(1)" * 1200,
+        "x = " + "-" * 3000 + "1",
+        "if a: pass\n" + "elif a: pass\n" * 900,
+    ],
+    ids=["sum", "attributes", "indices", "calls", "signs", "elif"],
+)
+def test_what_is_nested_too_deep_is_left_alone(text: str) -> None:
+    assert list(single_edits(text, {})) == []
+    assert same_program_key(text) == same_program_key(text + "\n")
+    assert list(syntax_repairs(text)) == [] or compiled(text) is None
+
+
+def test_constants_are_not_computed() -> None:
+    text = "x = 9**9**9**9\ny = 'a' * 10**12\n"
+    assert len(list(single_edits(text, {}))) > 10

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from random import Random
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from textgrad_code.errors import SandboxFailed
 from textgrad_code.judge import Judge
 from textgrad_code.problem import Limits, Problem, Signature, TestCase
+from textgrad_code.repair.attempts import order_of_tests, passed_weight, quick_limits
 from textgrad_code.repair.search import repair, unified
 from textgrad_code.verdict import Judgement, TestResult, TestTrace, Verdict
 from textgrad_core.errors import UsageError
@@ -162,22 +166,17 @@ CASES = {
         ),
     ),
     "endless loop": (
-        """def f(a, t):
-    lo, hi = 0, len(a) - 1
-    while lo <= hi:
-        mid = (lo + hi) // 2
-        if a[mid] == t:
-            return mid
-        if a[mid] < t:
-            lo = mid
-        else:
-            hi = mid - 1
-    return -1
+        """def f(n):
+    count = 0
+    while n > 0:
+        count += n % 2
+        n = n // 1
+    return count
 """,
         problem(
-            lambda a, t: a.index(t) if t in a else -1,
-            [([1], 1), ([1, 3, 5], 5), ([1, 3, 5], 1), ([1, 3, 5, 7], 6), ([2], 3)],
-            [([1, 2, 3, 4, 5], 4), ([1, 2], 2), ([], 1), ([1, 4, 9], 10), ([1, 4, 9], 0)],
+            lambda n: n.bit_count(),
+            [(5,), (0,), (8,), (7,), (6,)],
+            [(1,), (1023,), (1024,), (12345,), (2,)],
         ),
     ),
 }
@@ -368,6 +367,49 @@ def test_bounds_must_be_positive(candidates: int, seconds: float) -> None:
 def test_without_visible_tests_there_is_nothing_to_repair_for() -> None:
     with pytest.raises(UsageError, match="visible"):
         repair(TEXT, replace(TWO, visible=()), Scripted(hopeless))
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 2**32), st.floats(0, 1), st.integers(1, 60))
+def test_result_is_never_worse_than_the_start(seed: int, chance: float, most: int) -> None:
+    """Whatever passes by chance: the program that comes back passes no less weight."""
+
+    def rule(program: str, test: TestCase) -> Verdict:
+        lucky = Random(f"{seed} {program} {test.arguments}").random() < chance
+        return Verdict.AC if lucky else Verdict.WA
+
+    weighted = tuple(
+        replace(t, weight=w) for t, w in zip(TWO.visible, (1.0, 2.5, 4.0), strict=True)
+    )
+    asked = replace(TWO, visible=weighted)
+    result = repair(TEXT, asked, Scripted(rule), max_candidates=most)
+
+    def weight(program: str) -> float:
+        return sum(t.weight for t in weighted if rule(program, t) is Verdict.AC)
+
+    assert weight(result.program) >= weight(TEXT)
+    assert result.plausible == (weight(result.program) == 7.5)
+    assert (result.program != TEXT) == (weight(result.program) > weight(TEXT))
+    assert result.candidates <= most
+
+
+def test_quick_failing_tests_are_tried_first() -> None:
+    results = [(Verdict.WA, 0.5), (Verdict.AC, 0.2), (Verdict.WA, 0.1), (Verdict.AC, 0.1)]
+    tests = tuple(TestCase(arguments=(i,), expected=i) for i in range(5))
+    start = Judgement(
+        verdict=Verdict.WA,
+        tests=5,
+        tier="none",
+        results=tuple(
+            TestResult(index=i, verdict=v, seconds=s) for i, (v, s) in enumerate(results)
+        ),
+    )
+    failing, passing = order_of_tests(replace(TWO, visible=tests), start)
+    assert [t.arguments[0] for t in failing] == [2, 0, 4]  # the last was never run
+    assert [t.arguments[0] for t in passing] == [3, 1]
+    assert quick_limits(Limits(test_s=5.0), start).test_s == pytest.approx(2.0)
+    assert quick_limits(Limits(test_s=0.1), start).test_s == pytest.approx(0.1)
+    assert passed_weight(tests, start) == 2.0
 
 
 def test_diff_ends_its_lines() -> None:

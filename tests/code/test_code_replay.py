@@ -218,6 +218,7 @@ def test_the_benchmark_writes_its_result(
 def test_the_recorded_result_agrees() -> None:
     recorded = json.loads((Path(benchmark.__file__).parent / "result.json").read_text("utf-8"))
     assert recorded["agrees"] is True
+    assert recorded["complete"] is True
     assert recorded["isolation"] == ["full"]
     assert [f["ours"] for f in recorded["figures"]][:4] == [641, 96, 40, 56]
 

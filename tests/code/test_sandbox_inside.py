@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import select
 import shutil
 import signal
 import subprocess
@@ -13,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from jailed_programs import HELPERS, LIMITS, jailed, run
-from machines import NOBODY, public_python
+from jailed_programs import LIMITS, jailed, run, send, wait_for_exit
+from machines import NOBODY, public_machine
 from textgrad_code.sandbox import Tier, probe
 from textgrad_code.sandbox.jailed import JailedSandbox
 
@@ -173,6 +175,33 @@ def test_too_many_threads_are_refused(sandbox: JailedSandbox) -> None:
     assert outcome.word == "RuntimeError"
 
 
+def test_threads_of_one_program_do_not_starve_another(sandbox: JailedSandbox) -> None:
+    """The kernel counts the threads of a user, who may be the same for all programs."""
+    greedy = sandbox.launch(LIMITS)
+    send(
+        greedy,
+        "import threading, time\n"
+        "threading.stack_size(32768)\n"
+        "try:\n"
+        "    while True:\n"
+        "        threading.Thread(target=time.sleep, args=(1000,), daemon=True).start()\n"
+        "except RuntimeError: answer(threading.active_count())\n"
+        "time.sleep(1000)",
+    )
+    try:
+        started = json.loads(os.read(greedy.answer_fd, 100))["answer"]
+        source = (
+            "import threading\n"
+            "one = threading.Thread(target=answer, args=(1,))\n"
+            "one.start()\n"
+            "one.join()"
+        )
+        assert run(sandbox, source).value == 1
+        assert started > 100
+    finally:
+        greedy.close()
+
+
 def test_deep_recursion_through_c_code_fits_the_stack(sandbox: JailedSandbox) -> None:
     source = (
         "import functools, sys\n"
@@ -211,6 +240,27 @@ def test_cpu_time_ends_a_program_that_blocks_the_signal(sandbox: JailedSandbox) 
     assert ended.cpu_s >= 1.0
 
 
+def test_what_it_has_used_is_known_while_it_lives(sandbox: JailedSandbox) -> None:
+    source = (
+        "import time\nkept = bytearray(b'x' * (50 << 20))\n"
+        "while time.process_time() < 0.3: pass\nanswer(1)\ntime.sleep(1000)"
+    )
+    child = sandbox.launch(LIMITS)
+    try:
+        send(child, source)
+        assert select.select([child.answer_fd], [], [], 60.0)[0]
+        used = child.usage()
+        child.kill()
+        ended = wait_for_exit(child)
+        assert child.usage() is None
+    finally:
+        child.close()
+    assert used is not None
+    assert used.cpu_s >= 0.3
+    assert used.cpu_s <= ended.cpu_s + 0.01
+    assert 50 < used.peak_memory_mib <= ended.peak_memory_mib
+
+
 def test_signals_to_itself_work(sandbox: JailedSandbox) -> None:
     source = (
         "import signal\n"
@@ -237,44 +287,48 @@ def test_a_child_closed_unused_does_no_harm(sandbox: JailedSandbox) -> None:
 
 IN_A_CLOSED_HOME = """
 mkdir -m 700 {home} && mkdir {home}/python && mount --bind {prefix} {home}/python &&
-exec {home}/python/bin/{name} -c '
-import json, sys
-sys.path.append({helpers!r})
-from jailed_programs import *
-answers = dict()
-for tier in Tier:
-    if tier is Tier.NONE: continue
+chown {user} {home} && exec {as_user} {home}/python/bin/{name} {script}
+"""
+ANSWER_IN_EVERY_TIER = """
+import json
+from jailed_programs import jailed, run
+from textgrad_code.sandbox import Tier
+answers = {}
+for tier in (Tier.FULL, Tier.LANDLOCK, Tier.SECCOMP_STRICT):
     sandbox = jailed(tier)
     answers[tier] = run(sandbox, "import os\\nanswer([os.__file__, 6 * 7])").value
     sandbox.close()
 print(json.dumps(answers))
-'
 """
 
 
-def test_root_runs_an_interpreter_in_a_home_that_others_cannot_read(tmp_path: Path) -> None:
-    if os.geteuid() != 0 or len(TIERS) < 3 or shutil.which("unshare") is None:
+@pytest.mark.parametrize("user", [0, NOBODY])
+def test_the_interpreter_may_be_in_a_home_that_others_cannot_read(user: int) -> None:
+    """Whose owner, or root, runs the sandbox; its children are somebody else."""
+    tools = [shutil.which(name) for name in ("unshare", "setpriv")]
+    if os.geteuid() != 0 or len(TIERS) < 3 or None in tools:
         pytest.skip("platform: only root can mount an interpreter elsewhere")
-    python = Path(public_python())
-    home = tmp_path / "home"
-    script = (
-        IN_A_CLOSED_HOME.format(
-            home=home,
+    with public_machine() as machine:
+        python = Path(machine.python)
+        folder = machine.helpers.parent
+        (folder / "script.py").write_text(ANSWER_IN_EVERY_TIER)
+        command = IN_A_CLOSED_HOME.format(
+            home=folder / "home",
             prefix=python.parents[1],
             name=python.name,
-            helpers=str(HELPERS),
+            user=user,
+            as_user=f"setpriv --reuid {user} --regid {user} --clear-groups" if user else "",
+            script=folder / "script.py",
         )
-        .replace("'/", '"/')
-        .replace("')\nfrom", '")\nfrom')
-    )
-    environment = {"PYTHONPATH": os.pathsep.join(sys.path), "PATH": os.defpath}
-    done = subprocess.run(
-        ["unshare", "-m", "sh", "-ec", script],
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    assert str(home) in done.stdout
-    assert done.stdout.count("42") == 3
+        path = os.pathsep.join([str(folder), str(machine.helpers)])
+        done = subprocess.run(
+            ["unshare", "-m", "sh", "-ec", command],
+            env={**machine.environment, "PYTHONPATH": path},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        answers = json.loads(done.stdout)
+        assert [number for _, number in answers.values()] == [42] * 3
+        assert all(file.startswith(str(folder / "home")) for file, _ in answers.values())

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import copy
+import errno
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +17,7 @@ from textgrad_code.errors import SandboxUnavailable, UnsafeSandboxWarning
 from textgrad_code.sandbox import Probed, Tier, open_sandbox, probe, sandbox_checks, tiers
 from textgrad_code.sandbox.probing import FATAL, REFUSED, try_to_break
 from textgrad_code.sandbox.remedies import remedy_of
+from textgrad_code.sandbox.zygote import CannotStart, Missing
 from unjailed import Unjailed
 
 LINUX = sys.platform == "linux"
@@ -160,6 +164,29 @@ def test_a_sandbox_that_leaks_is_not_trusted() -> None:
         "signal its own parent",
         "read memory",
     }
+
+
+def test_a_machine_without_room_for_probes_is_refused_with_the_reason(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    if not LINUX:
+        pytest.skip("platform: sandboxes need Linux")
+    monkeypatch.setattr(tiers, "_KNOWN", {})
+    monkeypatch.setattr(tempfile, "TemporaryDirectory", no_room)
+    with pytest.raises(SandboxUnavailable, match="No space left"):
+        open_sandbox()
+    assert not any(c.ok for c in sandbox_checks() if c.name.startswith("sandbox"))
+
+
+def no_room() -> None:
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_a_refusal_to_start_travels_between_processes() -> None:
+    refused = CannotStart((Missing("landlock", "off"), Missing("mounts", "forbidden")))
+    again = copy.copy(refused)
+    assert again.missing == refused.missing
+    assert str(again) == str(refused) == "landlock: off; mounts: forbidden"
 
 
 @pytest.mark.parametrize("forbidden", ["0", "1"])

@@ -9,17 +9,20 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from slow_toy import SlowToy
 from textgrad_core import cache as caches
 from textgrad_core import filelock
 from textgrad_core.cache import EvaluationCache, ReplyCache
 from textgrad_core.domain import EvaluationContext
 from textgrad_core.outcome import Evaluated, Outcome, Unmeasured
 from textgrad_core.run import Run
+from textgrad_core.runtime import start, wait
 from toy_domain import ToyDomain
 
 posix = pytest.mark.skipif(os.name != "posix", reason="kills processes")
@@ -28,15 +31,22 @@ WORDS = ("ACGT", "AAAT", "CCGT", "TTGT", "GAGA", "CACA")
 HELPERS = Path(__file__).parents[1] / "helpers"
 
 MEASURE_ALL = """
-import asyncio, sys
+import asyncio, errno, sys
 from pathlib import Path
 from slow_toy import SlowToy
 from textgrad_core.cache import EvaluationCache
 from textgrad_core.domain import EvaluationContext
 from textgrad_core.run import Run
+from textgrad_core import filelock
+
+def unsupported(_):
+    raise OSError(errno.ENOLCK, "no locks available")
 
 cache, counter, gate = (Path(a) for a in sys.argv[1:4])
 words = sys.argv[4:]
+if words[0] == "without locks":
+    words.pop(0)
+    filelock._lock = unsupported
 domain = SlowToy(counter=str(counter), gate=str(gate))
 context = EvaluationContext(tier="screen")
 
@@ -74,10 +84,13 @@ def hear(child: subprocess.Popen[str]) -> str:
     return child.stdout.readline().strip()
 
 
-def test_two_processes_on_one_cache_measure_everything_once(tmp_path: Path) -> None:
+@pytest.mark.parametrize("first", [(), ("without locks",)])
+def test_two_processes_on_one_cache_measure_everything_once(
+    tmp_path: Path, first: tuple[str, ...]
+) -> None:
     cache, counter = tmp_path / "c.sqlite3", tmp_path / "uses"
     (gate := tmp_path / "gate").touch()
-    children = [process(cache, counter, gate, *WORDS) for _ in range(3)]
+    children = [process(cache, counter, gate, *first, *WORDS) for _ in range(3)]
     for child in children:
         assert hear(child) == "ready"
     for child in children:
@@ -110,6 +123,26 @@ def test_the_claim_of_a_killed_process_is_taken_over(tmp_path: Path) -> None:
             assert hear(heir) == "1 4.0"  # it paid, and ACGT is four letters short
             assert heir.wait() == 0
     assert counter.stat().st_size == 2
+
+
+def test_two_runs_on_one_cache_share_the_work(tmp_path: Path) -> None:
+    """Nobody claims what must wait for its turn."""
+    gate = tmp_path / "gate"
+    domains = [SlowToy(counter=str(tmp_path / f"uses {n}"), gate=str(gate)) for n in (1, 2)]
+    cache = tmp_path / "c.sqlite3"
+    with Run(cache=EvaluationCache(cache)) as one, Run(cache=EvaluationCache(cache)) as two:
+        work = []
+        for run, domain, words in zip((one, two), domains, (WORDS, WORDS[::-1]), strict=True):
+            domain.parallel = 1
+            work += [start(run.evaluate(domain, w, SCREEN, f"at {w}")) for w in words]
+        ends = time.monotonic() + 60
+        while not all(d.evaluations() for d in domains) and time.monotonic() < ends:
+            time.sleep(0.01)
+        assert [d.evaluations() for d in domains] == [1, 1]  # each at its own first word
+        gate.touch()
+        assert all(isinstance(wait(w), Evaluated) for w in work)
+        assert one.evaluations_run + two.evaluations_run == len(WORDS)
+    assert sum(d.evaluations() for d in domains) == len(WORDS)
 
 
 def evaluate_all(run: Run, domain: ToyDomain, words: tuple[str, ...]) -> list[Outcome]:

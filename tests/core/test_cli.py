@@ -215,6 +215,17 @@ def test_an_unfinished_run_can_be_shown_and_says_how_to_go_on(shell: Shell) -> N
     shell("replay", "run", expect=5)
 
 
+@pytest.mark.skipif(os.name != "posix", reason="platform: sends a signal")
+def test_a_stopped_run_neither_waits_for_its_instrument_nor_keeps_its_claims(shell: Shell) -> None:
+    with shell.start(*RUN, WORDS_SLEEP_S="600") as process:
+        wait_for(lambda: len(shell.measured) >= 1)
+        assert [*shell.folder.rglob("*.claims/*")] != []
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=60)
+    assert process.returncode == 143
+    assert [*shell.folder.rglob("*.claims/*")] == []
+
+
 def test_a_second_process_on_the_same_folder_is_refused(shell: Shell) -> None:
     with shell.start(*RUN, WORDS_SLEEP_S="0.3") as first:
         wait_for(lambda: len(shell.measured) >= 1)

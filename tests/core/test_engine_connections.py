@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import subprocess
+import sys
 
 import pytest
 
@@ -85,3 +87,41 @@ def test_a_prompt_that_was_cut_in_silence_is_warned_of_once(
     assert len(caplog.records) == 1
     assert "20000 characters and counted 7 tokens" in caplog.text
     assert "num_ctx" in caplog.text
+
+
+PROGRAM = """
+import sys
+import textgrad_core as tg
+from textgrad_core.engine.openai import OpenAIEngine
+
+engine = OpenAIEngine("m", sys.argv[1], max_retries=0)
+text = tg.Variable("x", role_description="a text", requires_grad=False)
+print(tg.BlackboxLLM(engine)(text).value)
+{end}
+"""
+
+
+@pytest.mark.parametrize("end", ["", "engine.close()", "engine.close(); engine.close()"])
+def test_a_program_ends_without_a_warning(end: str) -> None:
+    with FaultServer() as server:
+        done = subprocess.run(
+            [
+                *(sys.executable, "-W", "always::ResourceWarning", "-c"),
+                *(PROGRAM.format(end=end), server.url("keep-alive")),
+            ],
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=True,
+        )
+    assert (done.stdout, done.stderr) == ("ok\n", "")
+
+
+def test_code_that_is_not_async_closes_an_engine() -> None:
+    with FaultServer() as server, OpenAIEngine("m", server.url("keep-alive")) as engine:
+        for _ in range(2):
+            assert engine.generate("why?") == "ok"
+        assert server.connections == 1
+        engine.close()
+        assert engine.generate("why?") == "ok"
+        assert server.connections == 2

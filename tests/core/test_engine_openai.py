@@ -148,12 +148,30 @@ def test_the_name_holds_model_and_host_only(address: str | None, name: str) -> N
         ({"params": {"stream": True}}, "'stream' is set by the engine"),
         ({"base_url": "localhost:8080"}, "write it like"),
         ({"base_url": "https://me:hush@host/v1"}, "user or password"),
+        ({"base_url": "http://host:99999/v1"}, "base_url.*port from 1 to 65535"),
+        ({"base_url": "http://host:0/v1"}, "port 0"),
+        ({"base_url": "http://host:http/v1"}, "base_url cannot be read"),
+        ({"base_url": "http://me:hush@host:x/v1"}, "base_url cannot be read"),
+        ({"base_url": "http://[::1/v1"}, "base_url cannot be read"),
     ],
 )
 def test_mistakes_are_refused_at_once(arguments: dict[str, Any], says: str) -> None:
     with pytest.raises(UsageError, match=says) as caught:
         OpenAIEngine(**{"model": "m", **arguments})
     assert "hush" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("address", "endpoint"),
+    [
+        ("http://[::1]:8080/v1", "http://[::1]:8080/v1"),
+        ("http://[FE80::2]/v1", "http://[fe80::2]/v1"),
+        ("https://host/v1?key=hush#hush", "https://host/v1"),
+        ("http://127.0.0.1:8080/v1", "http://127.0.0.1:8080/v1"),
+    ],
+)
+def test_the_address_in_a_key_is_an_address(address: str, endpoint: str) -> None:
+    assert OpenAIEngine("m", address).shaping["endpoint"] == endpoint
 
 
 def test_a_request_may_not_ask_for_a_stream() -> None:

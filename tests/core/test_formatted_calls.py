@@ -131,7 +131,7 @@ def test_texts_and_images_go_in_order() -> None:
     assert answer.value == "a cat"
     system, user = engine.requests[0].messages
     assert system.content == "Be brief."
-    assert user.parts == (Image(data=PNG), "\nWhat\n7")
+    assert user.parts == (Image(data=PNG), "What", "7")
     assert "What\n7" in user.content
     assert MultimodalLLMCall(engine)(inputs[1:]).value == "a cat"
     assert engine.requests[1].messages[0].parts == ()
@@ -144,7 +144,7 @@ def test_fields_go_in_their_order_with_their_names() -> None:
     call = OrderedFieldsMultimodalLLMCall(engine, ["image", "question"])
     call({"question": leaf("What {x}?"), "image": leaf(PNG)}).backward()
     user = engine.asked("forward")[0].messages[0]
-    assert user.parts == ("image: ", Image(data=PNG), "\nquestion: What {x}?")
+    assert user.parts == ("image: ", Image(data=PNG), "question: What {x}?")
     with pytest.raises(UsageError, match="fields are 'image', 'question'"):
         call({"image": leaf(PNG)})
 
@@ -221,7 +221,7 @@ def test_a_server_gets_parts_as_it_wants_them() -> None:
     data = f"data:image/png;base64,{base64.b64encode(PNG).decode()}"
     assert message["content"] == [
         {"type": "image_url", "image_url": {"url": data}},
-        {"type": "text", "text": "\nor \ufffd\n"},
+        {"type": "text", "text": "or \ufffd"},
         {"type": "image_url", "image_url": {"url": address}},
     ]
 
@@ -240,10 +240,10 @@ def test_a_users_engine_gets_a_list_of_texts_and_bytes() -> None:
     inputs = [leaf(PNG), leaf("What?")]
     for engine in (model, simple):
         assert MultimodalLLMCall(engine, "Be brief.")(inputs).value == "a cat"
-    assert seen == [([PNG, "\nWhat?"], "Be brief."), ["Be brief.", PNG, "\nWhat?"]]
+    assert seen == [([PNG, "What?"], "Be brief."), ["Be brief.", PNG, "What?"]]
 
 
 def test_an_engine_may_be_called_with_a_list_too() -> None:
     engine = get_engine(lambda prompt: str(prompt))
-    assert engine.generate([PNG, "What?"]) == str([PNG, "\n\nWhat?"])  # type: ignore[attr-defined]
+    assert engine.generate([PNG, "What?"]) == str([PNG, "What?"])  # type: ignore[attr-defined]
     assert engine.generate(["a", "b"]) == "a\n\nb"  # type: ignore[attr-defined]

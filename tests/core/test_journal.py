@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import zlib
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -185,13 +186,43 @@ def test_a_missing_or_repeated_line_is_damage(tmp_path: Path) -> None:
             Journal(path, settings={"seed": 1})
 
 
-@pytest.mark.parametrize("content", [b"hello\n", b"step,score\n1,2\n", b'{"a": 1}\n'])
-def test_a_foreign_file_is_left_alone(tmp_path: Path, content: bytes) -> None:
+@pytest.mark.parametrize("mode", ["live", "replay"])
+@pytest.mark.parametrize(
+    "content",
+    [b"hello\n", b"step,score\n1,2\n", b'{"a": 1}\n', b"one line without end", b"\x89PNG\0\0"],
+)
+def test_a_foreign_file_is_left_alone(tmp_path: Path, content: bytes, mode: Mode) -> None:
     path = tmp_path / "j.jsonl"
     path.write_bytes(content)
-    with pytest.raises(JournalError, match="line 1 is damaged"):
-        Journal(path)
+    with pytest.raises(JournalError, match="no journal: choose another folder"):
+        Journal(path, mode=mode)
     assert path.read_bytes() == content
+
+
+@pytest.mark.parametrize("mode", ["live", "replay"])
+def test_a_journal_of_another_format_is_left_to_its_version(tmp_path: Path, mode: Mode) -> None:
+    path = tmp_path / "j.jsonl"
+    body: dict[str, JSON] = {"format": 2, "settings": {}}
+    sealed = line_of(Entry(number=0, kind="run", site="run", key="k", body=body))
+    for content in (
+        sealed,
+        sealed + b"a line of another form\n",
+        b'{"body":{"format":2},"new":1}',
+    ):
+        path.write_bytes(content)
+        with pytest.raises(JournalError, match="has format 2, this version reads and writes 1"):
+            Journal(path, mode=mode)
+        assert path.read_bytes() == content
+
+
+def test_a_whole_line_that_is_no_entry_is_damage(tmp_path: Path) -> None:
+    path = tmp_path / "j.jsonl"
+    lines = fill(path).splitlines(keepends=True)
+    for strange in (b'{"n":1', b"[1", b'{"n":1,"kind":"k","site":"s","key":"k"'):
+        sealed = strange + b',"sum":"%08x"}\n' % zlib.crc32(strange + b"}")
+        path.write_bytes(b"".join([lines[0], sealed, *lines[2:]]))
+        with pytest.raises(JournalError, match="line 2 is damaged"):
+            Journal(path, settings={"seed": 1})
 
 
 def test_a_resumed_run_answers_from_the_file_and_then_goes_on(tmp_path: Path) -> None:

@@ -28,6 +28,10 @@ def left_by(path: Path, owner: Owner) -> None:
     path.write_text(json.dumps(owner), "utf-8")
 
 
+def named_in(path: Path) -> object:
+    return json.loads(path.read_text("utf-8").splitlines()[0])
+
+
 def ended_process() -> int:
     done = subprocess.Popen([sys.executable, "-c", ""])
     done.wait()
@@ -50,7 +54,7 @@ def test_a_dead_process_s_file_is_taken_over(tmp_path: Path) -> None:
     path = tmp_path / "lock"
     left_by(path, (socket.gethostname(), ended_process(), ""))
     lock = OwnerFile(path)
-    assert json.loads(path.read_text("utf-8")) == list(this_process())
+    assert named_in(path) == list(this_process())
     lock.release()
     assert list(tmp_path.iterdir()) == []
 
@@ -97,7 +101,7 @@ def test_whoever_is_faster_at_taking_over_keeps_it(tmp_path: Path) -> None:
 
     with pytest.raises(BlockingIOError, match=f"process {os.getpid()}"):
         OwnerFile(path, slow_to_judge)
-    assert json.loads(path.read_text("utf-8")) == list(this_process())
+    assert named_in(path) == list(this_process())
     assert [p.name for p in tmp_path.iterdir()] == ["lock"]
 
 
@@ -107,7 +111,8 @@ def test_a_file_lock_falls_back_and_says_who_holds_it(tmp_path: Path) -> None:
     with pytest.raises(JournalBusy, match=f"written by process {os.getpid()} on"):
         FileLock(path, unsupported)
     first.release()
-    FileLock(path, unsupported).release(remove=True)
+    FileLock(path, unsupported, temporary=True).release()
+    assert list(tmp_path.iterdir()) == []
 
 
 @posix
@@ -138,16 +143,16 @@ def test_a_run_whose_process_was_killed_can_go_on_without_system_locks(tmp_path:
 
 def test_a_removed_lock_file_is_not_held_by_who_opened_it_before(tmp_path: Path) -> None:
     path = tmp_path / "key"
-    first = FileLock(path)
+    first = FileLock(path, temporary=True)
     opened: list[int] = []
 
     def late(descriptor: int) -> None:
         if not opened:  # the holder removes the file between open and lock
             opened.append(descriptor)
-            first.release(remove=True)
+            first.release()
 
-    second = FileLock(path, late)
+    second = FileLock(path, late, temporary=True)
     assert path.exists()
     assert path.read_text("ascii") == str(os.getpid())
-    second.release(remove=True)
+    second.release()
     assert not path.exists()

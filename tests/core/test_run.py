@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import multiprocessing
+import tracemalloc
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -458,7 +459,7 @@ def test_a_reply_is_asked_for_and_recorded_once(tmp_path: Path) -> None:
     assert len(engine.requests) == 1
 
 
-def test_a_failure_of_the_engine_is_not_recorded_but_what_was_sent_counts(tmp_path: Path) -> None:
+def test_a_failure_of_the_engine_is_no_answer_but_what_was_sent_counts(tmp_path: Path) -> None:
     never = EngineError("no key", kind="auth", attempts=0)
     answers: list[str | Exception] = [never, down(), "there again"]
 
@@ -470,12 +471,12 @@ def test_a_failure_of_the_engine_is_not_recorded_but_what_was_sent_counts(tmp_pa
 
     engine = Recorder(answer)
     with Run(tmp_path / "run", budget=Budget(calls=2)) as run:
-        before = (tmp_path / "run" / "journal.jsonl").read_bytes()
         for used in (0, 1):
             with pytest.raises(EngineError):
                 asyncio.run(run.ask(engine, request("hello"), "greeting"))
             assert (run.model_calls_made, run.meter.used["calls"]) == (used, used)
-        assert (tmp_path / "run" / "journal.jsonl").read_bytes() == before
+        recorded = [(e.kind, e.site) for e in run.journal.entries()]
+        assert recorded == [("run", "run"), ("failure", "greeting failure 1")]
         assert asyncio.run(run.ask(engine, request("hello"), "greeting")).text == "there again"
         assert run.model_calls_made == 2
         with pytest.raises(BudgetExhausted):
@@ -598,3 +599,37 @@ def test_sites_are_unique_across_threads() -> None:
     with ThreadPoolExecutor(8) as pool:
         sites = list(pool.map(lambda _: run.site("call"), range(2000)))
     assert len(set(sites)) == 2000
+
+
+def test_a_run_that_never_ends_keeps_nothing_for_each_call() -> None:
+    engine, run = Recorder(), current_run()
+
+    def calls(count: int) -> None:
+        async def all_of_them() -> None:
+            for number in range(count):
+                with scope(f"step {number}"):
+                    await run.ask(engine, request("x"), run.site("one of many"))
+                    engine.requests.clear()
+
+        asyncio.run(all_of_them())
+
+    calls(500)
+    before, places = run.ledger.by_site["one of many"].calls, len(run.ledger.by_site)
+    tracemalloc.start()
+    try:
+        calls(500)
+        first, _ = tracemalloc.get_traced_memory()
+        calls(2_000)
+        last, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert run.ledger.by_site["one of many"].calls == before + 2_500
+    assert len(run.ledger.by_site) == places
+    assert (last - first) / 2_000 < 20  # bytes for each call
+
+
+def test_a_run_of_ones_own_keeps_every_place() -> None:
+    run = Run()
+    for _ in range(3):
+        asyncio.run(run.ask(Recorder(), request("x"), run.site("call")))
+    assert list(run.ledger.by_site) == ["call 1", "call 2", "call 3"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -159,3 +160,50 @@ def test_one_variable_is_improved_again_and_again() -> None:
         optimizer.step()
     assert code.value == "one hour"
     assert '{"problem": "sort {x}", "code": "draft"}' in engine.prompts
+
+
+def test_the_parts_by_themselves_and_answers_judged_at_test_time() -> None:
+    """TextGrad's tutorials on primitives and on solutions."""
+    engine = Model()
+    sentence = tg.Variable("A sntence", role_description="the input", requires_grad=True)
+    assert tg.get_engine(engine).generate("hello") == "thirty hours"  # type: ignore[attr-defined]
+    instruction = tg.Variable("Is it right?", role_description="the instruction")
+    loss = tg.TextLoss(instruction, engine=engine)
+    optimizer = tg.TextualGradientDescent(parameters=[sentence], engine=engine)
+    loss(sentence).backward(engine)
+    assert len(sentence.gradients) == len(instruction.gradients) == 1
+    optimizer.step()
+    assert sentence.value == "one hour"
+    optimizer.zero_grad()
+    assert len(sentence.gradients) == 0
+
+    tg.set_backward_engine(engine, override=True)
+    solution = tg.Variable("thirty", role_description="solution to the question")
+    judge = tg.loss.MultiChoiceTestTime("Look for mistakes.", engine=engine)
+    optimizer = tg.TGD([solution], engine=engine, constraints=["End with the answer."])
+    for _ in range(2):
+        optimizer.zero_grad()
+        judge("How long do 30 shirts take?", solution).backward()
+        optimizer.step()
+    assert solution.value == "one hour"
+
+
+def test_samples_are_judged_in_the_threads_of_the_program() -> None:
+    """TextGrad's evaluation scripts: a pool of threads, each reading values of its own."""
+    engine = Model()
+    model = tg.BlackboxLLM(engine, tg.Variable("Think.", role_description="system prompt"))
+
+    def equal(prediction: tg.Variable, truth: tg.Variable) -> int:
+        return int(str(prediction.value) == str(truth.value))
+
+    eval_fn = tg.autograd.StringBasedFunction(equal, function_purpose="compares two answers")
+
+    def judged(number: int) -> int:
+        asked = tg.Variable(f"q{number}", requires_grad=False, role_description="query")
+        wanted = "thirty hours" if number % 2 else "one hour"
+        truth = tg.Variable(wanted, requires_grad=False, role_description="right answer")
+        result = eval_fn(inputs={"prediction": model(asked), "truth": truth})
+        return int(result.value)
+
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(judged, range(12))) == [0, 1] * 6

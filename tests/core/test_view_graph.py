@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 import textgrad_core as tg
 from engines import Meeting, Recorder
 from graphs import Spot, build, plans
+from textgrad_core import runtime
 from textgrad_core.errors import UsageError
 from textgrad_core.view.boxes import COLUMNS, box_lines, columns, fitted
 from textgrad_core.view.glance import glance
@@ -327,7 +328,11 @@ def test_a_cancelled_operation_is_a_failed_one() -> None:
     made = source + "y"
     _ = made.value
     assert made.node is not None
-    never: Future[Any] = Future()
+
+    async def endless() -> None:
+        await asyncio.Event().wait()
+
+    never = runtime.start(endless())
     never.cancel()
     cancelled = tg.Variable.deferred(never, made.node, "cancelled", requires_grad=True)
     assert glance(cancelled).state == "failed"

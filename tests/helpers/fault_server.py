@@ -35,6 +35,10 @@ class Received:
     asked_host: str = ""
 
 
+def _usage() -> dict[str, Any]:
+    return {"usage": {"prompt_tokens": 7, "completion_tokens": 3, "total_tokens": 10}}
+
+
 def completion(
     content: object = "ok", *, finish: object = "stop", message: object = None, **top: object
 ) -> dict[str, Any]:
@@ -46,7 +50,7 @@ def completion(
         "created": 1,
         "model": "served-model",
         "choices": [{"index": 0, "finish_reason": finish, "message": said}],
-        "usage": {"prompt_tokens": 7, "completion_tokens": 3, "total_tokens": 10},
+        **_usage(),
         **top,
     }
 
@@ -103,6 +107,8 @@ def _canned(name: str) -> bytes | None:
         "html": lambda: response(200, page, content_type="text/html"),
         "html-as-json": lambda: response(200, page),
         "cut-json": lambda: response(200, json.dumps(completion()).encode()[:60]),
+        "cut-late": lambda: response(200, json.dumps(completion()).encode()[:-1]),
+        "500-counted": lambda: response(500, {"error": {"message": "x"}, **_usage()}),
         "empty-body": lambda: response(200, b""),
         "not-utf8": lambda: response(200, json.dumps(completion()).encode() + b"\xff\xfe"),
         "json-list": lambda: response(200, [1, 2]),
@@ -149,8 +155,9 @@ class FaultServer:
         received: Every request, in order.
         most_at_once: Highest number of requests under way.
         connections: Connections made so far.
-        told: Tokens sent and received, of each answer of the scenarios ``counted`` and
-            ``flaky`` (which fails at every other request).
+        told: Tokens sent and received, of each answer of the scenarios ``counted``,
+            ``flaky`` (which fails at every other request) and ``as-told`` (whose prompt names
+            the scenarios of the requests that bring it, such as ``refusal`` or ``empty-body,ok``).
     """
 
     def __init__(self, answer: Answer | None = None, delay_s: float = 0.0) -> None:
@@ -267,6 +274,8 @@ class FaultServer:
             writer.write(refusal_status(401, message=f"Incorrect API key provided: {key}"))
         elif name == "flaky" and self._counts[name] % 2:
             writer.write(refusal_status(500))
+        elif name == "as-told":
+            writer.write(self._as_told(body["messages"][-1]["content"], body))
         elif name in {"counted", "flaky"}:
             await asyncio.sleep(self._delay_s)
             writer.write(response(200, self._counted(body)))
@@ -280,6 +289,16 @@ class FaultServer:
         else:
             await asyncio.sleep(self._delay_s)
             writer.write(response(200, completion(self._answer(body))))
+
+    def _as_told(self, prompt: str, body: dict[str, Any]) -> bytes:
+        """What the prompt names for this request; afterwards, and for ``ok``, an answer."""
+        names = prompt.split(",")
+        self._counts[prompt] += 1
+        name = names[self._counts[prompt] - 1] if self._counts[prompt] <= len(names) else "ok"
+        canned = _canned(name) or response(200, completion(self._answer(body)))
+        if b'"prompt_tokens": 7' in canned:
+            self.told.append((7, 3))
+        return canned
 
     def _counted(self, body: dict[str, Any]) -> dict[str, Any]:
         said = self._answer(body)

@@ -59,9 +59,7 @@ def fewest_coins(values: list[int], amount: int) -> int:
 
 def count_islands(chart: list[list[int]]) -> int:
     """Every land square takes the smallest label around it until nothing changes."""
-    label = {
-        (r, c): (r, c) for r, row in enumerate(chart) for c, land in enumerate(row) if land
-    }
+    label = {(r, c): (r, c) for r, row in enumerate(chart) for c, land in enumerate(row) if land}
     changed = True
     while changed:
         changed = False
@@ -234,11 +232,11 @@ def least_stack(operations: list[str], calls: list[list[int]]) -> list[int | Non
     for name, given in zip(operations[1:], calls[1:], strict=True):
         if name == "push":
             kept.append(given[0])
-        answers.append(
-            {"push": lambda: None, "pop": kept.pop, "top": lambda: kept[-1]}.get(
-                name, lambda: min(kept)
-            )()
-        )
+            answers.append(None)
+        elif name == "pop":
+            answers.append(kept.pop())
+        else:
+            answers.append(kept[-1] if name == "top" else min(kept))
     return answers
 
 

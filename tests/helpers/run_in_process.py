@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import io
+import itertools
 import sys
 from collections import deque
 from collections.abc import Callable
@@ -20,7 +21,7 @@ PRELUDE = "from typing import *\nfrom collections import *\n"
 class ListNode:
     """A node of a linked list, as LeetCode defines it."""
 
-    def __init__(self, val: Any = 0, next: Any = None) -> None:  # noqa: A002 - its name there
+    def __init__(self, val: Any = 0, next: Any = None) -> None:
         self.val, self.next = val, next
 
 
@@ -36,7 +37,7 @@ def linked_list(value: Any) -> ListNode | None:
     looped = isinstance(value, dict)
     values = value["values"] if looped else value
     nodes = [ListNode(one) for one in values]
-    for node, following in zip(nodes, nodes[1:], strict=False):
+    for node, following in itertools.pairwise(nodes):
         node.next = following
     if looped and value["cycle"] >= 0:
         nodes[-1].next = nodes[value["cycle"]]

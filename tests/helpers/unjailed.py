@@ -35,6 +35,9 @@ class UnjailedChild:
         ended = code if code >= 0 else None
         return Exit(code=ended, signal=-code if code < 0 else None, cpu_s=0, peak_memory_mib=0)
 
+    def usage(self) -> None:
+        return None
+
     def kill(self) -> None:
         if self.process.poll() is None:
             self.process.send_signal(SIGKILL)

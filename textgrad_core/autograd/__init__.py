@@ -5,6 +5,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from textgrad_core.absent import told
+
 if TYPE_CHECKING:
     from textgrad_core.autograd.algebra import aggregate as aggregate
     from textgrad_core.autograd.algebra import sum as sum
@@ -58,4 +60,4 @@ def __getattr__(name: str) -> object:
         return found
     if name in _SUBMODULES:
         return import_module(f"{__name__}.{name}")
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    raise AttributeError(told(__name__, name))

@@ -10,19 +10,25 @@ variable has changed, and the next attempt asks only for what is missing.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Coroutine
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from contextvars import copy_context
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
 
+from textgrad_core import runtime
 from textgrad_core.autograd.function import Feedback, FeedbackRequest, Node
 from textgrad_core.autograd.summary import Marks, Received, average, grouped, summariser
 from textgrad_core.config import backward_engine
+from textgrad_core.engine.protocol import engine_key
 from textgrad_core.errors import BackwardError, BudgetExhausted, Divergence, UsageError
+from textgrad_core.jsondata import digest
+from textgrad_core.places import relative
 from textgrad_core.variable import NO_FEEDBACK, Gradient, Variable
 
 if TYPE_CHECKING:
     import asyncio
 
+    from textgrad_core.deferred import Deferred, Work
     from textgrad_core.engine.protocol import Engine
 
 
@@ -44,7 +50,8 @@ async def backpropagate(root: Variable, seed: Gradient | None, engine: Engine | 
     if not root.requires_grad:
         raise UsageError(
             f"backward() on {root.role_description!r}: nothing it was made from requires "
-            "feedback; set requires_grad=True on what should improve"
+            "feedback; set requires_grad=True on what should improve, and if that is what an "
+            "operation returned, make its optimizer before backward()"
         )
     await _Pass(root, seed, engine or backward_engine()).finish()
 
@@ -66,21 +73,18 @@ def reachable(root: Variable) -> list[Variable]:
 
 @dataclass(frozen=True, slots=True)
 class _Answer:
-    """What one edge's feedback came to; no gradient means no feedback."""
+    """One edge whose feedback is asked for."""
 
     consumer: int
     argument: int
-    received: tuple[Received, ...] = ()
-    error: Exception | None = None
+    node: Node
 
 
 @dataclass(frozen=True, slots=True)
 class _Averaged:
-    """What a variable's feedback came to where several pieces came through one aggregate."""
+    """A variable whose feedback is averaged: several pieces came through one aggregate."""
 
     place: int
-    received: tuple[Received, ...] = ()
-    error: Exception | None = None
 
 
 class _Pass:
@@ -94,14 +98,21 @@ class _Pass:
         self._waiting = [0] * len(self._order)
         self._received: list[dict[tuple[int, int, int], Received]] = [{} for _ in self._order]
         self._base: dict[int, Marks] = {}  # losses that say themselves what to change
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._ready = deque([0])  # variables about which all has been said
+        self._under_way: dict[Deferred[tuple[Received, ...]], _Answer | _Averaged] = {}
+        self._failed: tuple[_Answer | _Averaged, BaseException] | None = None
+        self._engine_digest = None if engine is None else digest(engine_key(engine))
+        self._context = copy_context()
+        self._over: asyncio.Future[None] | None = None
         # A failed pass does not count: the next attempt finds its answers in the journal.
-        begins = "" if root.node is None else root.node.site
+        begins = "" if root.node is None else relative(root.node.site)
         self._name = f"pass {root.passes + 1} from {begins}"
         for variable in self._order:
             for given in variable.predecessors:
                 if given.requires_grad:
                     self._waiting[self._index[id(given)]] += 1
+                else:
+                    given.passed_by = given.built_frozen
         if seed is None:
             self._base[0] = ()
         else:
@@ -111,69 +122,82 @@ class _Pass:
         """Walk the graph, then commit; calls under way are awaited even after a failure."""
         import asyncio
 
-        answers: asyncio.Queue[_Answer | _Averaged] = asyncio.Queue()
-        ready = deque([0])
-        under_way = 0
-        failed: _Answer | _Averaged | None = None
+        self._over = asyncio.get_running_loop().create_future()
         try:
-            while True:
-                while ready and failed is None:
-                    under_way += self._settle(ready.popleft(), answers)
-                if under_way == 0:
-                    break
-                answer = await answers.get()
-                under_way -= 1
-                if answer.error is not None:
-                    failed = failed or answer
-                elif failed is not None:
-                    continue
-                elif isinstance(answer, _Averaged):
-                    edges = enumerate(answer.received)
-                    self._received[answer.place] = {(0, 0, number): r for number, r in edges}
-                    under_way += self._open(answer.place, answers)
-                else:
-                    ready.extend(self._deliver(answer))
+            self._go_on()
+            await self._over
         finally:
-            for task in self._tasks:
-                task.cancel()
-        if failed is not None:
-            if isinstance(failed.error, UsageError | BudgetExhausted | Divergence):
-                raise failed.error
-            raise self._failure(failed) from failed.error
+            for deferred in tuple(self._under_way):
+                deferred.cancel()
+        if self._failed is not None:
+            failed, error = self._failed
+            if isinstance(error, UsageError | BudgetExhausted | Divergence) or not isinstance(
+                error, Exception
+            ):
+                raise error
+            raise self._failure(failed, error) from error
         self._commit()
 
-    def _settle(self, place: int, answers: asyncio.Queue[_Answer | _Averaged]) -> int:
+    def _go_on(self) -> None:
+        """Pass on whatever can be passed on; the pass is over when nothing is under way."""
+        while self._ready and self._failed is None:
+            self._settle(self._ready.popleft())
+        if not self._under_way and self._over is not None and not self._over.done():
+            self._over.set_result(None)
+
+    def _hear(self, deferred: Deferred[tuple[Received, ...]]) -> None:
+        """Something that was asked for has come, or failed."""
+        asked = self._under_way.pop(deferred)
+        error = deferred.exception()
+        try:
+            if error is not None:
+                self._failed = self._failed or (asked, error)
+            elif self._failed is not None:
+                pass
+            elif isinstance(asked, _Averaged):
+                edges = enumerate(deferred.result())
+                self._received[asked.place] = {(0, 0, number): r for number, r in edges}
+                self._open(asked.place)
+            else:
+                self._deliver(asked, deferred.result())
+            self._go_on()
+        except Exception as fault:  # noqa: BLE001 - raised by finish(), which waits
+            if self._over is not None and not self._over.done():
+                self._over.set_exception(fault)
+
+    def _settle(self, place: int) -> None:
         """All has been said about a variable: average what is to be, then pass it on."""
         root = self._order[0].node
-        groups = grouped(self._heard(place))
-        if root is None or all(len(same) < 2 for same in groups):
-            return self._open(place, answers)
-        self._start(self._average(place, root), _Averaged(place), answers)
-        return 1
+        if root is None or len(self._received[place]) < 2:
+            self._open(place)
+            return
+        if all(len(same) < 2 for same in grouped(self._heard(place))):
+            self._open(place)
+        else:
+            self._start(partial(self._average, place, root), _Averaged(place))
 
-    def _open(self, consumer: int, answers: asyncio.Queue[_Answer | _Averaged]) -> int:
-        """Start the feedback of one node for each of its inputs; returns how many."""
+    def _open(self, consumer: int) -> None:
+        """Start the feedback of one node for each of its inputs."""
         output = self._order[consumer]
         if output.node is None:
-            return 0
+            return
         heard = self._heard(consumer)
         function = output.node.function
         base = self._base.get(consumer)
         own = (consumer,) if function.averages else ()
         handed = tuple(Received(r.gradient, r.marks or own) for r in heard)
         marks = tuple(sorted({mark for r in heard for mark in r.marks}.union(base or ())))
-        opened = 0
         for argument, given in enumerate(output.node.inputs):
             if not given.requires_grad:
                 continue
-            opened += 1
+            asked = _Answer(consumer, argument, output.node)
             if function.passes_through:
                 place = self._index[id(given)]
                 if base is not None:
                     self._base[place] = tuple(sorted({*self._base.get(place, ()), *(base or own)}))
-                answers.put_nowait(_Answer(consumer, argument, handed))
+                self._deliver(asked, handed)
             elif base is None and not heard:
-                answers.put_nowait(_Answer(consumer, argument))
+                self._deliver(asked, ())
             else:
                 request = FeedbackRequest(
                     output=output,
@@ -184,35 +208,23 @@ class _Pass:
                     engine=self._engine,
                     site=f"{output.node.site} feedback {argument}, {self._name}",
                     round=self._name,
+                    engine_digest=self._engine_digest,
                 )
-                blank = _Answer(consumer, argument)
-                self._start(self._ask(request, marks), blank, answers)
-        return opened
+                self._start(partial(self._ask, request, marks), asked)
 
-    def _start(
-        self,
-        work: Coroutine[Any, Any, tuple[Received, ...]],
-        blank: _Answer | _Averaged,
-        answers: asyncio.Queue[_Answer | _Averaged],
-    ) -> None:
-        """Start what fills in a blank answer."""
-        import asyncio
-
-        async def deliver() -> None:
-            try:
-                answer = replace(blank, received=await work)
-            except Exception as error:  # noqa: BLE001 - delivered to finish(), which raises it
-                answer = replace(blank, error=error)
-            answers.put_nowait(answer)
-
-        task = asyncio.ensure_future(deliver())
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+    def _start(self, work: Work[tuple[Received, ...]], asked: _Answer | _Averaged) -> None:
+        """Have something asked for."""
+        deferred = runtime.defer(work, context=self._context.copy())
+        self._under_way[deferred] = asked
+        deferred.then(partial(self._hear, deferred))
 
     def _heard(self, place: int) -> tuple[Received, ...]:
         """What a variable received, in order; an object that came over two edges counts once."""
-        received = (r for _, r in sorted(self._received[place].items(), key=lambda item: item[0]))
-        return tuple({id(r.gradient): r for r in received}.values())
+        received = self._received[place]
+        if len(received) < 2:
+            return tuple(received.values())
+        ordered = (received[edge] for edge in sorted(received))
+        return tuple({id(r.gradient): r for r in ordered}.values())
 
     async def _ask(self, request: FeedbackRequest, marks: Marks) -> tuple[Received, ...]:
         """Have an operation say what one input deserves."""
@@ -243,35 +255,37 @@ class _Pass:
             averaged.extend(Received(gradient, same[0].marks) for gradient in found)
         return tuple(averaged)
 
-    def _deliver(self, answer: _Answer) -> list[int]:
-        """Stage an answer on its input; returns the input if it was the last one it waited for."""
-        node: Node | None = self._order[answer.consumer].node
-        if node is None:
-            return []
-        place = self._index[id(node.inputs[answer.argument])]
-        for number, received in enumerate(answer.received):
-            self._received[place][answer.consumer, answer.argument, number] = received
+    def _deliver(self, asked: _Answer, received: tuple[Received, ...]) -> None:
+        """Stage an answer on its input, which is ready if it was the last one it waited for."""
+        place = self._index[id(asked.node.inputs[asked.argument])]
+        for number, one in enumerate(received):
+            self._received[place][asked.consumer, asked.argument, number] = one
         self._waiting[place] -= 1
-        return [place] if self._waiting[place] == 0 else []
+        if self._waiting[place] == 0:
+            self._ready.append(place)
 
     def _commit(self) -> None:
         this_pass = object()
         self._order[0].passes += 1
         for variable, received in zip(self._order, self._received, strict=True):
             variable.staged.clear()
+            variable.passed_by = False
             for edge, one in sorted(received.items(), key=lambda item: item[0]):
                 variable.gradients.add(one.gradient, (this_pass, edge))
 
-    def _failure(self, failed: _Answer | _Averaged) -> BackwardError:
-        place = failed.place if isinstance(failed, _Averaged) else failed.consumer
-        variable = self._order[place]
-        name = variable.node.function.name if variable.node is not None else "?"
-        what = (
-            "average of the feedback" if isinstance(failed, _Averaged) else f"feedback from {name}"
-        )
+    def _failure(self, failed: _Answer | _Averaged, error: Exception) -> BackwardError:
+        if isinstance(failed, _Averaged):
+            whose = repr(self._order[failed.place].role_description)
+            what = f"average of the feedback for {whose}"
+        else:
+            output, node = self._order[failed.consumer], failed.node
+            what = (
+                f"feedback for {node.inputs[failed.argument].role_description!r} from the "
+                f"{node.function.name} that made {output.role_description!r}, at {node.built_at}"
+            )
         return BackwardError(
-            f"no {what} for {variable.role_description!r}: {failed.error}; no variable has "
-            "changed, call backward() again to ask only for what is missing"
+            f"no {what}: {error}; no variable has changed, call backward() again to ask "
+            "only for what is missing"
         )
 
 

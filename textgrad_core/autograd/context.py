@@ -12,10 +12,11 @@ from typing import Any, ClassVar, final
 from textgrad_core.autograd.function import FeedbackRequest, Function, Node, calling_line
 from textgrad_core.autograd.once import Once
 from textgrad_core.engine.base import EngineLM
-from textgrad_core.engine.protocol import Engine, Reply, Request
-from textgrad_core.engine.wrapper import model_of, own_params, shaping_of
+from textgrad_core.engine.protocol import Engine
+from textgrad_core.engine.wrapper import Wrapper
 from textgrad_core.errors import UsageError
-from textgrad_core.run import current_run, scope
+from textgrad_core.places import relative, scope
+from textgrad_core.run import current_run
 from textgrad_core.threads import in_thread
 from textgrad_core.variable import STAGING, Gradient, Gradients, Variable
 
@@ -82,36 +83,23 @@ class UserBackward(Function):
         known = set(staged)
         token = STAGING.set(staged)
         try:
-            with scope(request.site):
+            with scope(relative(request.site)):
                 self.grad_fn(backward_engine=_callable(request.engine))
         finally:
             STAGING.reset(token)
         for other, gradients in staged.items():
-            if other not in known and len(gradients) != len(other.gradients):
+            if other in known:
+                continue
+            if gradients.by_hand != len(other.gradients):
                 raise UsageError(
                     f"a backward function gave feedback to {other.role_description!r}, which is "
                     f"not among the predecessors of {request.output.role_description!r}: name it "
                     "there"
                 )
+            if len(gradients) > gradients.by_hand:  # a backward() of the function's own came there
+                other.gradients = gradients
         return {given: tuple(staged[given]) for given in request.node.inputs}
 
 
-class _Callable(EngineLM):
-    """An engine that only knows how to be asked, as one that can be called."""
-
-    def __init__(self, engine: Engine) -> None:
-        self.name, self.max_concurrency = engine.name, engine.max_concurrency
-        self.shaping, self.params, self.model = (
-            shaping_of(engine),
-            own_params(engine),
-            model_of(engine),
-        )
-        self._engine = engine
-
-    async def ask(self, request: Request) -> Reply:
-        """Hand it on."""
-        return await self._engine.ask(request)
-
-
 def _callable(engine: Engine | None) -> EngineLM | None:
-    return engine if engine is None or isinstance(engine, EngineLM) else _Callable(engine)
+    return engine if engine is None or isinstance(engine, EngineLM) else Wrapper(engine)

@@ -5,15 +5,15 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from importlib import import_module
 from pathlib import Path
+from types import CodeType
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 from textgrad_core import runtime
-from textgrad_core.engine.protocol import Engine, engine_key
+from textgrad_core.engine.protocol import Engine
 from textgrad_core.errors import UsageError
-from textgrad_core.jsondata import digest
 from textgrad_core.run import Run, current_run
 from textgrad_core.variable import Gradient, NoFeedback, Variable
 
@@ -45,7 +45,7 @@ class Node:
     function: Function
     inputs: tuple[Variable, ...]
     site: str
-    built_at: str
+    built_at: CallSite
     run: Run
     arguments: tuple[Variable, ...] = ()
 
@@ -64,6 +64,7 @@ class FeedbackRequest:
         site: Where a model call for this feedback is recorded; the same when a failed backward
             pass is tried again.
         round: The backward pass it belongs to; the same when a failed one is tried again.
+        engine_digest: What tells the engine from another one.
     """
 
     output: Variable
@@ -74,6 +75,7 @@ class FeedbackRequest:
     engine: Engine | None
     site: str
     round: str = ""
+    engine_digest: str | None = None
 
     @property
     def round_key(self) -> tuple[object, ...]:
@@ -83,8 +85,8 @@ class FeedbackRequest:
     @property
     def key(self) -> tuple[object, ...]:
         """What tells this request from another one to the same node."""
-        engine = None if self.engine is None else digest(engine_key(self.engine))
-        return (self.argument, self.is_base, engine, tuple(g.text for g in self.received))
+        heard = tuple(g.text for g in self.received)
+        return (self.argument, self.is_base, self.engine_digest, heard)
 
 
 class Function:
@@ -145,7 +147,10 @@ class Function:
             arguments=tuple(v.snapshot() for v in inputs),
         )
         memo: dict[str, Any] = {}
-        future = runtime.start(_execute(node, memo, role_description))
+        future = runtime.defer(
+            partial(_execute, node, memo, role_description),
+            [v._future for v in node.arguments if v._future is not None],
+        )
         output = Variable.deferred(
             future, node, role_description, requires_grad=any(v.requires_grad for v in inputs)
         )
@@ -156,8 +161,6 @@ class Function:
 
 
 async def _execute(node: Node, memo: dict[str, Any], role: str) -> Any:
-    for variable in node.arguments:
-        await variable
     try:
         return await node.function.compute(node.run, node.site, node.arguments, memo)
     except Exception as error:
@@ -165,17 +168,40 @@ async def _execute(node: Node, memo: dict[str, Any], role: str) -> Any:
         raise
 
 
-def calling_line() -> str:
-    """File and line of the innermost frame outside this package."""
+@dataclass(frozen=True, slots=True)
+class CallSite:
+    """Where something was called; file and line are looked up when it is told, as text.
+
+    Args:
+        code: The code that called.
+        instruction: Where in it, in bytes.
+    """
+
+    code: CodeType
+    instruction: int
+
+    def __str__(self) -> str:
+        """File and line."""
+        lines = (
+            line
+            for start, end, line in self.code.co_lines()
+            if start <= self.instruction < end and line is not None
+        )
+        line = next(lines, self.code.co_firstlineno)
+        return f"{Path(self.code.co_filename).name}:{line}"
+
+
+def calling_line() -> CallSite:
+    """The place of the innermost frame outside this package."""
     frame = sys._getframe(1)
-    while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
+    while _is_ours(frame.f_code.co_filename) and frame.f_back is not None:
         frame = frame.f_back
-    return f"{_file_name(frame.f_code.co_filename)}:{frame.f_lineno}"
+    return CallSite(frame.f_code, frame.f_lasti)
 
 
 @cache
-def _file_name(path: str) -> str:
-    return Path(path).name
+def _is_ours(path: str) -> bool:
+    return path.startswith(_PACKAGE)
 
 
 def __getattr__(name: str) -> object:

@@ -21,12 +21,13 @@ class Layout:
     """How the inputs of a call become its messages.
 
     Args:
-        pieces: The user's message, in order.
+        runs: The user's message, in order: runs of pieces that belong together. Each is on a line
+            of its own, or in parts of its own where there are images.
         places: What each input is in the call, for feedback on it.
         system: Which input is the system prompt; None if there is none.
     """
 
-    pieces: tuple[Piece, ...]
+    runs: tuple[tuple[Piece, ...], ...]
     places: tuple[str, ...]
     system: int | None = None
 
@@ -36,7 +37,9 @@ class Layout:
         Raises:
             UsageError: If bytes are no image, or the system prompt is one.
         """
-        user = message("user", [p if isinstance(p, str) else values[p] for p in self.pieces])
+        user = message(
+            "user", ([p if isinstance(p, str) else values[p] for p in run] for run in self.runs)
+        )
         if self.system is None:
             return Request(messages=(user,), purpose="forward")
         if is_image(values[self.system]):

@@ -38,16 +38,16 @@ class Caller(Function):
 
     def ask(
         self,
-        pieces: Iterable[Piece],
+        runs: Iterable[Sequence[Piece]],
         inputs: Sequence[Variable],
         places: Sequence[str],
         role: str | None,
         examples: Sequence[str] = (),
     ) -> Variable:
-        """Start a call with these inputs; the answer is deferred."""
+        """Start a call with these inputs, laid out in runs (see `Layout`); it is deferred."""
         system = () if self.system_prompt is None else (self.system_prompt,)
         layout = Layout(
-            pieces=tuple(pieces),
+            runs=tuple(map(tuple, runs)),
             places=(*places, SYSTEM_ROLE),
             system=len(inputs) if system else None,
         )
@@ -67,7 +67,7 @@ class LLMCall(Caller):
         self, input_variable: Variable, response_role_description: str | None = None
     ) -> Variable:
         """Start the call; the answer is deferred."""
-        return self.ask([0], [input_variable], ["prompt"], response_role_description)
+        return self.ask([[0]], [input_variable], ["prompt"], response_role_description)
 
 
 class ExemplifiedLLMCall(Caller):
@@ -94,7 +94,11 @@ class ExemplifiedLLMCall(Caller):
         if isinstance(in_context_examples, str):
             raise UsageError("in_context_examples is one text: give a list of texts")
         return self.ask(
-            [0], [input_variable], ["prompt"], response_role_description, in_context_examples or ()
+            [[0]],
+            [input_variable],
+            ["prompt"],
+            response_role_description,
+            in_context_examples or (),
         )
 
 
@@ -138,7 +142,7 @@ class FormattedLLMCall(Caller):
         """
         given = in_fields(inputs, self.fields)
         places = [f"{name!r} part of the prompt" for name in self.fields]
-        return self.ask(self._pieces, given, places, response_role_description)
+        return self.ask([self._pieces], given, places, response_role_description)
 
 
 def in_fields(inputs: Mapping[str, Variable], fields: Sequence[str]) -> list[Variable]:

@@ -9,6 +9,7 @@ from textgrad_core.answer_forms import said
 from textgrad_core.autograd.function import FeedbackRequest, Function
 from textgrad_core.autograd.layout import Layout, conversation
 from textgrad_core.config import backward_engine
+from textgrad_core.engine import get_engine
 from textgrad_core.engine.protocol import Engine, Image, Message, Reply, Request
 from textgrad_core.errors import EngineError, UsageError
 from textgrad_core.parsing import tag_for
@@ -74,8 +75,6 @@ def engine_or_default(engine: EngineLike | None, user: object) -> Engine:
     Raises:
         UsageError: If there is none.
     """
-    from textgrad_core.engine import get_engine
-
     chosen = backward_engine() if engine is None else get_engine(engine)
     if chosen is None:
         raise UsageError(

@@ -13,8 +13,6 @@ from textgrad_core.variable import Variable
 if TYPE_CHECKING:
     from textgrad_core.engine import EngineLike
 
-_BETWEEN = "\n"
-
 
 class MultimodalLLMCall(Caller):
     """Ask a model about texts and images, in the order they are given.
@@ -34,10 +32,8 @@ class MultimodalLLMCall(Caller):
         if not given:
             raise UsageError("no inputs: give at least one text or image")
         places = [f"part {number} of the prompt" for number in range(1, len(given) + 1)]
-        pieces: list[Piece] = []
-        for number in range(len(given)):
-            pieces += [_BETWEEN, number] if number else [number]
-        return self.ask(pieces, given, places, response_role_description)
+        runs = [[number] for number in range(len(given))]
+        return self.ask(runs, given, places, response_role_description)
 
 
 class OrderedFieldsMultimodalLLMCall(Caller):
@@ -68,8 +64,8 @@ class OrderedFieldsMultimodalLLMCall(Caller):
             UsageError: If the names of the inputs are not those of the fields.
         """
         given = in_fields(inputs, self.fields)
-        pieces: list[Piece] = []
-        for number, name in enumerate(self.fields):
-            pieces += [f"{_BETWEEN if number else ''}{name}: ", number]
+        runs: list[list[Piece]] = [
+            [f"{name}: ", number] for number, name in enumerate(self.fields)
+        ]
         places = [f"{name!r} part of the prompt" for name in self.fields]
-        return self.ask(pieces, given, places, response_role_description)
+        return self.ask(runs, given, places, response_role_description)

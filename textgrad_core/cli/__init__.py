@@ -103,6 +103,8 @@ class _Command:
 
     def leave(self, code: int) -> NoReturn:
         """Say how to go on and end at once: threads that wait for an instrument hold nothing."""
+        from textgrad_core.filelock import release_all
+
         again = self._resume_command()
         told = f" Everything measured so far is kept; go on with:\n  {again}" if again else ""
         print(f"\nStopped.{told}", file=sys.stderr)
@@ -111,6 +113,7 @@ class _Command:
             print(json.dumps({**record, "resume": again}))
         sys.stdout.flush()
         sys.stderr.flush()
+        release_all()  # what else is done at the end is not done here
         os._exit(code)
 
     def _resume_command(self) -> str | None:

@@ -49,7 +49,7 @@ class LiveTable:
         self._began = clock()
         self._best: float | None = None
         fixed = 5 + _NUMBER * (len(domain.objectives) + 2) + _COUNT + _LEFT
-        self._value_width = max(16, WIDTH - fixed)
+        self._value_width = max(12, WIDTH - fixed)
         self._headed = False
 
     def __call__(self, entry: Entry) -> None:

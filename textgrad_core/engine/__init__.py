@@ -6,9 +6,11 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, cast
 
+from textgrad_core.absent import told
 from textgrad_core.engine.base import CachedEngine, EngineLM
 from textgrad_core.engine.protocol import Engine, Message, Reply, Request
 from textgrad_core.errors import UsageError
+from textgrad_core.values import ImageURL
 
 if TYPE_CHECKING:
     from textgrad_core.engine.cached import Cached as Cached
@@ -24,6 +26,7 @@ __all__ = [
     "Engine",
     "EngineLM",
     "EngineLike",
+    "ImageURL",
     "Message",
     "Reply",
     "Request",
@@ -139,4 +142,4 @@ def __getattr__(name: str) -> object:
     if name in _LAZY:
         found: object = getattr(import_module(f"textgrad_core.engine.{_LAZY[name]}"), name)
         return found
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    raise AttributeError(told(__name__, name))

@@ -11,7 +11,7 @@ import os
 from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Self, cast
 
 from textgrad_core.errors import UsageError
 
@@ -32,6 +32,28 @@ class EngineLM:
     """
 
     thread_safe: bool = True
+
+    def close(self) -> None:
+        """Close connections and threads, from code that is not async; safe to call twice.
+
+        A program that ends closes what it left open. In async code: ``await engine.aclose()``.
+
+        Raises:
+            UsageError: If called on the background loop.
+        """
+        aclose = getattr(self, "aclose", None)
+        if callable(aclose):
+            from textgrad_core import runtime
+
+            runtime.run(aclose())
+
+    def __enter__(self) -> Self:
+        """Close it at the end of the block."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close it."""
+        self.close()
 
     def generate(
         self, prompt: str | Sequence[str | bytes], system_prompt: str | None = None, **params: Any
@@ -137,8 +159,7 @@ def _ask_and_wait(
 
     parts = [prompt] if isinstance(prompt, str) else list(prompt)
     system = () if system_prompt is None else (Message(role="system", content=system_prompt),)
-    between = [piece for part in parts for piece in ("\n\n", part)][1:]
-    user = message("user", between)
+    user = message("user", ((part,) for part in parts), "\n\n")
     run = current_run()
     asked = Request(messages=(*system, user), purpose="direct", params=params)
     return runtime.run(run.ask(engine, asked, run.site("direct call"))).text

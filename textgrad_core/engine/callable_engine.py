@@ -7,7 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from textgrad_core.engine.base import EngineLM, own_method
 from textgrad_core.engine.protocol import Message, Reply, Request
-from textgrad_core.errors import EngineError, EngineFailure, UsageError
+from textgrad_core.engine.shaping import as_data, bound_in
+from textgrad_core.errors import BudgetExhausted, EngineError, EngineFailure, UsageError
+from textgrad_core.jsondata import JSON
+from textgrad_core.threads import in_thread
+from textgrad_core.values import ImageURL
 
 if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor
@@ -20,7 +24,9 @@ class CallableEngine(EngineLM):
 
     A function that is not async runs in a thread of its own pool. A function that does not take
     ``system_prompt`` gets the system message in front of the prompt. Sampling parameters are
-    passed by name if the function takes them, and refused if it does not.
+    passed by name if the function takes them, and refused if it does not. A prompt with images
+    is a list: texts as str, images as bytes, and images that are known by their web address as
+    `ImageURL`, a subclass of str.
 
     Args:
         target: The function, or an object with ``generate`` or ``__call__``. With an attribute
@@ -30,9 +36,15 @@ class CallableEngine(EngineLM):
         max_concurrency: Calls that may be under way at once; by default what the target's own
             attribute of that name says, or else 32: a batch waits for the slowest call, not for
             a queue.
+        params: Sampling parameters passed by name with every call; a request's own go before
+            them. Part of every key.
+        shaping: What else shapes the answers, as JSON data, so that answers of other settings
+            are never taken for these; by default what the target's own attribute of that name
+            says. What ``functools.partial`` binds is part of every key by itself.
 
     Raises:
-        UsageError: If the target cannot be called.
+        UsageError: If the target cannot be called, takes no such parameter, or what shapes the
+            answers is no JSON data.
     """
 
     def __init__(
@@ -41,6 +53,8 @@ class CallableEngine(EngineLM):
         *,
         name: str | None = None,
         max_concurrency: int | None = None,
+        params: Mapping[str, JSON] | None = None,
+        shaping: Mapping[str, JSON] | None = None,
     ) -> None:
         if max_concurrency is None:
             own = getattr(target, "max_concurrency", None)
@@ -56,10 +70,30 @@ class CallableEngine(EngineLM):
         self.target = target
         self._call: Callable[..., Any] = call
         self._keywords = _keywords(call)
-        self._pool: ThreadPoolExecutor | None = None
+        self._pools: dict[int, ThreadPoolExecutor] = {}
         safe = getattr(target, "thread_safe", True) is not False
         self.max_concurrency = max_concurrency if safe else 1
         self.name = name or _name_of(target)
+        self.params: Mapping[str, JSON] = as_data("params", params or {})
+        mistake = self._not_taken(self.params)
+        if mistake:
+            raise UsageError(mistake)
+        self._shaping = shaping
+        _ = self.shaping  # so that a mistake is found here
+
+    @property
+    def shaping(self) -> Mapping[str, JSON]:
+        """What shapes every reply besides the request."""
+        told = self._shaping
+        if told is None:
+            told = getattr(self.target, "shaping", None)
+        own = as_data("shaping", told) if isinstance(told, Mapping) else {}
+        bound = bound_in(self.target)
+        return {
+            **own,
+            **({"params": dict(self.params)} if self.params else {}),
+            **({"bound": bound} if bound else {}),
+        }
 
     def __repr__(self) -> str:
         return f"CallableEngine({self.name!r})"
@@ -74,7 +108,7 @@ class CallableEngine(EngineLM):
         prompt, keywords = self._arguments(request)
         try:
             answer = await self._called(prompt, keywords)
-        except EngineError:
+        except (EngineError, BudgetExhausted):  # of a call it made through the run
             raise
         except Exception as error:
             kind, retryable = _kind_of(error)
@@ -87,43 +121,45 @@ class CallableEngine(EngineLM):
 
     async def aclose(self) -> None:
         """Let the threads end; calls under way are not waited for."""
-        if self._pool is not None:
-            self._pool.shutdown(wait=False)
-            self._pool = None
+        while self._pools:
+            self._pools.popitem()[1].shutdown(wait=False)
 
     async def _called(
         self, prompt: str | list[str | bytes], keywords: Mapping[str, Any]
     ) -> object:
-        import asyncio
-        import contextvars
         import inspect
 
         if _is_async(self._call):
             return await self._call(prompt, **keywords)
-        context = contextvars.copy_context()
-        answer = await asyncio.get_running_loop().run_in_executor(
-            self._threads(), lambda: context.run(self._call, prompt, **keywords)
-        )
+        answer = await in_thread(lambda: self._call(prompt, **keywords), self._threads)
         return await answer if inspect.isawaitable(answer) else answer
 
-    def _threads(self) -> ThreadPoolExecutor:
-        """Own threads: asyncio's default pool is as narrow as the machine has cores."""
-        if self._pool is None:
+    def _threads(self, level: int) -> ThreadPoolExecutor:
+        """Own threads: asyncio's default pool is as narrow as the machine has cores.
+
+        A function that asks its own engine waits in its thread, so each level has its own.
+        """
+        if level not in self._pools:
             from concurrent.futures import ThreadPoolExecutor
 
-            self._pool = ThreadPoolExecutor(self.max_concurrency, "textgrad-engine")
-        return self._pool
+            self._pools[level] = ThreadPoolExecutor(self.max_concurrency, "textgrad-engine")
+        return self._pools[level]
+
+    def _not_taken(self, params: Mapping[str, JSON]) -> str:
+        """Why the function cannot be given these; empty if it can."""
+        for name in params:
+            if self._keywords is not None and name not in self._keywords:
+                return (
+                    f"{self.name} takes no parameter {name!r}: leave it out, or add it to the "
+                    "function"
+                )
+        return ""
 
     def _arguments(self, request: Request) -> tuple[str | list[str | bytes], dict[str, Any]]:
-        keywords: dict[str, Any] = dict(request.params)
-        for name in keywords:
-            if self._keywords is not None and name not in self._keywords:
-                raise EngineError(
-                    f"{self.name} takes no parameter {name!r}: leave it out, or add it to the "
-                    "function",
-                    kind="request",
-                    attempts=0,
-                )
+        mistake = self._not_taken(request.params)
+        if mistake:
+            raise EngineError(mistake, kind="request", attempts=0)
+        keywords: dict[str, Any] = {**self.params, **request.params}
         system = "\n\n".join(m.content for m in request.messages if m.role == "system")
         prompt = _transcript([m for m in request.messages if m.role != "system"])
         if not system:
@@ -138,10 +174,11 @@ class CallableEngine(EngineLM):
 def _transcript(messages: list[Message]) -> str | list[str | bytes]:
     """One prompt: a lone message as it is, a conversation with its speakers named.
 
-    A message with images becomes a list of texts, addresses and bytes.
+    A message with images becomes a list of texts, bytes and addresses; an address is an
+    `ImageURL`, which is a str of its own kind.
     """
     if len(messages) == 1 and messages[0].parts:
-        return [p if isinstance(p, str) else p.data or p.url for p in messages[0].parts]
+        return [p if isinstance(p, str) else p.data or ImageURL(p.url) for p in messages[0].parts]
     if len(messages) == 1:
         return messages[0].content
     return "\n\n".join(f"{m.role.capitalize()}: {m.content}" for m in messages)

@@ -75,7 +75,13 @@ def host_of(address: str) -> str:
     """
     if not address:
         return "default"
-    parts = urlsplit(address)
+    try:
+        parts = urlsplit(address)
+        port = parts.port
+    except ValueError as error:
+        raise UsageError(_unreadable(str(error))) from error
+    if port == 0:
+        raise UsageError(_unreadable("port 0 is no port"))
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise UsageError(
             f"base_url has scheme {parts.scheme!r} and host {parts.hostname!r}: write it like "
@@ -84,3 +90,21 @@ def host_of(address: str) -> str:
     if parts.username is not None or parts.password is not None:
         raise UsageError("base_url holds a user or password: pass the secret as api_key instead")
     return parts.hostname
+
+
+def endpoint_of(address: str) -> str:
+    """The address without anything that could be a secret; it was accepted by `host_of`."""
+    parts = urlsplit(address)
+    if not parts.hostname:
+        return ""
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    port = f":{parts.port}" if parts.port else ""
+    return f"{parts.scheme}://{host}{port}{parts.path}"
+
+
+def _unreadable(why: str) -> str:
+    """Names what is wrong; the address itself may hold a secret."""
+    return (
+        f"base_url cannot be read ({why}): write it like 'http://127.0.0.1:8080/v1' or "
+        "'http://[::1]:8080/v1', with a port from 1 to 65535"
+    )

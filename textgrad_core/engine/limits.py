@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from textgrad_core.engine.attempts import attempts_counted
 from textgrad_core.engine.protocol import Engine, Headroom, Reply, Request
 from textgrad_core.engine.retrying import Sleep
 from textgrad_core.engine.tokens import estimate_tokens
@@ -140,18 +141,23 @@ class RateLimited(Wrapper):
         wait_s, one, tokens = self._book(estimate)
         if wait_s > 0:
             try:
-                await self._wait(wait_s)
+                with attempts_counted() as under_way, under_way.not_sending():
+                    await self._wait(wait_s)
             except BaseException:
                 one.amount = tokens.amount = 0  # nothing was sent
                 raise
         try:
             reply = await self.inner.ask(request)
         except EngineError as error:
+            one.amount = error.attempts
+            if error.spent is not None or not error.attempts:
+                tokens.amount = error.spent.total if error.spent else 0
             if error.kind == "rate" and error.retry_after_s is not None:
                 self._pause(error.retry_after_s)
             raise
+        one.amount = reply.attempts
         if reply.prompt_tokens is not None and reply.completion_tokens is not None:
-            tokens.amount = reply.prompt_tokens + reply.completion_tokens
+            tokens.amount = reply.prompt_tokens + reply.completion_tokens + reply.wasted.total
         if reply.headroom is not None:
             self._heed(reply.headroom)
         return reply

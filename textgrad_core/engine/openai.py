@@ -14,16 +14,17 @@ from collections.abc import Mapping
 from dataclasses import replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 from weakref import WeakKeyDictionary
 
 from textgrad_core.engine.base import EngineLM
-from textgrad_core.engine.credentials import Secret, host_of, key_for
+from textgrad_core.engine.credentials import Secret, endpoint_of, host_of, key_for
 from textgrad_core.engine.headers import headroom, wait_asked_s
+from textgrad_core.engine.leaving import close_at_exit
 from textgrad_core.engine.protocol import Message, Reply, Request
 from textgrad_core.engine.replies import failure_from_status, normalise, storable
 from textgrad_core.engine.retrying import RETRIES, TOTAL_DEADLINE_S, Retries, RetryRule
 from textgrad_core.engine.tokens import looks_truncated, prompt_chars
+from textgrad_core.engine.usage import usage_in
 from textgrad_core.errors import EngineError, MissingExtra, UsageError
 from textgrad_core.jsondata import JSON
 from textgrad_core.logs import log
@@ -108,7 +109,7 @@ class OpenAIEngine(EngineLM):
     @property
     def shaping(self) -> Mapping[str, JSON]:
         """What shapes every reply besides the request: address and parameters."""
-        return {"endpoint": _endpoint(self._address), "params": dict(self.params)}
+        return {"endpoint": endpoint_of(self._address), "params": dict(self.params)}
 
     def __repr__(self) -> str:
         return f"OpenAIEngine({self.name!r})"
@@ -193,6 +194,7 @@ class OpenAIEngine(EngineLM):
         client = self._clients.get(loop)
         if client is None:
             client = self._clients[loop] = self._new_client(key)
+            close_at_exit(self)
         return client
 
     def _new_client(self, key: Secret) -> AsyncOpenAI:
@@ -275,7 +277,7 @@ def _understood(error: Exception, host: str) -> EngineError:
                 error.body if error.body is not None else error.response.text,
                 retry_after_s=wait_asked_s(error.response.headers, time.time()),
                 may_retry=error.response.headers.get("x-should-retry") != "false",
-            )
+            ).but(spent=usage_in(error.response.content))
     return EngineError(
         f"the request to {host} failed: {type(error).__name__}: {error}", kind="request"
     )
@@ -290,13 +292,6 @@ def _mistaken_params(params: Mapping[str, JSON]) -> str:
         f"parameter {mistaken[0]!r} is set by the engine itself: leave it out "
         "(several samples are several requests)"
     )
-
-
-def _endpoint(address: str) -> str:
-    """The address without anything that could be a secret."""
-    parts = urlsplit(address)
-    port = f":{parts.port}" if parts.port else ""
-    return f"{parts.scheme}://{parts.hostname}{port}{parts.path}" if parts.hostname else ""
 
 
 def __getattr__(name: str) -> Any:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Literal, Protocol
 
+from textgrad_core.counts import Tokens, count_in, tokens_in
 from textgrad_core.errors import UsageError
 from textgrad_core.jsondata import JSON
 from textgrad_core.values import media_type
@@ -105,6 +106,9 @@ class Headroom:
     tokens: int | None = None
 
 
+_NONE = Tokens()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
     """A usable answer.
@@ -113,9 +117,10 @@ class Reply:
         text: What the model wrote.
         finish_reason: ``"length"`` if it was cut.
         model: The model the server says it used.
-        prompt_tokens: As the server counted; None if it did not say.
+        prompt_tokens: As the server counted; None if it did not say, or said nonsense.
         completion_tokens: Likewise.
-        attempts: Requests it took; what the failed ones cost, no server says.
+        attempts: Requests it took.
+        wasted: Tokens of those that failed, as far as servers counted them.
         headroom: What the server says is left of its limits; of the moment, not recorded.
     """
 
@@ -125,10 +130,17 @@ class Reply:
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
     attempts: int = 1
+    wasted: Tokens = _NONE
     headroom: Headroom | None = field(default=None, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Take no count that is negative or absurd: it would falsify every sum."""
+        for name in ("prompt_tokens", "completion_tokens"):
+            object.__setattr__(self, name, count_in(getattr(self, name)))
 
     def to_json(self) -> dict[str, JSON]:
         """Plain data for the journal."""
+        wasted = {} if self.wasted == _NONE else {"wasted": self.wasted.to_json()}
         return {
             "text": self.text,
             "finish_reason": self.finish_reason,
@@ -136,6 +148,7 @@ class Reply:
             "prompt_tokens": self.prompt_tokens,
             "completion_tokens": self.completion_tokens,
             "attempts": self.attempts,
+            **wasted,
         }
 
     @classmethod
@@ -143,7 +156,6 @@ class Reply:
         """The inverse of `to_json`."""
         fields = record if isinstance(record, dict) else {}
         finish = fields.get("finish_reason")
-        sent, received = fields.get("prompt_tokens"), fields.get("completion_tokens")
         attempts = fields.get("attempts")
         return cls(
             text=str(fields.get("text", "")),
@@ -153,9 +165,10 @@ class Reply:
             if finish == "length"
             else "other",
             model=str(fields.get("model", "")),
-            prompt_tokens=sent if isinstance(sent, int) else None,
-            completion_tokens=received if isinstance(received, int) else None,
+            prompt_tokens=count_in(fields.get("prompt_tokens")),
+            completion_tokens=count_in(fields.get("completion_tokens")),
             attempts=attempts if isinstance(attempts, int) else 1,
+            wasted=tokens_in(fields.get("wasted")) or _NONE,
         )
 
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import NoReturn
 
 from textgrad_core.engine.protocol import FinishReason, Reply
+from textgrad_core.engine.usage import counts_in, usage_in
 from textgrad_core.errors import EngineError, EngineFailure
 
 EXCERPT_CHARS = 300
@@ -46,9 +47,15 @@ def normalise(response: bytes) -> Reply:
     Raises:
         EngineError: ``malformed`` (no JSON), ``wrong_shape`` (no chat completion), ``refused``,
             ``empty``, ``cut`` (the limit was reached before any answer), or what the error
-            object inside the body says.
+            object inside the body says; with the usage the body holds, since that is paid for.
     """
-    body = _decoded(response)
+    try:
+        return _reply(_decoded(response))
+    except EngineError as error:
+        raise error.but(spent=usage_in(response)) from None
+
+
+def _reply(body: object) -> Reply:
     if not isinstance(body, dict):
         _wrong_shape(f"expected a JSON object, got {type(body).__name__}")
     error = body.get("error")
@@ -64,15 +71,14 @@ def normalise(response: bytes) -> Reply:
     said = choice.get("finish_reason")
     reason = said if isinstance(said, str) else ""
     text = _answer_text(message, reason)
-    usage = body.get("usage")
-    counts = usage if isinstance(usage, dict) else {}
+    sent, received = counts_in(body.get("usage"))
     model = body.get("model")
     return Reply(
         text=text,
         finish_reason=_FINISH.get(reason, "other"),
         model=storable(model) if isinstance(model, str) else "",
-        prompt_tokens=_count(counts.get("prompt_tokens")),
-        completion_tokens=_count(counts.get("completion_tokens")),
+        prompt_tokens=sent,
+        completion_tokens=received,
     )
 
 
@@ -249,12 +255,6 @@ def _wrong_shape(what: str) -> NoReturn:
 
 def _word(value: object) -> str:
     return str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
-
-
-def _count(value: object) -> int | None:
-    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
-        return value
-    return None
 
 
 def _excerpt(value: object) -> str:

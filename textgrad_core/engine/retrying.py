@@ -6,12 +6,12 @@ What is repeated, and after how long, is a pure rule (`RetryRule`); `Retrying` o
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from random import Random
 
+from textgrad_core.counts import Tokens, added
+from textgrad_core.engine.attempts import Attempts, attempts_counted, uncounted
 from textgrad_core.engine.protocol import Engine, Reply, Request
 from textgrad_core.engine.wrapper import Wrapper
 from textgrad_core.errors import EngineError, UsageError
@@ -117,25 +117,40 @@ class Retries:
             request: What to ask.
 
         Raises:
-            EngineError: The last failure; ``attempts`` counts every request that was sent.
+            EngineError: The last failure; ``attempts`` and ``spent`` cover every request.
         """
+        with attempts_counted() as under_way:
+            return await self._answer(send, request, under_way)
+
+    async def _answer(self, send: Send, request: Request, under_way: Attempts) -> Reply:
         ends = self._clock() + self.total_deadline_s
         attempts = failures = 0
+        spent: Tokens | None = None
         key: JSON = None
         while True:
-            outcome = await self._tried(send, request, ends)
+            outcome = await self._tried(send, request, ends, under_way)
             if isinstance(outcome, Reply):
-                return replace(outcome, attempts=attempts + outcome.attempts)
+                wasted = outcome.wasted + (spent or Tokens())
+                return replace(outcome, attempts=attempts + outcome.attempts, wasted=wasted)
             attempts, failures = attempts + outcome.attempts, failures + 1
+            spent = added(spent, outcome.spent)
+            under_way.add(outcome)
             key = digest(request.to_json()) if key is None else key
-            verdict = self._verdict(outcome, failures, key, ends - self._clock())
+            verdict = self._verdict(outcome, failures, key, ends - self._clock(), under_way)
             if isinstance(verdict, str):
                 message = f"{outcome.message}; {verdict}" if verdict else outcome.message
-                raise outcome.but(message=message, attempts=attempts) from outcome.__cause__
-            await self._wait(verdict)
+                last = outcome.but(message=message, attempts=attempts, spent=spent)
+                raise last from outcome.__cause__
+            with under_way.not_sending():
+                await self._wait(verdict)
 
     def _verdict(
-        self, failure: EngineError, failures: int, key: JSON, left_s: float
+        self,
+        failure: EngineError,
+        failures: int,
+        key: JSON,
+        left_s: float,
+        under_way: Attempts,
     ) -> float | str:
         """Seconds to wait before the next try, or why there is none."""
         verdict = self.rule.verdict(failure, failures, key)
@@ -144,19 +159,22 @@ class Retries:
                 f"the next try would come after {verdict:.3g} s, past total_deadline_s="
                 f"{self.total_deadline_s:g}"
             )
-        if not isinstance(verdict, str) and not _granted():
+        if not isinstance(verdict, str) and not under_way.granted():
             return "the run's budget of retries is used up"
         return verdict
 
-    async def _tried(self, send: Send, request: Request, ends: float) -> Reply | EngineError:
+    async def _tried(
+        self, send: Send, request: Request, ends: float, under_way: Attempts
+    ) -> Reply | EngineError:
         import asyncio
 
         limit = asyncio.timeout(max(0.0, ends - self._clock()))
+        under_way.sending = True
         try:
             async with limit:
                 return await send(request)
         except EngineError as error:
-            return error
+            return uncounted(error)
         except TimeoutError:
             if not limit.expired():
                 raise
@@ -164,6 +182,7 @@ class Retries:
                 f"{self.name} gave no answer within total_deadline_s={self.total_deadline_s:g}",
                 kind="timeout",
                 retryable=True,
+                attempts=int(under_way.sending),
             )
 
     async def _wait(self, seconds: float) -> None:
@@ -217,24 +236,6 @@ class Retrying(Wrapper):
         """Answer one request, with as many tries as the rule and the run allow.
 
         Raises:
-            EngineError: The last failure; ``attempts`` counts every request that was sent.
+            EngineError: The last failure; ``attempts`` and ``spent`` cover every request.
         """
         return await self._retries.answer(self.inner.ask, request)
-
-
-_grant: ContextVar[Callable[[], bool] | None] = ContextVar("textgrad_retry_grant", default=None)
-
-
-def _granted() -> bool:
-    grant = _grant.get()
-    return grant is None or grant()
-
-
-@contextmanager
-def retries_granted_by(grant: Callable[[], bool]) -> Iterator[None]:
-    """Ask this function before each repetition in this context: the retry budget of a run."""
-    token = _grant.set(grant)
-    try:
-        yield
-    finally:
-        _grant.reset(token)

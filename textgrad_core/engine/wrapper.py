@@ -20,7 +20,6 @@ class Wrapper(EngineLM):
         name: Its name, so that wrapping changes no key.
         max_concurrency: As the inner engine says.
         repeats: Whether a request may be sent more than once in one ask.
-        params: Sampling parameters the inner engine sends with every request.
     """
 
     def __init__(self, engine: Engine) -> None:
@@ -28,10 +27,18 @@ class Wrapper(EngineLM):
         self.inner = engine
         self.name = engine.name
         self.max_concurrency = engine.max_concurrency
-        self.params: Mapping[str, JSON] = own_params(engine)
-        self.shaping: Mapping[str, JSON] = shaping_of(engine)
         self.repeats = bool(getattr(engine, "repeats", False))
         self.model = model_of(engine)
+
+    @property
+    def params(self) -> Mapping[str, JSON]:
+        """Sampling parameters the inner engine sends with every request."""
+        return own_params(self.inner)
+
+    @property
+    def shaping(self) -> Mapping[str, JSON]:
+        """What shapes every reply of the inner engine besides the request."""
+        return shaping_of(self.inner)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.inner!r})"

@@ -5,6 +5,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from textgrad_core.absent import told
+
 if TYPE_CHECKING:
     from textgrad_core.optimizer.base import Optimizer as Optimizer
     from textgrad_core.optimizer.base import StepReport as StepReport
@@ -27,4 +29,4 @@ def __getattr__(name: str) -> object:
     if name in _HOMES:
         found: object = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
         return found
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    raise AttributeError(told(__name__, name))

@@ -77,3 +77,18 @@ def _checked(parameters: Iterable[Variable]) -> Iterable[Variable]:
             )
         parameter.requires_grad = True  # it only says that nothing it was made from can change
     return dict.fromkeys(given)
+
+
+def refuse_if_passed_by(parameters: Iterable[Variable]) -> None:
+    """Say so if feedback went past a parameter because it was none when ``backward()`` ran.
+
+    Raises:
+        UsageError: If that is so.
+    """
+    for parameter in parameters:
+        if parameter.passed_by:
+            raise UsageError(
+                f"no feedback for {parameter.role_description!r}: it was no parameter of an "
+                "optimizer when backward() ran, and nothing it was made from requires feedback; "
+                "make the optimizer first, or call backward() again now"
+            )

@@ -11,7 +11,7 @@ from textgrad_core.asking import ask_value
 from textgrad_core.capability import best_mode
 from textgrad_core.domain import Constraint
 from textgrad_core.effects import all_of
-from textgrad_core.engine.failures import ANSWER_FAULTS
+from textgrad_core.engine.failures import is_answer_fault
 from textgrad_core.engine.protocol import Engine
 from textgrad_core.errors import AnswerError, EngineError
 from textgrad_core.jsondata import JSON
@@ -152,7 +152,7 @@ class Proposer:
         except AnswerError as error:
             return _Failed(str(error))
         except EngineError as error:
-            if error.kind not in ANSWER_FAULTS:
+            if not is_answer_fault(error):
                 raise
             return _Failed(f"the model gave no answer: {error}")
         return answer.value

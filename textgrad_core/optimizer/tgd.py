@@ -14,7 +14,7 @@ from textgrad_core.errors import UsageError
 from textgrad_core.jsondata import JSON
 from textgrad_core.logs import log
 from textgrad_core.optimizer.assembly import MAX_CONTEXT_CHARS
-from textgrad_core.optimizer.base import Optimizer, StepReport
+from textgrad_core.optimizer.base import Optimizer, StepReport, refuse_if_passed_by
 from textgrad_core.optimizer.bounds import MIN_PIECE_CHARS
 from textgrad_core.optimizer.past import PastStep
 from textgrad_core.optimizer.proposing import Proposals, Proposer, Settings
@@ -111,6 +111,8 @@ class TextualGradientDescent(Optimizer):
 
         Raises:
             EngineError: If the model does not answer; nothing has changed.
+            UsageError: If no feedback is there because ``backward()`` was called before the
+                optimizer of an operation's output was made.
         """
         return runtime.run(self._step())
 
@@ -167,6 +169,7 @@ class TextualGradientDescent(Optimizer):
         """Proposals for every parameter that feedback reached, by its place."""
         reached = {i: p for i, p in enumerate(self.parameters) if len(p.gradients)}
         if not reached:
+            refuse_if_passed_by(self.parameters)
             return {}
         engine = validate_engine_or_get_default(self._engine)
         proposer = Proposer(current_run(), engine, self._settings)

@@ -18,6 +18,7 @@ from textgrad_core.errors import MissingExtra
 from textgrad_core.outcome import Artefact
 from textgrad_core.report.plot import beyond_axis, trajectory_svg
 from textgrad_core.report.settings import command_of, flat_settings, versions_of
+from textgrad_core.report.spending import spending
 from textgrad_core.report.table import trial_table
 from textgrad_core.report.text import clipped, headline, visible
 from textgrad_core.report.trajectory import axis_name, panels
@@ -71,6 +72,7 @@ def render_report(
         plots=_plots(result),
         sections=sections,
         table=trial_table(result),
+        spending=spending(result),
         settings=tuple((k, clipped(v, 1_500)) for k, v in flat_settings(result.settings)),
         versions=tuple(sorted(known.items())),
         command=command_of(result.settings),

@@ -88,9 +88,10 @@ class Usage:
         model_calls_made: Model calls this process paid for.
         prompt_tokens: Tokens sent, as the servers counted them; None if a server did not say.
         completion_tokens: Tokens received, likewise.
-        failed_attempts: Requests that brought no answer; what they cost, no server says.
-        cost: What the answered calls cost, in the currency of the run's prices; None if the
-            price or the tokens of one are unknown.
+        failed_attempts: Requests that brought no usable answer; what they took is in the tokens
+            and the cost as far as the servers said.
+        cost: In the currency of the run's prices; None if a price or the tokens of a call are
+            unknown.
         seconds: Wall time of this process's part of the run.
     """
 

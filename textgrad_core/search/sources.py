@@ -11,7 +11,7 @@ from textgrad_core.answer_forms import said
 from textgrad_core.asking import UnusableAnswer, ask_value
 from textgrad_core.domain import Domain, Proposal, ProposalRequest, Proposer
 from textgrad_core.effects import all_of
-from textgrad_core.engine.failures import ANSWER_FAULTS
+from textgrad_core.engine.failures import is_answer_fault
 from textgrad_core.engine.protocol import Engine
 from textgrad_core.errors import BudgetExhausted, EngineError, Invalid
 from textgrad_core.jsondata import JSON, digest, seed_from
@@ -188,7 +188,7 @@ class Model:
         except BudgetExhausted as error:
             return Failed(reason=str(error), parent=parent.canonical)
         except EngineError as error:
-            if error.kind not in ANSWER_FAULTS:
+            if not is_answer_fault(error):
                 raise
             return Failed(reason=f"the model gave no answer: {error}", parent=parent.canonical)
         return Proposal(answer=answer.value, rationale=answer.rationale, parent=parent.canonical)
@@ -227,7 +227,7 @@ class Model:
         except BudgetExhausted:
             return parent.feedback
         except EngineError as error:
-            if error.kind not in ANSWER_FAULTS:
+            if not is_answer_fault(error):
                 raise
             return parent.feedback
         return criticism(reply.text) if said(reply.text) else parent.feedback

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sized
 from random import Random
 from typing import Any, Protocol
 
+from textgrad_core.absent import told
 from textgrad_core.errors import UsageError
 
 __all__ = ["DataLoader", "Dataset"]
@@ -66,3 +67,7 @@ class DataLoader:
             batch = [self.data[index] for index in order[start : start + self.batch_size]]
             rows = all(isinstance(example, tuple) for example in batch)
             yield tuple(zip(*batch, strict=True)) if rows else batch
+
+
+def __getattr__(name: str) -> object:
+    raise AttributeError(told(__name__, name))

@@ -47,13 +47,15 @@ def assess(
         fields = read_reply(told.frame, program)
         if "answer" in told.frame:
             fields["mutated"] = _indices(told.frame.get("mutated"), len(test.arguments))
+            fault = grader.fault(test, fields["answer"])
+            if fault is not None:
+                fields.update(verdict=Verdict.WA, message=fault)
     except Violation as error:
         message = f"protocol violation: {error}"
         return TestResult(verdict=Verdict.RE, message=message, **common)
-    if fields["verdict"] is Verdict.AC:
-        fault = grader.fault(test, fields["answer"])
-        if fault is not None:
-            fields.update(verdict=Verdict.WA, message=fault)
+    except RecursionError:  # the caller's stack may be deep already
+        message = "the answer is nested too deeply to be compared"
+        return TestResult(verdict=Verdict.RE, message=message, **common)
     if told.seconds > limit_s and fields["verdict"] is not Verdict.SV:
         fields.update(
             verdict=Verdict.TLE, message=f"took {told.seconds:.2f} s; the limit is {limit_s:g} s"
@@ -112,7 +114,7 @@ def _error(told: Any, program: str) -> dict[str, Any]:
     kind = clean(_text(told.get("type")), 100)
     message = clean(_text(told.get("message")), LONGEST_MESSAGE)
     if kind == "SystemExit":
-        message = f"ended before returning (exit {clean(str(told.get('exit')), 20)})"
+        message = f"ended before returning (exit {_exit_code(told.get('exit'))})"
     elif kind:
         message = f"{kind}: {message}" if message else kind
     lines = [_trace_line(entry, program) for entry in told["trace"][:MOST_TRACE_LINES]]
@@ -122,6 +124,10 @@ def _error(told: Any, program: str) -> dict[str, Any]:
         "exception": kind,
         "trace": tuple(lines),
     }
+
+
+def _exit_code(value: Any) -> str:
+    return str(value) if type(value) is int and abs(value) < 1 << 31 else "unknown"
 
 
 def _trace_line(entry: Any, program: str) -> TraceLine:

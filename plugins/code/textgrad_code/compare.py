@@ -19,15 +19,15 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any, Literal
 
-from textgrad_code.matching import perfect_matching
-from textgrad_code.untrusted import clean, shortened
+from textgrad_code.differences import at, items, shown, tag_of, text_difference, told
+from textgrad_code.matching import holds_float, perfect_matching
 
 Order = Literal["ordered", "any-order", "nested-any-order"]
 TOLERANCE = 1e-5
-SHOWN = 60
 MOST_MATCHED = 400
+MOST_WORK = 200_000  # values looked at to pair off members; seconds, whatever the answer is
+FLOAT_BITS = 1024  # an integer of more bits equals no float
 SPECIAL = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
-NAMES = {"$set": "a set", "$deque": "a deque", "$dict": "a dict", "$bytes": "bytes"}
 
 
 def first_difference(
@@ -48,6 +48,8 @@ def first_difference(
     """
     if _same_text(expected, answer):
         return None
+    if not holds_float(expected):
+        tolerance = None
     comparison = Comparison(tolerance, nested=order == "nested-any-order")
     return comparison.difference(expected, answer, "", any_order=order != "ordered")
 
@@ -71,6 +73,7 @@ class Comparison:
 
     def __init__(self, tolerance: float | None, *, nested: bool) -> None:
         self.tolerance, self.nested = tolerance, nested
+        self.work = MOST_WORK
 
     def difference(self, expected: Any, answer: Any, path: str, *, any_order: bool) -> str | None:
         """The first difference below a path."""
@@ -89,7 +92,10 @@ class Comparison:
         return None if expected == answer else text_difference(path, expected, answer)
 
     def same(self, expected: Any, answer: Any) -> bool:
-        """Whether two members of a multiset are the same."""
+        """Whether two members of a multiset are the same; no longer told once it is too much."""
+        if self.work < 0:
+            return False
+        self.work -= size_of(expected) + size_of(answer)
         return self.difference(expected, answer, "", any_order=self.nested) is None
 
     def same_number(self, expected: float, answer: float) -> bool:
@@ -164,17 +170,20 @@ class Comparison:
         surplus: list[int],
     ) -> bool:
         """Whether members that are not equal can be paired off within the tolerance."""
-        if self.tolerance is None:
-            return False
+        if self.tolerance is None or not any(holds_float(expected[i]) for i in missing):
+            return False  # nothing that a tolerance applies to
         left, right = [expected[i] for i in missing], [answer[i] for i in surplus]
-        if all(map(is_number, left)) and all(map(is_number, right)):
-            return all(map(self.same_number, sorted(left), sorted(right))) or (
-                self._all_paired(expected, answer)
-            )
-        return self._all_paired(left, right) or self._all_paired(expected, answer)
+        if all(type(one) is float for one in left) and all(map(is_number, right)):
+            if all(map(self.same_number, sorted(left), sorted(right))):
+                return True
+            if all(type(one) is float for one in expected):  # then no other pairing does better
+                return all(map(self.same_number, sorted(expected), sorted(answer)))
+        if self._all_paired(left, right):
+            return True
+        return len(left) < len(expected) and self._all_paired(expected, answer)
 
     def _all_paired(self, left: Sequence[Any], right: Sequence[Any]) -> bool:
-        if len(left) > MOST_MATCHED:
+        if len(left) > MOST_MATCHED or self.work < 0:
             return False
         return perfect_matching(
             [[j for j, other in enumerate(right) if self.same(one, other)] for one in left]
@@ -186,6 +195,8 @@ class Comparison:
 
     def _keyed(self, value: Any) -> Any:
         value = untagged(value)
+        if type(value) is int and value.bit_length() > FLOAT_BITS:
+            return ["int", hex(value)]  # JSON writes no number of so many digits
         if isinstance(value, float):
             if value != value:
                 return ["nan", id(value)]
@@ -215,6 +226,15 @@ def _lacking(keys: list[str], others: Counter[str]) -> list[int]:
     return lacking
 
 
+def size_of(value: Any) -> int:
+    """How many values there are inside, and one."""
+    if isinstance(value, list):
+        return 1 + sum(map(size_of, value))
+    if isinstance(value, dict):
+        return 1 + sum(map(size_of, value.values()))
+    return 1
+
+
 def untagged(value: Any) -> Any:
     """The number a tag stands for; everything else as it is."""
     if type(value) is dict and len(value) == 1:
@@ -225,66 +245,6 @@ def untagged(value: Any) -> Any:
     return value
 
 
-def tag_of(value: Any) -> str:
-    """The tag of a tagged value, else an empty text."""
-    if type(value) is dict and len(value) == 1:
-        ((key, _),) = value.items()
-        return str(key) if key in NAMES else ""
-    return ""
-
-
 def is_number(value: Any) -> bool:
     """Whether it is an int or a float, and no bool."""
     return type(value) in (int, float)
-
-
-def items(values: Sequence[Any]) -> str:
-    """How many there are."""
-    return "1 item" if len(values) == 1 else f"{len(values)} items"
-
-
-def at(path: str) -> str:
-    """The beginning of a sentence about a place."""
-    return f"at {shortened(path, 120)}: " if path else ""
-
-
-def told(path: str, expected: Any, answer: Any) -> str:
-    """What was expected and what was there."""
-    one, other = shown(expected), shown(answer)
-    if isinstance(answer, dict) and tag_of(answer) and tag_of(answer) != tag_of(expected):
-        other = f"{NAMES[tag_of(answer)]}: {other}"
-    return f"{at(path)}expected {one}, got {other}"
-
-
-def text_difference(path: str, expected: Any, answer: Any) -> str:
-    """Two texts, or two constants."""
-    if not isinstance(expected, str) or max(len(expected), len(answer)) <= SHOWN // 2:
-        return told(path, expected, answer)
-    place = next(
-        (i for i, pair in enumerate(zip(expected, answer, strict=False)) if pair[0] != pair[1]),
-        min(len(expected), len(answer)),
-    )
-    start = max(0, place - 10)
-    parts = (shown(text[start : start + 2 * SHOWN]) for text in (expected, answer))
-    one, other = parts
-    return (
-        f"{at(path)}texts of {len(expected)} and {len(answer)} characters differ from character "
-        f"{place} on: expected ...{one}, got ...{other}"
-    )
-
-
-def shown(value: Any) -> str:
-    """A value in a message: JSON, cut."""
-    if type(value) is int and value.bit_length() > 1000:
-        return f"an integer of {value.bit_length()} bits"
-    if type(value) in (list, dict) and len(value) > SHOWN:
-        value = (
-            list(value)[:SHOWN]
-            if type(value) is list
-            else {k: value[k] for k in list(value)[:SHOWN]}
-        )
-    try:
-        text = json.dumps(value, ensure_ascii=False)
-    except (ValueError, RecursionError):
-        text = f"a {type(value).__name__} that is too large to show"
-    return clean(text, SHOWN)

@@ -73,12 +73,13 @@ class Grader:
 
     def _fault_by_program(self, test: TestCase, answer: JSON) -> str | None:
         assert self.check is not None  # noqa: S101 - narrows the type
-        given = copy.deepcopy((list(test.arguments), test.expected, answer))
         try:
-            said = self.check(*given)
-        except (NameError, ImportError, SyntaxError) as error:  # no answer can cause these
-            raise ProblemError(f"{self.where} fails: {type(error).__name__}: {error}") from error
-        except Exception as error:  # noqa: BLE001 - authors seldom foresee every answer
+            said = self.check(*copy.deepcopy((list(test.arguments), test.expected, answer)))
+        except Exception as error:
+            faulty = (NameError, ImportError, SyntaxError)  # no answer can cause these, but one
+            if isinstance(error, faulty) and not isinstance(error, UnboundLocalError):
+                told = f"{type(error).__name__}: {error}"
+                raise ProblemError(f"{self.where} fails: {told}") from error
             return clean(f"the checker cannot read the answer: {error!r}", LONGEST_FAULT)
         if said is True:
             return None

@@ -202,13 +202,18 @@ def chosen_tests(problem: Problem, tests: Sequence[TestCase] | None) -> tuple[Te
     return chosen
 
 
+def _is_count(value: object) -> bool:
+    """Whether it may be a line or how often one ran: nothing that sums beyond what is printed."""
+    return type(value) is int and 0 < value < 1 << 53
+
+
 def test_trace(index: int, verdict: Verdict, told: Reply | Ended | None) -> TestTrace:
     """The trace in a reply; empty if there is none, or it is no trace."""
     sent = told.frame.get("trace") if isinstance(told, Reply) else None
     lines: dict[int, int] = {}
     pairs = sent.get("lines") if isinstance(sent, dict) else None
     for pair in pairs if isinstance(pairs, list) else ():
-        if isinstance(pair, list) and len(pair) == 2 and all(type(n) is int for n in pair):
+        if isinstance(pair, list) and len(pair) == 2 and all(map(_is_count, pair)):
             line, count = pair
             lines[line] = count
     return TestTrace(index=index, verdict=verdict, lines=lines, steps=sum(lines.values()))

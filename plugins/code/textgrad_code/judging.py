@@ -11,7 +11,8 @@ from textgrad_code.answers import Violation
 from textgrad_code.assessing import assess, read_compile_error
 from textgrad_code.grading import Grader
 from textgrad_code.problem import Problem, TestCase
-from textgrad_code.sandbox.protocol import ChildLimits, Sandbox
+from textgrad_code.sandbox.protocol import ChildLimits, Exit, Sandbox
+from textgrad_code.sandbox.protocol import Usage as UsedSoFar
 from textgrad_code.session import Ended, Reply, Session
 from textgrad_code.verdict import CompileError, Judgement, TestResult, Verdict
 
@@ -22,6 +23,7 @@ MOST_LATE_RERUNS = 3
 MOST_ALONE_RERUNS = 2
 SPARE_CPU_S = 1.0
 TRACING_SLOWDOWN = 5.0  # a traced program gets so many times its limits
+KEPT_ANSWERS_BYTES = 16 << 20  # of all tests together; as objects they take many times more
 VIOLATION = "protocol violation"
 ENDING = (Verdict.TLE, Verdict.MLE, Verdict.OLE, Verdict.SV)
 
@@ -79,7 +81,7 @@ class Judging:
         self.stop_at_first, self.most_steps, self.on_reply = stop_at_first, most_steps, on_reply
         self.used, self.notes = Usage(), list[str]()
         self.session: Session | None = None
-        self.first_in_session = 0
+        self.first_in_session, self.answers_bytes = 0, 0
         self.load_failure: Reply | Ended | None = None
         self.late_reruns, self.alone_reruns = reruns
         tests_s = self.limits.test_s * max(len(tests), 1)
@@ -149,6 +151,10 @@ class Judging:
         """What it means; the session ends with a child that cannot be trusted to go on."""
         test, limit_s = self.tests[index], self.limits.test_s
         result = assess(told, index, test, self.grader, self.program, limit_s)
+        if isinstance(told, Reply) and result.answered:
+            self.answers_bytes += told.size
+            if self.answers_bytes > KEPT_ANSWERS_BYTES:
+                result = replace(result, answer=f"an answer of {told.size} bytes, not kept")
         violated = result.message.startswith(VIOLATION)
         if isinstance(told, Ended) or result.verdict in ENDING or violated:
             self._close()
@@ -193,6 +199,9 @@ class Judging:
             return replace(told, message=f"{told.message} while the program was loaded")
         if told.frame.get("ready") is True:
             return None
+        if "answer" in told.frame:  # no test was sent that it could answer
+            message = f"{VIOLATION}: an answer while the program was loaded"
+            return Ended(verdict=Verdict.RE, message=message, seconds=told.seconds, output=b"")
         if "compile_error" in told.frame:
             try:
                 error = read_compile_error(told.frame["compile_error"], self.program)
@@ -220,9 +229,14 @@ class Judging:
     def _goodbye(self, last: TestResult) -> TestResult:
         """See that nothing follows the last answer."""
         assert self.session is not None  # noqa: S101 - narrows the type
+        used = self.session.child.usage()
         told = self.session.ask({"end": True}, GOODBYE_S)
         if isinstance(told, Ended) and told.message.startswith(VIOLATION):
             return replace(last, verdict=Verdict.RE, message=told.message)
+        if isinstance(told, Reply) and used is not None:  # no need to wait for its end
+            session, self.session = self.session, None
+            self._add(used)
+            session.child.close()
         return last
 
     def _close(self) -> None:
@@ -234,8 +248,11 @@ class Judging:
         finally:
             session.child.close()
         if ended is not None:
-            self.used.cpu_s += ended.cpu_s
-            self.used.peak_memory_mib = max(self.used.peak_memory_mib, ended.peak_memory_mib)
+            self._add(ended)
+
+    def _add(self, used: Exit | UsedSoFar) -> None:
+        self.used.cpu_s += used.cpu_s
+        self.used.peak_memory_mib = max(self.used.peak_memory_mib, used.peak_memory_mib)
 
     def _summary(
         self, results: list[TestResult], error: CompileError | None, wall_s: float

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 
 def perfect_matching(edges: Sequence[Sequence[int]]) -> bool:
@@ -44,3 +45,10 @@ def _move(free: int, start: int, came_from: dict[int, int], owner: dict[int, int
         if left == start:
             return
         right = had[left]
+
+
+def holds_float(value: Any) -> bool:
+    """Whether there is a float in JSON data, at any depth."""
+    if isinstance(value, dict):
+        return "$float" in value or any(map(holds_float, value.values()))
+    return isinstance(value, float) or (isinstance(value, list) and any(map(holds_float, value)))

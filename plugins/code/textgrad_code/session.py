@@ -38,11 +38,13 @@ class Reply:
         frame: Its fields; written by the program's process, so checked by whoever reads them.
         seconds: From sending to having it.
         output: What was printed meanwhile, capped.
+        size: Bytes of the frame.
     """
 
     frame: dict[str, Any]
     seconds: float
     output: bytes
+    size: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +77,7 @@ class Session:
         self.child, self.limits, self.cpu_s = child, limits, cpu_s
         self.exit: Exit | None = None
         self._received, self._outgoing = bytearray(), memoryview(b"")
-        self._output, self._printed = bytearray(), 0
+        self._output, self._printed, self._frame_bytes = bytearray(), 0, 0
         self._closed = False
         self._poll = select.poll()
         self._readers: dict[int, Callable[[], None]] = {
@@ -156,7 +158,10 @@ class Session:
                 return self._ended(Verdict.OLE, f"printed more than {most} bytes", started)
             now = monotonic()
             if frame is not None:
-                return Reply(frame=frame, seconds=now - started, output=bytes(self._output))
+                output = bytes(self._output)
+                return Reply(
+                    frame=frame, seconds=now - started, output=output, size=self._frame_bytes
+                )
             if self._closed:
                 return self._ended(*self._how_it_ended(), started)
             if now >= deadline:
@@ -172,7 +177,7 @@ class Session:
         end = HEADER_BYTES + size
         if len(self._received) < end:
             return None
-        body = bytes(self._received[HEADER_BYTES:end])
+        body, self._frame_bytes = bytes(self._received[HEADER_BYTES:end]), size
         del self._received[:end]
         return parse_frame(body)
 

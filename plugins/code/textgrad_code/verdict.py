@@ -85,7 +85,8 @@ class TestResult:
         index: Number of the test, from 0.
         verdict: The word on this test.
         seconds: Wall seconds from sending the test to having its answer, seen from outside.
-        answer: What the program answered, as JSON; None if it did not.
+        answer: What the program answered, as JSON; None if it did not. When the answers to all
+            tests are very long, a text says how long the later ones were instead.
         answered: Whether it answered at all.
         message: What went wrong, in one line; empty for AC.
         exception: Type name of the exception that ended the call, if one did.

@@ -14,21 +14,22 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+from pathlib import Path
 from types import ModuleType
 
 PACKAGE = "textgrad_code"
 
 
-def make_importable(jail: str) -> None:
+def make_importable(jail: Path) -> None:
     """Let ``import textgrad_code.jail.NAME`` find the modules in this folder, and only them."""
     package = ModuleType(PACKAGE, "Stands in for the plugin: only its jail is importable here.")
-    package.__path__ = [os.path.dirname(jail)]  # noqa: PTH120 - pathlib is dear at start
+    package.__path__ = [str(jail.parent)]
     sys.modules[PACKAGE] = package
 
 
 def start(arguments: list[str]) -> None:
     """Raise the stack's limit, start over for it to count, and call the function asked for."""
-    make_importable(os.path.dirname(os.path.abspath(__file__)))  # noqa: PTH100, PTH120 - as above
+    make_importable(Path(__file__).resolve().parent)
     limits = importlib.import_module(f"{PACKAGE}.jail.limits")
     if limits.raise_stack():
         os.execv(sys.executable, sys.orig_argv)  # noqa: S606 - this very command again

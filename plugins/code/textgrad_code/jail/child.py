@@ -57,7 +57,7 @@ def live(
     """
     end = descriptors[3]
     try:
-        end = _arrange(descriptors, held)
+        end = arrange(descriptors, held)
         _confine(order, held, server)
     except BaseException as error:  # noqa: BLE001 - told to whoever ordered this run
         os.write(end, not_begun(error))
@@ -75,10 +75,17 @@ def not_begun(error: BaseException) -> bytes:
     return (NOT_BEGUN + text)[:NOT_BEGUN_BYTES]
 
 
-def _arrange(descriptors: list[int], held: Confinement) -> int:
+def arrange(descriptors: list[int], held: Confinement) -> int:
     """Put the descriptors where they belong and close all others.
 
     They are first moved up, because those received may sit where others have to go.
+
+    Args:
+        descriptors: As received: job, answers, output, end.
+        held: Where an empty file and the rule set are.
+
+    Returns:
+        The number that the end's pipe has now.
     """
     job, answers, output, end = descriptors
     places = {0: held.nothing, OUTPUT: output, ERRORS: output, JOB: job, ANSWERS: answers}
@@ -103,6 +110,7 @@ def _confine(order: Order, held: Confinement, server: int) -> None:
     """Give up everything that is left; the filter last, since it forbids the other steps."""
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    fcntl.fcntl(JOB, fcntl.F_SETOWN, os.getpid())  # tells the sandbox which process it is
     die_with(server)
     if held.rules is not None:
         landlock.restrict(_RULES)

@@ -33,6 +33,7 @@ from textgrad_code.jail.loading import (
     Missing,
     compiled,
     run_as_main,
+    run_top_level,
     signature_of,
     solution_module,
     target,
@@ -45,46 +46,59 @@ VERSION = sys.version.split()[0]
 DEEPEST_RECURSION = 50_000
 # Measured: recursion through sorted(key=...) takes 2.3 KiB of C stack per counted level.
 STACK_BYTES_PER_LEVEL = 2560
-RESERVE_BYTES = 1 << 20
+RESERVE_BYTES = 1 << 16
+WARM_UP = """
+class Solution:
+    def f(self, n: int) -> int:
+        return [x for x in range(n)][0] + len({n: n}) - 1
+"""
 MEMORY: dict[str, Any] = {"limit": "memory"}
 ANSWER: dict[str, Any] = {"limit": "answer"}
 
 
 def drive(job_fd: int, answer_fd: int) -> None:
     """Answer frames until the judge closes."""
+    driver = Driver(answer_fd)  # before a program is there: a child may wait for one, ready to go
+    warm_up()
     write_frame(answer_fd, {"hello": VERSION})
     body = read_body(job_fd)
-    if body is None:
-        return
-    driver = Driver(json.loads(body), answer_fd)
-    if not driver.load():
+    if body is None or not driver.load(json.loads(body)):
         return
     while (body := read_body(job_fd)) is not None and driver.test(body):
         pass
+
+
+def warm_up() -> None:
+    """Do once what every program needs, so that a spare has its own copy of those pages."""
+    job = {"kind": "method", "name": "f", "class_name": "Solution", "parameters": ["int"]}
+    signature = signature_of({**job, "returns": "int", "in_place": None})
+    names: dict[str, Any] = {}
+    exec(compiled(WARM_UP), names)  # noqa: S102 - our own text
+    packed(call(signature, target(names, signature), b'{"arguments": [1]}', 1)._asdict())
 
 
 class Driver:
     """One program and its signature.
 
     Args:
-        job: The judge's first frame.
         answer_fd: Where answers go.
     """
 
-    def __init__(self, job: dict[str, Any], answer_fd: int) -> None:
-        self.job, self.answer_fd, self.nonce = job, answer_fd, job["nonce"]
-        self.signature = signature_of(job)
-        self.most_bytes = job["answer_bytes"]
+    def __init__(self, answer_fd: int) -> None:
+        self.answer_fd = answer_fd
         self.reserve = bytearray(RESERVE_BYTES)  # given up when memory runs out
         self.streams = own_streams()
+        self.module = solution_module()
         small_thread_stacks()
         warnings.simplefilter("ignore")
-        sys.setrecursionlimit(recursion_limit(job["memory_mib"]))
 
-    def load(self) -> bool:
-        """Compile the program and run its top level; whether tests can follow."""
+    def load(self, job: dict[str, Any]) -> bool:
+        """Compile a program and run its top level; whether tests can follow."""
+        self.job, self.nonce = job, job["nonce"]
+        self.signature, self.most_bytes = signature_of(job), job["answer_bytes"]
+        sys.setrecursionlimit(recursion_limit(job["memory_mib"]))
         try:
-            self.code = compiled(self.job["program"])
+            self.code = compiled(job["program"])
         except (SyntaxError, ValueError, RecursionError, MemoryError, OverflowError) as error:
             self.tell({"compile_error": compile_failure(error)})
             return False
@@ -95,8 +109,8 @@ class Driver:
         return "ready" in told
 
     def _run_top_level(self) -> dict[str, Any]:
-        names = solution_module(self.code, self.signature)
-        self.target = target(names, self.signature)
+        run_top_level(self.code, self.module, self.signature)
+        self.target = target(vars(self.module), self.signature)
         return {"ready": True}
 
     def test(self, body: bytes) -> bool:
@@ -127,7 +141,7 @@ class Driver:
         script = Script(text, self.most_bytes, self._printed_too_much)
         use_streams((script.stdin, script.stdout, self.streams[2]))
         try:
-            run_as_main(self.code)
+            run_as_main(self.code, script.open)
         except SystemExit as ended:
             if ended.code not in (None, 0):
                 raise

@@ -1,4 +1,8 @@
-"""Landlock: a process gives up all files but the ones it names (Linux >= 5.13)."""
+"""Landlock: a process gives up all files but the ones it names (Linux >= 5.13).
+
+It forbids to open and to list, not to ask whether a path exists or how large a file is; only a
+root of its own hides that.
+"""
 
 from __future__ import annotations
 

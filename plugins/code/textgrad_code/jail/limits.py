@@ -9,7 +9,9 @@ from pathlib import Path
 STACK_BYTES = 256 << 20  # deep recursion through C code, such as a cached function's
 THREAD_STACK_BYTES = 8 << 20
 _OPEN_FILES = 16
-_PROCESSES = 1024
+# Threads are bounded by the memory their stacks take. The kernel counts them per user, so a
+# bound one program could reach would starve the others; this one only spares the machine.
+_PROCESSES = 16384
 _PAGE = resource.getpagesize()
 
 

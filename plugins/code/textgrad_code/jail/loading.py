@@ -9,7 +9,8 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from textgrad_code.jail.failures import FILE
-from textgrad_code.jail.nodes import NODE_CLASSES, Shape, shape_of
+from textgrad_code.jail.node_classes import NODE_CLASSES
+from textgrad_code.jail.nodes import Shape, shape_of
 from textgrad_code.jail.prelude import prelude
 
 CREDITS = ("exit", "quit")
@@ -52,24 +53,33 @@ def compiled(source: str) -> types.CodeType:
     return compile(source, FILE, "exec", dont_inherit=True)
 
 
-def solution_module(code: types.CodeType, signature: Signature) -> dict[str, Any]:
-    """Run the program's top level, as a module named ``solution``; its namespace."""
+def solution_module() -> types.ModuleType:
+    """An empty module named ``solution``, with the names a program may expect."""
     module = types.ModuleType("solution")
-    names = module.__dict__
-    names.update(prelude())
+    vars(module).update(prelude())
+    sys.modules["solution"] = module
+    return module
+
+
+def run_top_level(code: types.CodeType, module: types.ModuleType, signature: Signature) -> None:
+    """Run the program's own definitions in a module."""
+    names = vars(module)
     for shape in (*signature.parameters, signature.returns):
         if shape is not None and shape.node in NODE_CLASSES:
             names["Node"] = NODE_CLASSES[shape.node]
-    sys.modules["solution"] = module
     exec(code, names)  # noqa: S102 - this is what the jail is for
-    return names
 
 
-def run_as_main(code: types.CodeType) -> None:
-    """Run the program as a script, with nothing but the built-ins."""
+def run_as_main(code: types.CodeType, opens: Callable[..., Any]) -> None:
+    """Run the program as a script, with nothing but the built-ins.
+
+    Args:
+        code: The program.
+        opens: Its built-in ``open``.
+    """
     module = types.ModuleType("__main__")
     names = module.__dict__
-    names.update(dict.fromkeys(CREDITS, sys.exit), __builtins__=__builtins__)
+    names.update(dict.fromkeys(CREDITS, sys.exit), open=opens, __builtins__=__builtins__)
     before = sys.modules["__main__"]
     sys.modules["__main__"] = module
     try:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import resource
 
 from textgrad_code.jail import limits, preload
-from textgrad_code.jail.driver import drive
 
 PACKAGES = "TEXTGRAD_PACKAGES"
 _ASSUMED_BYTES = 64 << 20  # what Python takes, where there is no /proc to ask
@@ -22,6 +22,8 @@ def main(job: int, answers: int, memory_mib: int, cpu_s: int) -> None:
         memory_mib: Address space beyond what Python takes.
         cpu_s: CPU seconds.
     """
+    from textgrad_code.jail.driver import drive  # not where only the name above is wanted
+
     preload.load_packages(json.loads(os.environ.pop(PACKAGES)))
     os.environ.clear()
     try:
@@ -36,4 +38,5 @@ def main(job: int, answers: int, memory_mib: int, cpu_s: int) -> None:
     }
     for which, (soft, hard) in wanted.items():
         limits.lower(which, soft, hard)
+    gc.freeze()  # what is loaded stays: collections in the program need not look at it
     drive(job, answers)

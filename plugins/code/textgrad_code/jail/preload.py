@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import importlib
-import importlib.abc
 import importlib.machinery
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
-from types import ModuleType
 
 _NAMES = """
     __future__ abc argparse array ast base64 binascii bisect builtins calendar cmath codecs
-    collections collections.abc concurrent.futures contextlib contextvars copy csv ctypes
+    collections collections.abc concurrent.futures.thread contextlib contextvars copy csv
+    ctypes
     dataclasses datetime decimal difflib enum errno fractions functools gc getpass graphlib
     hashlib heapq hmac html inspect io ipaddress itertools json keyword linecache locale logging
     math mmap numbers operator pickle platform pprint queue random re reprlib resource secrets
@@ -78,8 +77,8 @@ def import_from(library: Path | None) -> None:
     sys.meta_path.append(_NotAtHand(files=library is not None))
 
 
-class _NotAtHand(importlib.abc.MetaPathFinder):
-    """Asked last: says why a module of the standard library cannot be imported here."""
+class _NotAtHand:
+    """A finder, asked last: says why a module of the library cannot be imported here."""
 
     def __init__(self, *, files: bool) -> None:
         self.why = (
@@ -88,12 +87,6 @@ class _NotAtHand(importlib.abc.MetaPathFinder):
             else "this sandbox opens no files, so only modules loaded beforehand are at hand"
         )
 
-    def find_spec(
-        self,
-        fullname: str,
-        path: Sequence[str] | None = None,  # noqa: ARG002 - the protocol's
-        target: ModuleType | None = None,  # noqa: ARG002 - the protocol's
-    ) -> importlib.machinery.ModuleSpec | None:
+    def find_spec(self, fullname: str, *_: object) -> None:
         if fullname.partition(".")[0] in sys.stdlib_module_names:
             raise ModuleNotFoundError(f"No module named {fullname!r} ({self.why})", name=fullname)
-        return None

@@ -6,7 +6,7 @@ import builtins
 import sys
 from typing import Any
 
-from textgrad_code.jail.nodes import ListNode, TreeNode
+from textgrad_code.jail.node_classes import ListNode, TreeNode
 
 # The built-ins come last: math and operator have a ``pow`` of two arguments, re a ``compile``.
 SOURCE = """

@@ -7,6 +7,8 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+STANDARD_INPUT = (0, "/dev/stdin")
+
 
 def own_streams() -> tuple[Any, Any, Any]:
     """Streams on the descriptors 0, 1 and 2 that never fail for a character."""
@@ -72,6 +74,12 @@ class Script:
         self.captured = Captured(most, too_many)
         self.stdin = io.TextIOWrapper(io.BytesIO(text.encode()), encoding="utf-8")
         self.stdout = io.TextIOWrapper(self.captured, encoding="utf-8", errors="backslashreplace")
+
+    def open(self, file: Any, mode: str = "r", *arguments: Any, **options: Any) -> Any:
+        """The built-in `open`, for which descriptor 0 is the script's standard input."""
+        if file in STANDARD_INPUT and type(file) is not bool:
+            return self.stdin.buffer if "b" in mode else self.stdin
+        return open(file, mode, *arguments, **options)  # noqa: PTH123 - as the script says
 
     def printed(self) -> str:
         """What it printed."""

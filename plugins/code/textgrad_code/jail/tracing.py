@@ -50,42 +50,18 @@ class LineTrace:
         """The counts as JSON data."""
         return {"steps": self.steps, "lines": [list(pair) for pair in sorted(self.lines.items())]}
 
-    if sys.version_info >= (3, 12):
+    def _start(self) -> None:
+        sys.settrace(self._on_call)
 
-        def _start(self) -> None:
-            monitoring = sys.monitoring
-            tool, event = monitoring.COVERAGE_ID, monitoring.events.LINE
-            if monitoring.get_tool(tool) is None:
-                monitoring.use_tool_id(tool, "textgrad")
-            monitoring.register_callback(tool, event, self._on_line)
-            monitoring.set_events(tool, event)
-            monitoring.restart_events()
+    def _stop(self) -> None:
+        sys.settrace(None)
 
-        def _stop(self) -> None:
-            monitoring = sys.monitoring
-            monitoring.set_events(monitoring.COVERAGE_ID, 0)
-            monitoring.register_callback(monitoring.COVERAGE_ID, monitoring.events.LINE, None)
+    def _on_call(
+        self, frame: types.FrameType, _event: str, _argument: Any
+    ) -> Callable[..., Any] | None:
+        return self._on_event if frame.f_code.co_filename == FILE else None
 
-        def _on_line(self, code: types.CodeType, line: int) -> Any:
-            if code.co_filename != FILE:
-                return sys.monitoring.DISABLE
-            self.count(line)
-            return None
-
-    else:
-
-        def _start(self) -> None:
-            sys.settrace(self._on_call)
-
-        def _stop(self) -> None:
-            sys.settrace(None)
-
-        def _on_call(
-            self, frame: types.FrameType, _event: str, _argument: Any
-        ) -> Callable[..., Any] | None:
-            return self._on_event if frame.f_code.co_filename == FILE else None
-
-        def _on_event(self, frame: types.FrameType, event: str, _argument: Any) -> Any:
-            if event == "line":
-                self.count(frame.f_lineno)
-            return self._on_event
+    def _on_event(self, frame: types.FrameType, event: str, _argument: Any) -> Any:
+        if event == "line":
+            self.count(frame.f_lineno)
+        return self._on_event

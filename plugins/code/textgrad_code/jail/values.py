@@ -24,12 +24,11 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from textgrad_code.jail.node_classes import ListNode, TreeNode
 from textgrad_code.jail.nodes import (
     AnswerTooLarge,
-    ListNode,
     NotSerialisable,
     Shape,
-    TreeNode,
     read,
 )
 

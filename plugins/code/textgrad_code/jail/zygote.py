@@ -104,7 +104,11 @@ def _check_primitives(tier: str) -> Architecture:
     missing = []
     architecture = this_architecture()
     if architecture is None or not seccomp.is_available():
-        missing.append(MissingPrimitive("seccomp", f"no filters on {os.uname().machine}"))
+        missing.append(
+            MissingPrimitive(
+                "seccomp", f"not offered to this process, or {os.uname().machine} is not known"
+            )
+        )
     if tier != "seccomp-strict" and landlock.version() < 1:
         missing.append(MissingPrimitive("landlock", "not offered to this process"))
     if architecture is not None and not missing:

@@ -102,7 +102,7 @@ class Attempts:
         self.budget = budget
         self.ordering = ordering
         self.quick = replace(problem, limits=quick_limits(problem.limits, start))
-        self.failing, self.passing = test_order(problem, start)
+        self.failing, self.passing = order_of_tests(problem, start)
         self.leaks = any(r.passes_alone for r in start.results)
         self.start_weight = passed_weight(problem.visible, start)
         self.history: list[Attempt] = []
@@ -269,7 +269,7 @@ def quick_limits(limits: Limits, start: Judgement) -> Limits:
     return replace(limits, test_s=test_s, total_s=min(limits.total_s, 2 * test_s))
 
 
-def test_order(
+def order_of_tests(
     problem: Problem, start: Judgement
 ) -> tuple[tuple[TestCase, ...], tuple[TestCase, ...]]:
     """Failing and passing visible tests, quick ones first; tests that were not run have failed."""

@@ -19,6 +19,7 @@ from hashlib import sha256
 LINE_END = re.compile(rb"\r\n|\r|\n")
 WORD = re.compile(rb"[A-Za-z0-9_\x80-\xff]")
 WARNINGS = threading.Lock()  # the filters of `warnings` are shared by all threads
+MOST_DEPTH = 150  # of a tree: `ast` walks some of them by recursion
 Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 UNREADABLE = (SyntaxError, ValueError, RecursionError, MemoryError)  # what the compiler may raise
 
@@ -71,12 +72,25 @@ class Place:
 
 
 def compiled(text: str) -> ast.Module | None:
-    """The syntax tree of a program that compiles; None if it does not."""
+    """The syntax tree of a program that compiles; None if it does not, or is nested too deep."""
     try:
         check_syntax(text)
-        return ast.parse(text)
+        with WARNINGS, warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            tree = ast.parse(text)
     except UNREADABLE:
         return None
+    return tree if _depth(tree) <= MOST_DEPTH else None
+
+
+def _depth(tree: ast.AST) -> int:
+    """Levels of a tree, counted no further than needed."""
+    level: list[ast.AST] = [tree]
+    depth = 0
+    while level and depth <= MOST_DEPTH:
+        level = [child for node in level for child in ast.iter_child_nodes(node)]
+        depth += 1
+    return depth
 
 
 def check_syntax(text: str) -> None:

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
+import re
 import select
+import time
 from collections.abc import Callable
+from pathlib import Path
 
 from textgrad_code.errors import SandboxFailed
 from textgrad_code.jail.wire import END_BYTES, ENDED, NOT_BEGUN, NOT_BEGUN_BYTES, End
-from textgrad_code.sandbox.protocol import ChildLimits, Exit
+from textgrad_code.sandbox.protocol import ChildLimits, Exit, Usage
 
 _GONE = -1
+_CPU_CLOCK = 2  # the kernel's number of a process's clock is made of its id and this
+_PEAK = re.compile(r"^VmHWM:\s+(\d+) kB$", re.MULTILINE)
 
 
 class JailedChild:
@@ -45,6 +51,7 @@ class JailedChild:
         job_end, self.job_fd, self.answer_fd, answer_end = pipes[:4]
         self.output_fd, output_end, self.exit_fd, exit_end = pipes[4:]
         self.far_ends = [job_end, answer_end, output_end, exit_end]
+        self._owned = os.dup(job_end)
         os.set_blocking(self.job_fd, False)
         os.set_blocking(self.exit_fd, False)
 
@@ -81,6 +88,21 @@ class JailedChild:
         waiting.register(self.exit_fd, select.POLLIN)
         return not waiting.poll(0)
 
+    def usage(self) -> Usage | None:
+        """What it has used so far, as the kernel tells anybody; None if that cannot be known."""
+        process = fcntl.fcntl(self._owned, fcntl.F_GETOWN)
+        if process <= 0:
+            return None
+        try:
+            cpu_s = time.clock_gettime(~process << 3 | _CPU_CLOCK)
+            status = Path(f"/proc/{process}/status").read_text(encoding="ascii", errors="replace")
+        except OSError:
+            return None
+        peak_kib = _PEAK.search(status)
+        if peak_kib is None or not self.is_waiting():  # its number could be another's by now
+            return None
+        return Usage(cpu_s=cpu_s, peak_memory_mib=int(peak_kib[1]) / 1024)
+
     def kill(self) -> None:
         """End it at once; harmless if it has ended."""
         if self._exit is None and self.exit_fd != _GONE:
@@ -99,6 +121,8 @@ class JailedChild:
     def abandon(self) -> None:
         """Close the descriptors and tell nobody: in a fork, the process is another's."""
         _close([self.job_fd, self.answer_fd, self.output_fd, self.exit_fd, *self.far_ends])
+        _close([self._owned])
+        self._owned = _GONE
         self.job_fd = self.answer_fd = self.output_fd = self.exit_fd = _GONE
         self.far_ends = []
 

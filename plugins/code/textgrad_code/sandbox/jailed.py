@@ -13,7 +13,7 @@ from textgrad_code.errors import SandboxFailed
 from textgrad_code.jail.wire import DRIVER
 from textgrad_code.sandbox.child import JailedChild
 from textgrad_code.sandbox.protocol import ChildLimits, Tier
-from textgrad_code.sandbox.zygote import Zygote, ZygoteSettings
+from textgrad_code.sandbox.zygote import TakesNoOrders, Zygote, ZygoteSettings
 
 SPARES = 2
 RUNS_PER_ZYGOTE = 5000
@@ -22,7 +22,8 @@ RUNS_PER_ZYGOTE = 5000
 class JailedSandbox:
     """Starts jailed children; see `textgrad_code.sandbox.protocol.Sandbox`.
 
-    Children with the limits last asked for are forked in advance, when another one is closed.
+    Children with the limits last asked for are forked in advance, when another one is closed,
+    by a thread of the sandbox, so that nobody waits for it.
 
     Args:
         settings: The fork server's; it is started by the first launch.
@@ -52,6 +53,7 @@ class JailedSandbox:
         self._spares: deque[JailedChild] = deque()
         self._children: dict[int, tuple[JailedChild, Zygote]] = {}
         self._closed = False
+        self._refiller: Refiller | None = None
 
     def start(self) -> Zygote:
         """The fork server, started if there is none.
@@ -91,16 +93,13 @@ class JailedSandbox:
     def _launch(self, limits: ChildLimits, entry: int = DRIVER) -> JailedChild:
         if self._launched >= self._runs_per_zygote:
             self._retire()
-        for zygote in (self.start(), None):
-            try:
-                used = zygote or self.start()
-                child = used.launch(limits, self._forget, entry)
-            except SandboxFailed:
-                if zygote is None:
-                    raise
-                self._retire()  # it has just ended: another one, once
-            else:
-                break
+        used = self.start()
+        try:
+            child = used.launch(limits, self._forget, entry)
+        except TakesNoOrders:  # it has just ended: another one, once
+            self._retire()
+            used = self.start()
+            child = used.launch(limits, self._forget, entry)
         self._launched += 1
         self._children[child.run] = child, used
         return child
@@ -128,14 +127,20 @@ class JailedSandbox:
             _, zygote = self._children.pop(child.run, (None, None))
             if zygote is None:
                 return
-            if zygote is self._zygote:
-                self._refill()
-            else:
+            if zygote is not self._zygote:
                 self._end_unless_used(zygote)
+            elif self._spares_wanted > 0:
+                self._refiller = self._refiller or Refiller(self)
+                self._refiller.wanted.set()
 
-    def _refill(self) -> None:
-        with contextlib.suppress(SandboxFailed):  # the next launch meets it again and tells it
-            while self._limits is not None and len(self._spares) < self._spares_wanted:
+    def refill(self) -> None:
+        """Fork spares, if some are missing."""
+        with self._lock, contextlib.suppress(SandboxFailed):  # the next launch tells it
+            while (
+                not self._closed
+                and self._limits is not None
+                and len(self._spares) < self._spares_wanted
+            ):
                 self._spares.append(self._launch(self._limits))
 
     def close(self) -> None:
@@ -151,7 +156,18 @@ class JailedSandbox:
                 self._spares.popleft().abandon()
             for zygote in zygotes.values():
                 zygote.close()
+            refiller, self._refiller = self._refiller, None
+        if refiller is not None:
+            refiller.stop()
         _OPEN.discard(self)
+
+    def hold_still(self) -> None:
+        """Wait until no other thread is starting anything, and let none."""
+        self._lock.acquire()
+
+    def go_on(self) -> None:
+        """Undo `hold_still`."""
+        self._lock.release()
 
     def abandon(self) -> None:
         """In a fork of this process: close what belongs to the other one, start anew."""
@@ -163,12 +179,67 @@ class JailedSandbox:
         self._reset()
 
 
+class Refiller:
+    """A thread that forks spares for a sandbox; it ends with it.
+
+    Args:
+        sandbox: Whose spares.
+    """
+
+    def __init__(self, sandbox: JailedSandbox) -> None:
+        self.wanted = threading.Event()
+        self._sandbox = weakref.ref(sandbox, lambda _: self.wanted.set())
+        self._stopped = False
+        self._thread = threading.Thread(target=self._run, name="sandbox spares", daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        while True:
+            self.wanted.wait()
+            self.wanted.clear()
+            sandbox = self._sandbox()
+            if self._stopped or sandbox is None:
+                return
+            sandbox.refill()
+            del sandbox  # while waiting, it may go
+
+    def stop(self) -> None:
+        """End the thread and wait until it has."""
+        self._stopped = True
+        self.wanted.set()
+        if self._thread is not threading.current_thread():
+            self._thread.join()
+
+
 _OPEN: weakref.WeakSet[JailedSandbox] = weakref.WeakSet()
 
 
-def _abandon_all() -> None:
-    for sandbox in list(_OPEN):
-        sandbox.abandon()
+class _Forks:
+    """Around a fork of this process, nobody is starting anything.
+
+    Otherwise the fork would inherit pipes and sockets that nobody has noted yet, and hold them
+    open for ever.
+    """
+
+    def __init__(self) -> None:
+        self.one_at_a_time = threading.Lock()
+        self.held: list[JailedSandbox] = []
+
+    def before(self) -> None:
+        self.one_at_a_time.acquire()
+        for sandbox in list(_OPEN):
+            sandbox.hold_still()
+            self.held.append(sandbox)
+
+    def in_parent(self) -> None:
+        while self.held:
+            self.held.pop().go_on()
+        self.one_at_a_time.release()
+
+    def in_child(self) -> None:
+        for sandbox in list(_OPEN):
+            sandbox.abandon()
+        self.one_at_a_time, self.held = threading.Lock(), []
 
 
 def _close_all() -> None:
@@ -178,4 +249,9 @@ def _close_all() -> None:
 
 atexit.register(_close_all)
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_abandon_all)
+    _FORKS = _Forks()
+    os.register_at_fork(
+        before=_FORKS.before,
+        after_in_parent=_FORKS.in_parent,
+        after_in_child=_FORKS.in_child,
+    )

@@ -18,7 +18,7 @@ from textgrad_code.errors import SandboxFailed
 from textgrad_code.jail import bootstrap
 from textgrad_code.jail.plain import PACKAGES
 from textgrad_code.sandbox.packages import found_packages
-from textgrad_code.sandbox.protocol import ChildLimits, Exit, Tier
+from textgrad_code.sandbox.protocol import ChildLimits, Exit, Tier, Usage
 
 
 class PlainSandbox:
@@ -84,6 +84,10 @@ class PlainChild:
     def exit(self) -> Exit | None:
         """How it ended; None while it runs."""
         return self._reap(os.WNOHANG)
+
+    def usage(self) -> Usage | None:
+        """Its end will tell."""
+        return None
 
     def kill(self) -> None:
         """End it and whatever it started."""

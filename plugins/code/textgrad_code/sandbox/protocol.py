@@ -71,6 +71,19 @@ class Exit:
     peak_memory_mib: float
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """What a child has used so far; measured outside of it.
+
+    Args:
+        cpu_s: User and system time.
+        peak_memory_mib: Largest resident size.
+    """
+
+    cpu_s: float
+    peak_memory_mib: float
+
+
 class Child(Protocol):
     """One process that runs one program. Used by one thread at a time.
 
@@ -92,6 +105,10 @@ class Child(Protocol):
         Raises:
             SandboxFailed: If the sandbox itself broke: the program is not to blame.
         """
+        ...
+
+    def usage(self) -> Usage | None:
+        """What it has used, while it waits for a frame; None if only its end will tell."""
         ...
 
     def kill(self) -> None:

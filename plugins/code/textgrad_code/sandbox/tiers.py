@@ -158,7 +158,7 @@ def _find_out(tier: Tier, python: str) -> tuple[Probed, JailedSandbox | None]:
         attempts = try_to_break(sandbox)
     except CannotStart as refused:
         missing = [(m.primitive, m.detail) for m in refused.missing]
-    except SandboxFailed as error:
+    except (SandboxFailed, OSError) as error:
         missing = [("probes", str(error))]
     else:
         missing = [("probes", f"{a.name}: {a.detail}") for a in attempts if not a.held]

@@ -8,6 +8,7 @@ import os
 import socket
 import subprocess
 import tempfile
+from array import array
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import ceil
@@ -76,6 +77,14 @@ class CannotStart(SandboxFailed):
         super().__init__("; ".join(f"{m.primitive}: {m.detail}" for m in missing))
         self.missing = missing
 
+    def __reduce__(self) -> tuple[type[CannotStart], tuple[tuple[Missing, ...]]]:
+        """Travel between processes with every field."""
+        return type(self), (self.missing,)
+
+
+class TakesNoOrders(SandboxFailed):
+    """A fork server is gone or stuck; another one may do."""
+
 
 class Zygote:
     """A running fork server. Orders may come from any thread.
@@ -90,7 +99,10 @@ class Zygote:
     def __init__(self, settings: ZygoteSettings) -> None:
         """Start it and wait until it is ready."""
         self.settings = settings
-        self._orders, far = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        try:
+            self._orders, far = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        except OSError as error:
+            raise SandboxFailed(f"no socket for the sandbox's fork server: {error}") from error
         with far, tempfile.TemporaryFile() as errors:
             try:
                 self.process = _start(settings, far, errors.fileno())
@@ -137,7 +149,8 @@ class Zygote:
         """A new child.
 
         Raises:
-            SandboxFailed: If the fork server is gone or the machine is out of descriptors.
+            TakesNoOrders: If the fork server is gone.
+            SandboxFailed: If this process is out of descriptors.
         """
         child = JailedChild(next(_RUNS), limits, self.kill, closed)
         order = Order(
@@ -148,17 +161,18 @@ class Zygote:
             cpu_s=max(1, ceil(limits.cpu_s)),
         )
         try:
-            socket.send_fds(self._orders, [order.pack()], child.far_ends)
+            rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array("i", child.far_ends))]
+            self._orders.sendmsg([order.pack()], rights, socket.MSG_NOSIGNAL)
         except OSError as error:
             child.abandon()
-            raise SandboxFailed(f"the sandbox's fork server takes no orders: {error}") from error
+            raise TakesNoOrders(f"the sandbox's fork server takes no orders: {error}") from error
         child.sent()
         return child
 
     def kill(self, run: int) -> None:
         """End a run; harmless if it or the whole fork server has ended."""
         try:
-            self._orders.send(Order(kind=KILL, run=run).pack())
+            self._orders.send(Order(kind=KILL, run=run).pack(), socket.MSG_NOSIGNAL)
         except OSError:
             if self.is_running:  # it takes no orders: then nothing of it may go on
                 self.process.kill()
