@@ -1,0 +1,101 @@
+"""``textgrad radiotherapy import-dicom``: CT, RTSTRUCT and RTPLAN become a case folder."""
+
+from __future__ import annotations
+
+import json
+import math
+from argparse import Namespace
+from collections.abc import Sequence
+from pathlib import Path
+
+from textgrad_core.cli.exits import OK
+from textgrad_core.errors import UsageError
+from textgrad_radiotherapy.case import Beam, Case
+from textgrad_radiotherapy.cases import save_case
+from textgrad_radiotherapy.dicom import DicomParts, case_of, read_folder
+from textgrad_radiotherapy.errors import CaseError
+from textgrad_radiotherapy.influence_cache import default_folder
+from textgrad_radiotherapy.notice import NOTICE
+
+
+def run(given: Namespace) -> int:
+    """Read the files, compute the influence matrix, write the case."""
+    out = Path(given.out)
+    if out.exists() and any(out.iterdir()):
+        raise UsageError(f"--out {given.out!r} exists and is not empty: name a new folder")
+    parts = read_folder(
+        Path(given.folder),
+        ct=given.ct,
+        structures=given.structures,
+        plan=given.plan,
+        dose="none",
+        grid_mm=given.grid_mm,
+        bixel_mm=given.bixel_mm,
+    )
+    case = case_of(
+        parts,
+        name=given.name,
+        beams=None if given.gantry is None else _beams(given.gantry, parts, given.bixel_mm),
+        prescription_gy=_prescriptions(given.prescription),
+        fractions=given.fractions,
+        cache=None if given.no_cache else default_folder(),
+    )
+    save_case(case, out)
+    if given.json:
+        print(json.dumps(_record(case, out), ensure_ascii=False))
+    else:
+        print("\n".join(_told(case, out)))
+    return OK
+
+
+def _prescriptions(given: Sequence[str] | None) -> dict[str, float] | None:
+    if given is None:
+        return None
+    found = {}
+    for text in given:
+        name, _, dose = text.rpartition("=")
+        try:
+            found[name.strip()] = float(dose)
+        except ValueError:
+            raise UsageError(f"--prescription {text!r}: write TARGET=GY, as PTV=70.2") from None
+        if not name.strip() or not math.isfinite(found[name.strip()]):
+            raise UsageError(f"--prescription {text!r}: write TARGET=GY, as PTV=70.2")
+    return found
+
+
+def _beams(gantry_deg: Sequence[float], parts: DicomParts, bixel_mm: float) -> tuple[Beam, ...]:
+    """Beams of these angles around the middle of the targets."""
+    targets = [s for s in parts.structures.values() if s.kind == "target"]
+    if not targets:
+        raise CaseError("the structure set has no target, so --gantry has no isocentre to aim at")
+    centres = [parts.grid.centres_mm(t.voxels).mean(axis=0) for t in targets]
+    x, y, z = (float(sum(c[i] for c in centres) / len(centres)) for i in range(3))
+    return tuple(
+        Beam(gantry_deg=angle, isocentre_mm=(x, y, z), bixel_mm=bixel_mm) for angle in gantry_deg
+    )
+
+
+def _record(case: Case, out: Path) -> dict[str, object]:
+    return {
+        "folder": str(out),
+        "name": case.name,
+        "grid": str(case.grid),
+        "beamlets": int(case.influence.matrix.shape[1]),
+        "structures_cc": {n: round(s.volume_cc(case.grid), 3) for n, s in case.structures.items()},
+        "prescription_gy": dict(case.prescription_gy),
+        "fractions": case.fractions,
+        "notes": list(case.notes),
+    }
+
+
+def _told(case: Case, out: Path) -> list[str]:
+    lines = [f"{case.name}: {case.grid}"]
+    lines += [
+        f"  {name:<24} {s.kind:<8} {s.volume_cc(case.grid):10.2f} cc"
+        for name, s in case.structures.items()
+    ]
+    told = ", ".join(f"{name} {gy:g} Gy" for name, gy in case.prescription_gy.items())
+    lines.append(f"Prescription per course: {told}")
+    lines.append(f"{len(case.beams)} beams, {case.influence.matrix.shape[1]} beamlets")
+    lines += [f"Note: {note}" for note in case.notes]
+    return [*lines, f"Written to {out}", NOTICE]

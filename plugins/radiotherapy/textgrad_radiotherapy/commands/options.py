@@ -1,0 +1,89 @@
+"""Command-line options of the plugin's commands."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+
+
+def plan(parser: ArgumentParser) -> None:
+    """Options of ``textgrad radiotherapy plan``."""
+    parser.add_argument("--case", required=True, metavar="C", help="a case, or a case folder")
+    parser.add_argument(
+        "--protocol", metavar="P", help="a protocol or its file (default: the case's own)"
+    )
+    parser.add_argument(
+        "--weights", metavar="FILE", help="weights as JSON (default: all the same)"
+    )
+    parser.add_argument("--out", required=True, metavar="DIR", help="plan folder to write")
+    _grid(parser)
+    _json(parser)
+
+
+def evaluate(parser: ArgumentParser) -> None:
+    """Options of ``textgrad radiotherapy evaluate``."""
+    parser.add_argument("plan", metavar="PLAN", help="a plan folder or run folder")
+    parser.add_argument("--protocol", metavar="P", help="another protocol than the plan's")
+    parser.add_argument("--dose", metavar="RTDOSE", help="judge this dose over the plan's anatomy")
+    _json(parser)
+
+
+def dvh(parser: ArgumentParser) -> None:
+    """Options of ``textgrad radiotherapy dvh``."""
+    parser.add_argument("plan", metavar="PLAN", help="a plan folder or run folder")
+    parser.add_argument("--structure", action="append", metavar="S", help="only this; repeatable")
+    parser.add_argument("--step", type=float, default=0.1, metavar="GY", help="(default: 0.1)")
+    parser.add_argument("--out", metavar="FILE", help="CSV file (default: printed)")
+    parser.add_argument("--figure", metavar="FILE", help="draw them as .svg or .png too")
+
+
+def protocols(parser: ArgumentParser) -> None:
+    """Options of ``textgrad radiotherapy protocols``."""
+    parser.add_argument("protocol", metavar="PROTOCOL", nargs="?", help="show this one")
+    _json(parser)
+
+
+def cases(parser: ArgumentParser) -> None:
+    """Options of ``textgrad radiotherapy cases``."""
+    _json(parser)
+
+
+def import_dicom(parser: ArgumentParser) -> None:
+    """Options of ``textgrad radiotherapy import-dicom``."""
+    parser.add_argument("folder", metavar="DICOM", help="folder with the files, at any depth")
+    parser.add_argument("--out", required=True, metavar="DIR", help="case folder to write")
+    parser.add_argument("--name", default="imported", help="short name; no personal data")
+    for flag, what in (("ct", "CT series"), ("structures", "structure set"), ("plan", "RT plan")):
+        parser.add_argument(f"--{flag}", metavar="UID", help=f"which {what}, where there are more")
+    parser.add_argument(
+        "--prescription",
+        action="append",
+        metavar="TARGET=GY",
+        help="dose per course of a target, if the plan does not say; repeatable",
+    )
+    parser.add_argument("--fractions", type=int, metavar="N", help="number of fractions")
+    parser.add_argument(
+        "--gantry", type=float, nargs="+", metavar="DEG", help="beams, in place of the plan's"
+    )
+    _grid(parser)
+    _json(parser)
+
+
+def export_dicom(parser: ArgumentParser) -> None:
+    """Options of ``textgrad radiotherapy export-dicom``."""
+    parser.add_argument("plan", metavar="PLAN", help="a plan folder or run folder")
+    parser.add_argument("--out", required=True, metavar="DIR", help="empty or new folder")
+    _json(parser)
+
+
+def _grid(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--grid-mm", type=float, default=3.0, metavar="X", help="dose grid (default: 3)"
+    )
+    parser.add_argument(
+        "--bixel-mm", type=float, default=5.0, metavar="X", help="beamlets (default: 5)"
+    )
+    parser.add_argument("--no-cache", action="store_true", help="keep no influence matrix")
+
+
+def _json(parser: ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="print JSON")
