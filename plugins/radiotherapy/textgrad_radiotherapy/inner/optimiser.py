@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from collections.abc import Mapping, Sequence
 
@@ -62,6 +63,10 @@ class InnerOptimiser:
         self._state = Descent()
         self._last: Floats | None = None
         self._limits: Limits | None = None
+
+    def copy(self) -> InnerOptimiser:
+        """Another one in the same state; the rows themselves are shared, they do not change."""
+        return copy.deepcopy(self, {id(self._problem): self._problem})
 
     @property
     def terms(self) -> tuple[Term, ...]:

@@ -1,0 +1,245 @@
+"""Weights in, a plan out: solved, normalised, measured, with what would change it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from textgrad_core.errors import Invalid
+from textgrad_core.jsondata import JSON
+from textgrad_radiotherapy.case import Case
+from textgrad_radiotherapy.cases import dose, judging_case
+from textgrad_radiotherapy.geometry import Floats
+from textgrad_radiotherapy.goals import Metric, Protocol
+from textgrad_radiotherapy.hot_spots import HotSpot, hot_spots
+from textgrad_radiotherapy.inner import InnerOptimiser, Solution
+from textgrad_radiotherapy.judgement import GoalTable, judge
+from textgrad_radiotherapy.levers import Levers, levers_of
+from textgrad_radiotherapy.metrics import TargetIndices, target_indices, value
+from textgrad_radiotherapy.notice import NOTICE
+from textgrad_radiotherapy.penalty import penalty
+from textgrad_radiotherapy.rows import structure_rows
+from textgrad_radiotherapy.starting_terms import starting_terms
+from textgrad_radiotherapy.structure_names import matched
+from textgrad_radiotherapy.terms import Term
+from textgrad_radiotherapy.weights import Weights, start_weights
+
+GAP = 1e-4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Plan:
+    """A plan and everything that is reported of it. Doses are Gy per course.
+
+    Args:
+        case: The case on whose grid it was measured.
+        weights: What it was optimised with.
+        terms: The terms of the objective.
+        solution: What the inner optimiser found, before normalisation.
+        scale: Factor on the fluence that the normalisation asked for; 1 without one.
+        fluence: Weight of every beamlet after normalisation, shape (beamlets,).
+        dose_gy: Flat over the case's grid, shape (voxels,).
+        table: The goals, judged; its protocol names structures as the case does.
+        indices: Conformity and homogeneity of every target.
+        penalty: Squared misses of the goals by priority (`penalty.penalty`).
+        goals_missed: How many judged goals are not met.
+        hot_spots: Where the dose is highest; places to look at, never goals.
+        levers: What the weights do to the goals; None on a judging grid.
+    """
+
+    case: Case
+    weights: Weights
+    terms: tuple[Term, ...]
+    solution: Solution
+    scale: float
+    fluence: Floats
+    dose_gy: Floats
+    table: GoalTable
+    indices: Mapping[str, TargetIndices]
+    penalty: float
+    goals_missed: int
+    hot_spots: tuple[HotSpot, ...]
+    levers: Levers | None = None
+
+    @property
+    def protocol(self) -> Protocol:
+        """What it was judged by."""
+        return self.table.protocol
+
+    def to_json(self) -> dict[str, JSON]:
+        """Plain data, without the arrays over voxels and beamlets."""
+        solution = self.solution
+        return {
+            "weights": dict(self.weights.weights),
+            "doses_gy": dict(self.weights.doses_gy),
+            "terms": [
+                {
+                    "name": term.name,
+                    "structure": term.structure,
+                    "kind": term.kind,
+                    "dose_gy": self.solution.doses_gy[term.name],
+                    "value": self.solution.term_values[term.name],
+                }
+                for term in self.terms
+            ],
+            "table": self.table.data(),
+            "penalty": self.penalty,
+            "goals_missed": self.goals_missed,
+            "indices": {
+                name: {
+                    "coverage_percent": i.coverage_percent,
+                    "paddick_ci": i.paddick_ci,
+                    "rtog_ci": i.rtog_ci,
+                    "homogeneity": i.homogeneity if np.isfinite(i.homogeneity) else None,
+                    "gradient_index": i.gradient_index if np.isfinite(i.gradient_index) else None,
+                }
+                for name, i in self.indices.items()
+            },
+            "levers": None if self.levers is None else self.levers.to_json(),
+            "hot_spots": [spot.to_json() for spot in self.hot_spots],
+            "normalisation": {"factor": self.scale, "rule": normalisation_text(self.protocol)},
+            "solver": {
+                "objective": solution.objective,
+                "lower_bound": solution.lower_bound,
+                "gap": solution.gap,
+                "certified": solution.certified,
+                "converged": solution.converged,
+                "newton_steps": solution.newton_steps,
+                "cpu_s": round(solution.cpu_s, 3),
+                "message": solution.message,
+            },
+            "grid": str(self.case.grid),
+            "engine": self.case.influence.engine,
+            "notice": NOTICE,
+        }
+
+
+class Planner:
+    """Plans of one case by one protocol.
+
+    Every evaluation starts from the same state, that of the solved start weights: a plan does not
+    depend on what was planned before it.
+
+    Args:
+        case: The case, with influence rows.
+        protocol: The goals; structures are matched by name and alias.
+        terms: The objective; None for `starting_terms`.
+        gap: Relative duality gap to prove.
+
+    Raises:
+        CaseError: If a structure is missing or nothing of it is left to optimise.
+        GoalError: If goals or terms are not as they should be.
+    """
+
+    def __init__(
+        self,
+        case: Case,
+        protocol: Protocol,
+        *,
+        terms: tuple[Term, ...] | None = None,
+        gap: float = GAP,
+    ) -> None:
+        self.case = case
+        self.protocol = matched(protocol, case)
+        self.terms = terms or starting_terms(self.protocol, case.structures)
+        self._gap = gap
+        self._solved = InnerOptimiser(structure_rows(case, self.terms), self.terms)
+        self._solved.solve(start_weights(self.terms).weights, gap=gap)
+        self._judging: Case | None = None
+
+    def evaluate(self, weights: Weights, *, levers: bool = True) -> Plan:
+        """Solve, normalise, measure.
+
+        Args:
+            weights: As `weights.parse_weights` reads them.
+            levers: Whether to find out what the weights do to the goals.
+
+        Raises:
+            Invalid: If the weights leave the target without dose.
+            SolverFailed: If the inner optimiser breaks down.
+        """
+        optimiser = self._solved.copy()
+        solution = optimiser.solve(weights.weights, doses_gy=weights.doses_gy, gap=self._gap)
+        plan = measured(self.case, self.protocol, weights, self.terms, solution)
+        if not levers:
+            return plan
+        goals = tuple(row.goal for row in plan.table.judged)
+        found = levers_of(
+            optimiser, solution, goals, self.case, self.protocol, plan.dose_gy, plan.scale
+        )
+        return replace(plan, levers=found)
+
+    def judged(self, plan: Plan) -> Plan:
+        """The same fluence on the judging grid, normalised there."""
+        if self._judging is None:
+            self._judging = judging_case(self.case)
+        return measured(self._judging, self.protocol, plan.weights, plan.terms, plan.solution)
+
+
+def measured(
+    case: Case,
+    protocol: Protocol,
+    weights: Weights,
+    terms: tuple[Term, ...],
+    solution: Solution,
+) -> Plan:
+    """What a fluence does on the grid of a case, scaled as the protocol asks.
+
+    Raises:
+        Invalid: If there is no dose to scale.
+    """
+    raw = dose(case, solution.fluence)
+    scale = normalisation(case, protocol, raw)
+    dose_gy = raw * scale
+    table = judge(case, dose_gy, protocol)
+    prescribed = replace(case, prescription_gy=table.protocol.prescription_gy)
+    return Plan(
+        case=case,
+        weights=weights,
+        terms=terms,
+        solution=solution,
+        scale=scale,
+        fluence=solution.fluence * scale,
+        dose_gy=dose_gy,
+        table=table,
+        indices={
+            name: target_indices(name, dose_gy, prescribed)
+            for name in table.protocol.prescription_gy
+        },
+        penalty=penalty(table),
+        goals_missed=len(table.judged) - table.met,
+        hot_spots=hot_spots(case, dose_gy),
+    )
+
+
+def normalisation(case: Case, protocol: Protocol, dose_gy: Floats) -> float:
+    """Factor that brings the protocol's target to its dose; 1 if it asks for none.
+
+    Raises:
+        Invalid: If the target has no dose that could be scaled.
+    """
+    if protocol.normalise is None:
+        return 1.0
+    target, volume, wanted = protocol.normalise
+    reached = value(normalising_metric(protocol.normalise), dose_gy, case)
+    if not reached > 0.01 * wanted:
+        raise Invalid(
+            f"D{volume:g}% of {target} is {reached:.3g} Gy before normalisation to {wanted:g} Gy",
+            f"raise the weight of '{target} under'",
+        )
+    return wanted / reached
+
+
+def normalising_metric(rule: tuple[str, float, float]) -> Metric:
+    """The dose that a rule of normalisation fixes."""
+    return Metric(structure=rule[0], kind="D%", argument=rule[1])
+
+
+def normalisation_text(protocol: Protocol) -> str:
+    """The rule in words; empty if there is none."""
+    if protocol.normalise is None:
+        return ""
+    target, volume, wanted = protocol.normalise
+    return f"{target} D{volume:g}% = {wanted:g} Gy"
