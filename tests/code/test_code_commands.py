@@ -56,7 +56,7 @@ def test_judge_shows_a_table_and_the_feedback(
     assert main(["code", "judge", str(wrong), "--problem", PROBLEM]) == REFUSED
     out = capsys.readouterr().out
     assert "WA: wrong answer; 0 of 17 tests pass" in out
-    assert "first difference: at [1]: expected 3, got 4" in out
+    assert "difference: in any order: missing 3, not expected 4" in out
     assert "isolation" in out
 
 

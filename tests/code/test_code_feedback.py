@@ -48,7 +48,14 @@ def judgement(*results: TestResult, verdict: Verdict = Verdict.WA) -> Judgement:
 
 MIXED = judgement(
     TestResult(index=0, verdict=Verdict.AC, seconds=0.001),
-    TestResult(index=1, verdict=Verdict.WA, answer=0, answered=True, passes_alone=True),
+    TestResult(
+        index=1,
+        verdict=Verdict.WA,
+        answer=0,
+        answered=True,
+        passes_alone=True,
+        message="expected -3, got 0",
+    ),
     TestResult(
         index=2,
         verdict=Verdict.RE,

@@ -15,7 +15,7 @@ from project import ROOT, source_files, tracked_files
 
 LONGEST_MODULE = 350
 # How many suppressions the packages may hold. Lower it when one goes; think before raising it.
-CEILING = {"noqa": 22, "type: ignore": 8}
+CEILING = {"noqa": 26, "type: ignore": 9}
 NOQA = re.compile(
     r"#\s*noqa(?P<rules>:\s*[A-Z]+[0-9]+(,\s*[A-Z]+[0-9]+)*)?(?P<reason>\s+-\s+\S.+)?"
 )

@@ -10,7 +10,7 @@ import json
 import math
 import re
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from textgrad_code.jail.values import EXACT_INT, is_unicode
 from textgrad_core.jsondata import JSON
@@ -49,17 +49,17 @@ def decode(form: Any, depth: int = 0) -> JSON:
     Raises:
         Violation: If it is no form that `jail.values.encode` gives.
     """
-    kind = type(form)
+    kind, plain = type(form), cast(JSON, form)
     if form is None or kind is bool:
-        return form  # type: ignore[no-any-return]  # exactly these types
+        return plain
     if kind is float:
         if not math.isfinite(form):
             raise Violation("a float is not finite and not tagged")
-        return form  # type: ignore[no-any-return]
+        return plain
     if kind is int:
         if not -EXACT_INT <= form <= EXACT_INT:
             raise Violation("an integer beyond 2**53 is not tagged")
-        return form  # type: ignore[no-any-return]
+        return plain
     if kind is str:
         return _text(form)
     if depth > DEEPEST:

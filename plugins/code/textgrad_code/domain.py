@@ -169,7 +169,7 @@ class Programs(Domain[str]):
 
     def fingerprint(self) -> Mapping[str, JSON]:
         """Problem, weights and the Python that runs the programs."""
-        self.judge.sandbox  # noqa: B018 - starts it, or says with the remedy why it cannot
+        _ = self.judge.sandbox  # starts it, or says with the remedy why it cannot
         return {
             "problem": digest(problem_to_json(self.problem)),
             "time_weight": self.time_weight,

@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from textgrad_code.compare import first_difference
 from textgrad_code.growth import Growth, Point, fitted_growth, input_size
 from textgrad_code.problem import Problem, TestCase
 from textgrad_code.suspicion import suspicious_lines
@@ -113,7 +112,6 @@ def _line(suspect: object) -> int:
 def _test(result: TestResult, problem: Problem) -> dict[str, JSON]:
     test = problem.visible[result.index]
     wrong = result.verdict is Verdict.WA
-    difference = first_difference(test.expected, result.answer) if wrong else None
     return {
         "index": result.index,
         "name": test.name,
@@ -123,7 +121,7 @@ def _test(result: TestResult, problem: Problem) -> dict[str, JSON]:
         "exception": result.exception,
         "trace": [[t.line, t.function, t.text] for t in result.trace],
         "answer": shown(result.answer) if result.answered else None,
-        "difference": difference,
+        "difference": result.message if wrong else None,
         "passes_alone": result.passes_alone,
         "mutated": list(result.mutated),
         "output": result.output[:OUTPUT_CHARS],

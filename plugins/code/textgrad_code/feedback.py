@@ -121,7 +121,7 @@ def _case(problem: Problem, test: Mapping[str, Any]) -> str:
     if test["answer"] is not None:
         lines.append(f"got: {visible(str(test['answer']))}")
     if test["difference"]:
-        lines.append(f"first difference: {visible(str(test['difference']))}")
+        lines.append(f"difference: {visible(str(test['difference']))}")
     if test["message"] and verdict is not Verdict.WA:
         lines.append(f"what happened: {visible(str(test['message']))[:500]}")
     if test["trace"]:

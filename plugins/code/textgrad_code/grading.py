@@ -6,7 +6,7 @@ import copy
 import re
 from typing import Any
 
-from textgrad_code.compare import first_difference
+from textgrad_code.compare import Order, first_difference
 from textgrad_code.errors import ProblemError
 from textgrad_code.jail.nodes import Shape, shape_of
 from textgrad_code.problem import Problem, TestCase
@@ -36,9 +36,8 @@ class Grader:
         if signature.in_place is not None and signature.in_place < len(signature.parameters):
             self.shape = shape_of(signature.parameters[signature.in_place].type)
         self.where = f"the checker of {problem.name}"
-        self.check = None
         if self.checker.kind == "program":
-            self.check = trusted_function(self.checker.source, "check", self.where)
+            trusted_function(self.checker.source, "check", self.where)
 
     def fault(self, test: TestCase, answer: JSON) -> str | None:
         """What is wrong with an answer, in one line; None if nothing is.
@@ -46,35 +45,34 @@ class Grader:
         Raises:
             ProblemError: If the problem's own checker is broken.
         """
-        if self.check is not None:
+        order = self.checker.kind
+        if order == "program":
             return self._fault_by_program(test, answer)
-        assert self.checker.kind != "program"  # noqa: S101 - narrows the type
         if self.script:
-            return self._fault_of_output(str(test.expected), str(answer))
+            return self._fault_of_output(str(test.expected), str(answer), order)
         return first_difference(
             expected_form(test.expected, self.shape, floats=self.floats),
             answer,
-            order=self.checker.kind,
+            order=order,
             tolerance=self.checker.tolerance,
         )
 
-    def _fault_of_output(self, expected: str, answer: str) -> str | None:
+    def _fault_of_output(self, expected: str, answer: str, order: Order) -> str | None:
         lines, others = lines_of(expected), lines_of(answer)
         if lines == others:
             return None
-        assert self.checker.kind != "program"  # noqa: S101 - narrows the type
         found = first_difference(
             [words_of(line) for line in lines],
             [words_of(line) for line in others],
-            order=self.checker.kind,
+            order=order,
             tolerance=self.checker.tolerance,
         )
         return None if found is None else f"output as lines of words, counted from 0: {found}"
 
     def _fault_by_program(self, test: TestCase, answer: JSON) -> str | None:
-        assert self.check is not None  # noqa: S101 - narrows the type
+        check = trusted_function(self.checker.source, "check", self.where)
         try:
-            said = self.check(*copy.deepcopy((list(test.arguments), test.expected, answer)))
+            said = check(*copy.deepcopy((list(test.arguments), test.expected, answer)))
         except Exception as error:
             faulty = (NameError, ImportError, SyntaxError)  # no answer can cause these, but one
             if isinstance(error, faulty) and not isinstance(error, UnboundLocalError):

@@ -13,7 +13,7 @@ MIN_SPREAD = 4.0  # largest size over smallest; below it the orders cannot be to
 SAME_FIT = 1.25  # a higher order has to fit so much better than a lower one
 TRUSTED_MS = 5.0  # below it, time says more about the machine than about the program
 ORDERS: Mapping[str, Callable[[float], float]] = {
-    "1": lambda n: 1.0,  # noqa: ARG005 - constant in n
+    "1": lambda _: 1.0,
     "log n": lambda n: math.log2(n + 1),
     "n": lambda n: n,
     "n log n": lambda n: n * math.log2(n + 1),

@@ -32,7 +32,7 @@ def start(arguments: list[str]) -> None:
     make_importable(Path(__file__).resolve().parent)
     limits = importlib.import_module(f"{PACKAGE}.jail.limits")
     if limits.raise_stack():
-        os.execv(sys.executable, sys.orig_argv)  # noqa: S606 - this very command again
+        os.execv(sys.executable, sys.orig_argv)  # this very command again
     module, _, function = arguments[0].partition(":")
     called = getattr(importlib.import_module(f"{PACKAGE}.jail.{module}"), function)
     called(*map(int, arguments[1:]))

@@ -101,5 +101,5 @@ def _mutated(signature: Signature, built: list[Any], body: bytes) -> list[int]:
 def _differs(now: Any, sent: Any) -> bool:
     try:
         return bool(now != sent)
-    except Exception:  # noqa: BLE001 - the program put objects of its own into it
+    except Exception:  # the program put objects of its own into it
         return True

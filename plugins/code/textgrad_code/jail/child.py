@@ -59,7 +59,7 @@ def live(
     try:
         end = arrange(descriptors, held)
         _confine(order, held, server)
-    except BaseException as error:  # noqa: BLE001 - told to whoever ordered this run
+    except BaseException as error:  # told to whoever ordered this run
         os.write(end, not_begun(error))
         os._exit(1)
     os.close(_END)  # from here on nothing that this process says about its end is believed

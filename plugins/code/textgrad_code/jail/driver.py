@@ -73,7 +73,7 @@ def warm_up() -> None:
     job = {"kind": "method", "name": "f", "class_name": "Solution", "parameters": ["int"]}
     signature = signature_of({**job, "returns": "int", "in_place": None})
     names: dict[str, Any] = {}
-    exec(compiled(WARM_UP), names)  # noqa: S102 - our own text
+    exec(compiled(WARM_UP), names)  # our own text
     packed(call(signature, target(names, signature), b'{"arguments": [1]}', 1)._asdict())
 
 
@@ -162,7 +162,7 @@ class Driver:
             told = dict(ANSWER)
         except StepsUsedUp:
             told = {"limit": "steps"}
-        except BaseException as error:  # noqa: BLE001 - the border with the judged program
+        except BaseException as error:  # the border with the judged program
             told = {"error": failure(error)}
         flush_streams(self.streams)
         use_streams(self.streams)

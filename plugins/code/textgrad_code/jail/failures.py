@@ -53,7 +53,7 @@ def text_of(error: BaseException) -> str:
     """The exception's message; a program's own exception may fail to give one."""
     try:
         return str(error)[:LONGEST_TEXT]
-    except BaseException:  # noqa: BLE001 - the program's own __str__
+    except BaseException:  # the program's own __str__
         return ""
 
 

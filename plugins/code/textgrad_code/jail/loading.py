@@ -67,7 +67,7 @@ def run_top_level(code: types.CodeType, module: types.ModuleType, signature: Sig
     for shape in (*signature.parameters, signature.returns):
         if shape is not None and shape.node in NODE_CLASSES:
             names["Node"] = NODE_CLASSES[shape.node]
-    exec(code, names)  # noqa: S102 - this is what the jail is for
+    exec(code, names)  # this is what the jail is for
 
 
 def run_as_main(code: types.CodeType, opens: Callable[..., Any]) -> None:
@@ -83,7 +83,7 @@ def run_as_main(code: types.CodeType, opens: Callable[..., Any]) -> None:
     before = sys.modules["__main__"]
     sys.modules["__main__"] = module
     try:
-        exec(code, names)  # noqa: S102 - this is what the jail is for
+        exec(code, names)  # this is what the jail is for
     finally:
         sys.modules["__main__"] = before
 

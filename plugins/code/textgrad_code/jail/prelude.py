@@ -33,7 +33,7 @@ SORTED = ("SortedList", "SortedDict", "SortedSet", "SortedKeyList")
 
 def _names() -> dict[str, Any]:
     names: dict[str, Any] = {}
-    exec(compile(SOURCE, "<prelude>", "exec", dont_inherit=True), names)  # noqa: S102 - our own text
+    exec(compile(SOURCE, "<prelude>", "exec", dont_inherit=True), names)  # our own text
     for name in ("__builtins__", "__annotations__"):
         names.pop(name, None)
     return names

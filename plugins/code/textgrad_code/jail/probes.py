@@ -44,7 +44,7 @@ def _fork() -> str:
 
 
 def _execute() -> str:
-    os.execv("/bin/true", ["true"])  # noqa: S606 - the point is whether it works
+    os.execv("/bin/true", ["true"])  # the point is whether it works
 
 
 def _signal(process: int) -> str:
@@ -106,6 +106,6 @@ def drive(job: int, answers: int) -> None:
     for name in asked["attempts"]:
         try:
             outcome = [name, "done", known[name]()]
-        except Exception as error:  # noqa: BLE001 - whatever stops an attempt is good news
+        except Exception as error:  # whatever stops an attempt is good news
             outcome = [name, "refused", f"{type(error).__name__}: {error}"]
         os.write(answers, json.dumps(outcome).encode() + b"\n")

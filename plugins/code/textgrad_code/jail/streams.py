@@ -13,9 +13,9 @@ STANDARD_INPUT = (0, "/dev/stdin")
 def own_streams() -> tuple[Any, Any, Any]:
     """Streams on the descriptors 0, 1 and 2 that never fail for a character."""
     streams = (
-        open(0, encoding="utf-8", errors="replace", closefd=False),  # noqa: SIM115 - descriptors
-        open(1, "w", encoding="utf-8", errors="backslashreplace", closefd=False),  # noqa: SIM115
-        open(  # noqa: SIM115 - descriptors
+        open(0, encoding="utf-8", errors="replace", closefd=False),  # descriptors
+        open(1, "w", encoding="utf-8", errors="backslashreplace", closefd=False),
+        open(  # descriptors
             2, "w", encoding="utf-8", errors="backslashreplace", closefd=False, buffering=1
         ),
     )
@@ -34,7 +34,7 @@ def flush_streams(streams: tuple[Any, Any, Any]) -> None:
     for stream in (*streams[1:], sys.stdout, sys.stderr):
         try:
             stream.flush()
-        except Exception:  # noqa: BLE001, S112 - a stream of the program's own may do anything
+        except Exception:  # a stream of the program's own may do anything
             continue
 
 
@@ -79,7 +79,7 @@ class Script:
         """The built-in `open`, for which descriptor 0 is the script's standard input."""
         if file in STANDARD_INPUT and type(file) is not bool:
             return self.stdin.buffer if "b" in mode else self.stdin
-        return open(file, mode, *arguments, **options)  # noqa: PTH123 - as the script says
+        return open(file, mode, *arguments, **options)  # as the script says
 
     def printed(self) -> str:
         """What it printed."""

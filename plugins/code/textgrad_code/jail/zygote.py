@@ -53,7 +53,7 @@ def main(control: int) -> None:
         except MissingPrimitives as error:
             _refuse(orders, [[m.primitive, m.detail] for m in error.missing])
             return
-        except Exception as error:  # noqa: BLE001 - told to whoever started this process
+        except Exception as error:  # told to whoever started this process
             _refuse(orders, [["interpreter", f"{type(error).__name__}: {error}"]])
             return
         server.serve()
