@@ -16,7 +16,7 @@ from packaging.requirements import Requirement
 from project import ROOT, package_folders, pyproject, tracked_files
 from textgrad_core.plugin import Plugin
 
-EXTRAS = {"openai", "molecules", "radiotherapy", "code", "data", "report", "test", "all"}
+EXTRAS = {"openai", "molecules", "radiotherapy", "optuna", "code", "data", "report", "test", "all"}
 EXTRA_REQUIREMENTS: dict[str, list[str]] = pyproject()["project"]["optional-dependencies"]
 ENTRY_POINTS: dict[str, str] = pyproject()["project"]["entry-points"]["textgrad_core.plugins"]
 
