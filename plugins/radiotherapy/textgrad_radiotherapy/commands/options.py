@@ -33,7 +33,6 @@ def dvh(parser: ArgumentParser) -> None:
     parser.add_argument("--structure", action="append", metavar="S", help="only this; repeatable")
     parser.add_argument("--step", type=float, default=0.1, metavar="GY", help="(default: 0.1)")
     parser.add_argument("--out", metavar="FILE", help="CSV file (default: printed)")
-    parser.add_argument("--figure", metavar="FILE", help="draw them as .svg or .png too")
 
 
 def protocols(parser: ArgumentParser) -> None:

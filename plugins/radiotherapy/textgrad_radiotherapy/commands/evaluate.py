@@ -1,0 +1,45 @@
+"""``textgrad radiotherapy evaluate``: a dose against a protocol."""
+
+from __future__ import annotations
+
+import json
+from argparse import Namespace
+from pathlib import Path
+
+from textgrad_core.cli.exits import OK, REFUSED
+from textgrad_radiotherapy.cases import dose, judging_case
+from textgrad_radiotherapy.commands.opened import OpenedPlan, open_plan
+from textgrad_radiotherapy.dicom import read_dose
+from textgrad_radiotherapy.goals import Protocol
+from textgrad_radiotherapy.judgement import GoalTable, judge
+from textgrad_radiotherapy.notice import NOTICE
+from textgrad_radiotherapy.protocols import load_protocol
+from textgrad_radiotherapy.structure_names import matched
+
+
+def run(given: Namespace) -> int:
+    """Judge on the planning grid and on the judging grid; the exit code says if goals are met."""
+    opened = open_plan(Path(given.plan))
+    protocol = load_protocol(given.protocol or opened.plan_of.protocol)
+    tables = _tables(opened, protocol, given.dose)
+    if given.json:
+        found = {name: table.data() for name, table in tables.items()}
+        print(json.dumps({"notice": NOTICE, "tables": found}, ensure_ascii=False))
+    else:
+        for name, table in tables.items():
+            print(f"{name}:\n{table.text()}\n")
+        print(NOTICE)
+    return OK if all(table.all_met for table in tables.values()) else REFUSED
+
+
+def _tables(opened: OpenedPlan, protocol: Protocol, rtdose: str | None) -> dict[str, GoalTable]:
+    case = opened.case
+    if rtdose is not None:
+        volume = read_dose(Path(rtdose)).on(case.grid)
+        return {f"{rtdose}": judge(case, volume.ravel(), matched(protocol, case))}
+    finer = judging_case(case)
+    judged = judge(finer, dose(finer, opened.fluence), matched(protocol, finer))
+    return {
+        f"Planning grid, {case.grid}": judge(case, opened.dose_gy, matched(protocol, case)),
+        f"Judging grid, {finer.grid}": judged,
+    }

@@ -1,0 +1,47 @@
+"""A plan folder with its case and its dose, as the tools need it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from textgrad_radiotherapy.case import Case
+from textgrad_radiotherapy.cases import dose
+from textgrad_radiotherapy.errors import CaseError
+from textgrad_radiotherapy.geometry import Floats
+from textgrad_radiotherapy.influence_cache import default_folder
+from textgrad_radiotherapy.kept_plan import PlanOf, kept_plan
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class OpenedPlan:
+    """A plan and its dose.
+
+    Args:
+        plan_of: What it belongs to.
+        case: The case on the planning grid.
+        fluence: Weight of every beamlet.
+        dose_gy: Gy per course, flat over the case's grid.
+    """
+
+    plan_of: PlanOf
+    case: Case
+    fluence: Floats
+    dose_gy: Floats
+
+
+def open_plan(folder: Path) -> OpenedPlan:
+    """Read a plan folder and compute its dose.
+
+    Raises:
+        CaseError: If there is no plan, or it does not fit its case.
+    """
+    plan_of, fluence = kept_plan(folder)
+    case = plan_of.load(default_folder())
+    beamlets = case.influence.matrix.shape[1]
+    if fluence.shape != (beamlets,):
+        raise CaseError(
+            f"the plan in {folder} has {fluence.size} beamlets, its case {case.name} has "
+            f"{beamlets}: it was made with another version of the case; plan it again"
+        )
+    return OpenedPlan(plan_of=plan_of, case=case, fluence=fluence, dose_gy=dose(case, fluence))

@@ -1,0 +1,95 @@
+"""A plan on disk: which case, which protocol, and the fluence, so that any tool finds the dose."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from textgrad_core.report import json_text, write_atomically
+from textgrad_radiotherapy.case import Case
+from textgrad_radiotherapy.cases import load_case
+from textgrad_radiotherapy.errors import CaseError
+from textgrad_radiotherapy.geometry import Floats
+from textgrad_radiotherapy.notice import NOTICE
+
+SETTINGS, FLUENCE = "plan_of.json", "fluence.npy"
+FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanOf:
+    """What a plan belongs to.
+
+    Args:
+        case: Name of a case, or the folder of a saved one.
+        protocol: Name of a protocol, or its file.
+        grid_mm: Dose grid.
+        bixel_mm: Width of the beamlets.
+    """
+
+    case: str
+    protocol: str
+    grid_mm: float = 3.0
+    bixel_mm: float = 5.0
+
+    def load(self, cache: Path | None) -> Case:
+        """The case, on the planning grid.
+
+        Raises:
+            CaseError: If there is none any more.
+        """
+        return load_case(self.case, grid_mm=self.grid_mm, bixel_mm=self.bixel_mm, cache=cache)
+
+
+def keep_plan(plan_of: PlanOf, fluence: Floats, folder: Path) -> tuple[str, ...]:
+    """Write what a plan belongs to and its fluence after normalisation; returns the file names.
+
+    Raises:
+        OSError: If the folder cannot be written; no half-written file is left.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    packed = io.BytesIO()
+    np.save(packed, np.asarray(fluence, dtype=np.float64), allow_pickle=False)
+    part = folder / f".{FLUENCE}.{os.getpid()}"
+    try:
+        part.write_bytes(packed.getvalue())
+        part.replace(folder / FLUENCE)
+    finally:
+        part.unlink(missing_ok=True)
+    record = {"format": FORMAT, **asdict(plan_of), "notice": NOTICE}
+    write_atomically(folder / SETTINGS, json_text(record))
+    return SETTINGS, FLUENCE
+
+
+def kept_plan(folder: Path) -> tuple[PlanOf, Floats]:
+    """What `keep_plan` wrote.
+
+    Raises:
+        CaseError: If the folder holds no plan, or a damaged one.
+    """
+    try:
+        record = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
+        if record["format"] != FORMAT:
+            raise CaseError(
+                f"{folder / SETTINGS} is of format {record['format']}, this version reads {FORMAT}"
+            )
+        plan_of = PlanOf(
+            case=str(record["case"]),
+            protocol=str(record["protocol"]),
+            grid_mm=float(record["grid_mm"]),
+            bixel_mm=float(record["bixel_mm"]),
+        )
+        fluence = np.load(folder / FLUENCE, allow_pickle=False)
+    except FileNotFoundError as error:
+        raise CaseError(
+            f"{folder} holds no plan ({error.filename} is missing): give the folder that "
+            "'textgrad radiotherapy plan --out' or 'textgrad run radiotherapy --out' wrote"
+        ) from None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise CaseError(f"the plan in {folder} cannot be read: {error}") from error
+    return plan_of, np.asarray(fluence, dtype=np.float64)
