@@ -19,7 +19,7 @@ from textgrad_radiotherapy.judgement import GoalTable, judge
 from textgrad_radiotherapy.levers import Levers, levers_of
 from textgrad_radiotherapy.metrics import TargetIndices, target_indices, value
 from textgrad_radiotherapy.notice import NOTICE
-from textgrad_radiotherapy.penalty import penalty
+from textgrad_radiotherapy.penalty import penalty, percent_per_unit
 from textgrad_radiotherapy.rows import structure_rows
 from textgrad_radiotherapy.starting_terms import starting_terms
 from textgrad_radiotherapy.structure_names import matched
@@ -97,6 +97,10 @@ class Plan:
                 }
                 for name, i in self.indices.items()
             },
+            "percent_per_unit": {
+                row.goal.name: percent_per_unit(row.goal, self.protocol)
+                for row in self.table.judged
+            },
             "levers": None if self.levers is None else self.levers.to_json(),
             "hot_spots": [spot.to_json() for spot in self.hot_spots],
             "normalisation": {"factor": self.scale, "rule": normalisation_text(self.protocol)},
@@ -143,7 +147,9 @@ class Planner:
     ) -> None:
         self.case = case
         self.protocol = matched(protocol, case)
-        self.terms = terms or starting_terms(self.protocol, case.structures)
+        self.terms = terms or starting_terms(
+            self.protocol, {name: s.kind for name, s in case.structures.items()}
+        )
         self._gap = gap
         self._solved = InnerOptimiser(structure_rows(case, self.terms), self.terms)
         self._solved.solve(start_weights(self.terms).weights, gap=gap)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Protocol as Interface
 
 from textgrad_radiotherapy.case import StructureKind
 from textgrad_radiotherapy.errors import GoalError
@@ -16,16 +15,9 @@ MOST_LEVELS = 3  # terms per organ
 BODY = 0.5  # of the highest prescription
 
 
-class HasKind(Interface):
-    """Anything with a structure's kind."""
-
-    @property
-    def kind(self) -> StructureKind:
-        """Target, organ at risk or external."""
-        ...
-
-
-def starting_terms(protocol: Protocol, structures: Mapping[str, HasKind]) -> tuple[Term, ...]:
+def starting_terms(
+    protocol: Protocol, structures: Mapping[str, StructureKind]
+) -> tuple[Term, ...]:
     """Terms of the inner objective for a protocol.
 
     Every target gets an underdose and an overdose term about its prescription; every organ at
@@ -34,7 +26,7 @@ def starting_terms(protocol: Protocol, structures: Mapping[str, HasKind]) -> tup
 
     Args:
         protocol: Its structures named as the case names them (`structure_names.matched`).
-        structures: The case's structures by name.
+        structures: Kind of every structure of the case by name.
 
     Raises:
         GoalError: If no target has a prescription.
@@ -50,9 +42,9 @@ def starting_terms(protocol: Protocol, structures: Mapping[str, HasKind]) -> tup
         ]
     if not terms:
         raise GoalError(f"protocol {protocol.name} prescribes no dose to a target: add one")
-    for name, structure in structures.items():
+    for name, kind in structures.items():
         goals = [g for g in protocol.goals if g.metric.structure == name and g.direction == "<="]
-        if structure.kind != "oar" or not goals:
+        if kind != "oar" or not goals:
             continue
         for level in _levels(goals):
             terms.append(
@@ -64,8 +56,8 @@ def starting_terms(protocol: Protocol, structures: Mapping[str, HasKind]) -> tup
                 )
             )
         terms.append(Term(name=f"{name} mean", structure=name, kind="mean-dose"))
-    for name, structure in structures.items():
-        if structure.kind == "external":
+    for name, kind in structures.items():
+        if kind == "external":
             level = round(BODY * max(protocol.prescription_gy.values()), 1)
             over_body = f"{name} over {level:g}"
             terms.append(

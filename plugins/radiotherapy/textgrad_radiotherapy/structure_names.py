@@ -51,16 +51,25 @@ def matched(protocol: Protocol, case: Case) -> Protocol:
     Raises:
         CaseError: If a name is ambiguous, two names mean one target, or a target is missing.
     """
+    return matched_names(protocol, tuple(case.structures), case.name)
+
+
+def matched_names(protocol: Protocol, structures: tuple[str, ...], case: str) -> Protocol:
+    """The same for a case of which only its name and those of its structures are known.
+
+    Raises:
+        CaseError: As `matched`.
+    """
 
     def named(name: str) -> str:
-        return find_structure(name, case.structures, protocol.aliases) or name
+        return find_structure(name, structures, protocol.aliases) or name
 
     targets = {name: named(name) for name in protocol.prescription_gy}
-    missing = [name for name, found in targets.items() if found not in case.structures]
+    missing = [name for name, found in targets.items() if found not in structures]
     if missing:
         raise CaseError(
-            f"protocol {protocol.name} prescribes to {', '.join(missing)}, but case {case.name} "
-            f"has {', '.join(case.structures) or 'no structure'}; add the name it has there to "
+            f"protocol {protocol.name} prescribes to {', '.join(missing)}, but case {case} "
+            f"has {', '.join(structures) or 'no structure'}; add the name it has there to "
             "the protocol's aliases"
         )
     if len(set(targets.values())) < len(targets):

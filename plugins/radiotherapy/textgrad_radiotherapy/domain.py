@@ -1,0 +1,229 @@
+"""Plans as a domain: the weights of an exactly solved objective, judged by clinical goals."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+
+from textgrad_core.domain import Domain, EvaluationContext, Objective, Proposer, Section
+from textgrad_core.errors import Invalid
+from textgrad_core.jsondata import JSON, digest
+from textgrad_core.outcome import Evaluated, Outcome, Rejected, Unmeasured
+from textgrad_core.report import write_atomically
+from textgrad_core.search.result import Result
+from textgrad_radiotherapy.dvh import dvh_csv, dvh_curves
+from textgrad_radiotherapy.errors import SolverFailed
+from textgrad_radiotherapy.feedback import feedback
+from textgrad_radiotherapy.goals import Protocol
+from textgrad_radiotherapy.goals_csv import goals_csv
+from textgrad_radiotherapy.kernel import Kernel
+from textgrad_radiotherapy.outline import case_digest, structure_kinds
+from textgrad_radiotherapy.plan import GAP, Plan, normalisation_text
+from textgrad_radiotherapy.protocols import protocol_data
+from textgrad_radiotherapy.sensitivity import SensitivityPlanner
+from textgrad_radiotherapy.session import Session
+from textgrad_radiotherapy.starting_terms import starting_terms
+from textgrad_radiotherapy.structure_names import matched_names
+from textgrad_radiotherapy.terms import Term
+from textgrad_radiotherapy.weights import (
+    DOSES,
+    LEAST,
+    MOST,
+    Weights,
+    canonical_weights,
+    parse_weights,
+    start_weights,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plans(Domain[Weights]):
+    """Find weights whose plan meets the goals of a protocol.
+
+    Inside the loop a plan is measured on the planning grid. At the report tier its fluence is
+    measured on the judging grid, a finer one or held-out voxels, and normalised there; those
+    numbers may choose, since they see less of the optimiser's own grid and hide nothing.
+
+    Args:
+        case: Name of an embedded case, or a folder that `cases.save_case` wrote.
+        protocol: The goals; structures are matched by name and alias.
+        grid_mm: Voxel size of an embedded case.
+        bixel_mm: Width of an embedded case's beamlets.
+        gap: Relative duality gap every solve has to prove.
+        cache: Folder of influence matrices; None for the suite's own.
+
+    Raises:
+        CaseError: If there is no such case, or it lacks a target of the protocol.
+        GoalError: If the protocol prescribes no dose.
+    """
+
+    case: str
+    protocol: Protocol
+    grid_mm: float = 3.0
+    bixel_mm: float = 5.0
+    gap: float = GAP
+    cache: str | None = None
+    name: str = field(init=False, default="radiotherapy")
+    role: str = field(init=False, default="")
+    task: str = field(init=False, default="")
+    start: str | None = field(init=False, default=None)
+    objectives: tuple[Objective, ...] = field(
+        init=False,
+        default=(
+            Objective(name="penalty", unit="%^2", target=0.0, decimals=3),
+            Objective(name="goals_missed", label="missed", weight=0.0, target=0.0, decimals=0),
+        ),
+    )
+    proposer: Proposer | None = field(
+        init=False, default_factory=SensitivityPlanner, compare=False
+    )
+    scalar_name: str = field(init=False, default="penalty")
+    value_name: str = field(init=False, default="weights")
+    value_file: str = field(init=False, default="weights.json")
+    evaluation_name: str = field(init=False, default="plan")
+    terms: tuple[Term, ...] = field(init=False, repr=False, default=())
+    session: Session = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Read the terms off protocol and structures; the case itself is loaded when needed."""
+        kinds = structure_kinds(self.case)
+        if Path(self.case).is_dir():
+            object.__setattr__(self, "case", str(Path(self.case).resolve()))
+        protocol = matched_names(self.protocol, tuple(kinds), self.case)
+        terms = starting_terms(protocol, kinds)
+        derived = {
+            "protocol": protocol,
+            "terms": terms,
+            "role": f"weights of the terms of an IMRT plan's objective, as one JSON object, for "
+            f"the protocol {protocol.title!r} on case {Path(self.case).name}",
+            "task": task_text(protocol, terms),
+            "start": canonical_weights(start_weights(terms)),
+            "session": Session(
+                case=self.case,
+                protocol=protocol,
+                terms=terms,
+                grid_mm=self.grid_mm,
+                bixel_mm=self.bixel_mm,
+                gap=self.gap,
+                cache=self.cache,
+            ),
+        }
+        for attribute, value in derived.items():
+            object.__setattr__(self, attribute, value)  # frozen for everybody else
+
+    def parse(self, answer: str) -> Weights:
+        """Weights from JSON; what is malformed or out of bounds is refused."""
+        return parse_weights(answer, self.terms)
+
+    def canonical(self, value: Weights) -> str:
+        """One line of JSON in the order of the terms, relative to the first."""
+        return canonical_weights(value)
+
+    def evaluate(self, value: Weights, context: EvaluationContext) -> Outcome:
+        """Solve and measure, at the report tier on the judging grid."""
+        clock = time.perf_counter()
+        try:
+            plan = self.session.plan(value)
+            data = plan.to_json()
+            if context.tier == "report":
+                plan = self.session.planner.judged(planned := plan)
+                data = {**plan.to_json(), "planning_grid": _on_planning_grid(planned)}
+        except Invalid as error:
+            return Rejected(reason=error.reason, hint=error.hint)
+        except SolverFailed as error:
+            return Unmeasured(cause=str(error), retryable=False)
+        return Evaluated(
+            scores={"penalty": plan.penalty, "goals_missed": float(plan.goals_missed)},
+            data=data,
+            seconds=time.perf_counter() - clock,
+        )
+
+    def explain(self, value: Weights, outcome: Outcome, previous: Outcome | None = None) -> str:
+        """Goals with margins and levers, conflicts, hot spots, and what was predicted."""
+        del value
+        match outcome:
+            case Rejected():
+                return f"Rejected, the weights before are kept: {outcome.text}"
+            case Unmeasured():
+                return f"Not planned, the inner optimiser failed: {outcome.cause}"
+            case Evaluated():
+                before = previous.data if isinstance(previous, Evaluated) else None
+                return feedback(outcome.data, before)
+
+    def fingerprint(self) -> Mapping[str, JSON]:
+        """Case, protocol, objective and the libraries that solve it."""
+        return {
+            "case": case_digest(self.case),
+            "protocol": digest(protocol_data(self.protocol)),
+            "terms": [f"{t.name}|{t.structure}|{t.kind}|{t.dose_gy:g}" for t in self.terms],
+            "grid_mm": self.grid_mm,
+            "bixel_mm": self.bixel_mm,
+            "gap": self.gap,
+            "engine": Kernel().describe(),
+            "numpy": version("numpy"),
+            "scipy": version("scipy"),
+        }
+
+    def plans(self, result: Result) -> tuple[Plan, Plan]:
+        """Plans of the best and the start weights, on the planning grid."""
+        best, start = (self.parse(trial.canonical) for trial in (result.best, result.start))
+        return self.session.plan(best), self.session.plan(start)
+
+    def sections(self, result: Result) -> tuple[Section, ...]:
+        """The goal table on the judging grid, and what the planning grid had promised."""
+        outcome = result.best.outcome
+        if not isinstance(outcome, Evaluated):
+            return ()
+        return (Section(title="Plan", text=feedback(outcome.data)),)
+
+    def write(self, result: Result, folder: Path) -> tuple[str, ...]:
+        """``weights.json``, ``goals.csv`` and ``dvh.csv`` of the best plan."""
+        best, start = self.plans(result)
+        judge = self.session.planner.judged
+        judged, first = judge(best), judge(start)
+        write_atomically(folder / "weights.json", result.best.canonical + "\n")
+        write_atomically(folder / "goals.csv", goals_csv(judged.table, best.table, first.table))
+        curves = dvh_curves(judged.case, judged.dose_gy)
+        write_atomically(folder / "dvh.csv", dvh_csv(curves))
+        return ("weights.json", "goals.csv", "dvh.csv")
+
+    def close(self) -> None:
+        """Let go of the case."""
+        self.session.close()
+
+
+def task_text(protocol: Protocol, terms: tuple[Term, ...]) -> str:
+    """What the weights are to achieve, as it is told to whoever chooses them."""
+    n = protocol.fractions
+    course = f"in {n} fractions" if n else "fractions not stated"
+    goals = [f"- priority {goal.priority}: {goal.name}" for goal in protocol.goals]
+    levels = [
+        f"- {t.name!r}: {t.kind} of {t.structure}"
+        + ("" if t.kind == "mean-dose" else f" at {t.dose_gy:g} Gy")
+        for t in terms
+    ]
+    rule = normalisation_text(protocol)
+    scaled = f" Afterwards the plan is scaled to {rule}." if rule else ""
+    return "\n".join(
+        [
+            f"{protocol.title}, doses in Gy per course, {course}. Goals:",
+            *goals,
+            f"The fluence minimises the weighted sum of these terms exactly.{scaled} Terms:",
+            *levels,
+            f"Answer with one JSON object: a positive number for each term, {LEAST:g} to {MOST:g} "
+            f"times that of {terms[0].name!r}; only ratios matter. It may also hold {DOSES!r}, an "
+            "object of dose levels in Gy per course by term name.",
+        ]
+    )
+
+
+def _on_planning_grid(plan: Plan) -> dict[str, JSON]:
+    return {
+        "grid": str(plan.case.grid),
+        "penalty": plan.penalty,
+        "normalisation": plan.scale,
+        "values": {row.goal.name: row.value for row in plan.table.judged},
+    }

@@ -1,0 +1,156 @@
+"""A plan in words: goals, margins, what would move them, what stands in the way. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+from textgrad_core.jsondata import JSON
+from textgrad_radiotherapy.notice import NOTICE
+from textgrad_radiotherapy.plan_data import GoalData, PlanData, plan_data
+
+LEVERS_SHOWN = 4
+WEAKEST_SHOWN = 0.05  # of the strongest lever of a goal
+CLOSE_PERCENT = 2.0  # a goal met with less room has its levers shown too
+CONFLICTS_SHOWN = 4
+
+
+def feedback(data: Mapping[str, JSON], previous: Mapping[str, JSON] | None = None) -> str:
+    """What a planner, a model or a person is told about a plan.
+
+    Args:
+        data: What `Plan.to_json` wrote.
+        previous: The same of the plan it was made from; adds what its levers predicted.
+    """
+    plan = plan_data(data)
+    lines = [f"Doses are Gy per course, per fraction in brackets. {NOTICE.capitalize()}."]
+    lines += [_goal_line(goal) for goal in plan.goals]
+    lines += [
+        f"not judged: {row['goal']}: {row['remark']}"
+        for row in plan.raw["table"]["rows"]
+        if row["verdict"] == "unjudged"
+    ]
+    missed = {goal.name for goal in plan.goals if goal.verdict != "pass"}
+    close = {goal.name for goal in plan.goals if goal.excess_percent > -CLOSE_PERCENT}
+    conflicts = [c for c in plan.conflicts if {c[0], c[1]} & missed and {c[0], c[1]} <= close]
+    lines += [
+        f"conflict (cosine of lever vectors): {one} / {other} {cosine:+.2f}"
+        for one, other, cosine in conflicts[:CONFLICTS_SHOWN]
+    ]
+    lines += _headroom(plan) + _indices(plan) + _places(plan) + _status(plan)
+    if previous is not None:
+        lines += _predicted(plan_data(previous), plan)
+    return "\n".join(lines)
+
+
+def predicted(
+    before: PlanData, weights: Mapping[str, float], doses_gy: Mapping[str, float]
+) -> dict[str, float]:
+    """Values of the goals that the levers of a plan predict for other weights, to first order."""
+    found = {}
+    own = {term.name: term.dose_gy for term in before.terms}
+    base = {name: own[name] for name in own}
+    for goal in before.goals:
+        if goal.value is None or not goal.by_log_weight:
+            continue
+        change = sum(
+            slope * math.log(weights[name] / before.weights[name])
+            for name, slope in goal.by_log_weight.items()
+        )
+        change += sum(
+            goal.by_dose_level[name] * (level - base[name]) for name, level in doses_gy.items()
+        )
+        found[goal.name] = goal.value + change
+    return found
+
+
+def _goal_line(goal: GoalData) -> str:
+    word = {"pass": "PASS", "acceptable": "ACCEPTABLE", "fail": "FAIL"}[goal.verdict]
+    value = "infinite" if goal.value is None else f"{goal.value:.2f} {goal.unit}".rstrip()
+    fraction = "" if goal.per_fraction_gy is None else f" ({goal.per_fraction_gy:.3f})"
+    margin = "-" if goal.margin is None else f"{goal.margin:+.2f}"
+    line = f"{word} P{goal.priority} {goal.name}   value {value}{fraction}  margin {margin}"
+    if goal.verdict == "pass" and goal.excess_percent < -CLOSE_PERCENT:
+        return line
+    levers = _strongest(goal)
+    return f"{line} | per doubling: {levers}" if levers else line
+
+
+def _strongest(goal: GoalData) -> str:
+    pull = {name: slope * math.log(2.0) for name, slope in goal.by_log_weight.items()}
+    ranked = sorted(pull.items(), key=lambda item: -abs(item[1]))
+    least = WEAKEST_SHOWN * abs(ranked[0][1]) if ranked else 0.0
+    shown = [(n, p) for n, p in ranked[:LEVERS_SHOWN] if abs(p) > max(least, 1e-3)]
+    return ", ".join(f"w[{name}] {change:+.2f}" for name, change in shown)
+
+
+def _headroom(plan: PlanData) -> list[str]:
+    room = [g for g in plan.goals if g.verdict == "pass" and g.excess_percent < -CLOSE_PERCENT]
+    if not room:
+        return []
+    ranked = sorted(room, key=lambda goal: goal.excess_percent)
+    told = ", ".join(f"{g.structure} {g.metric} {g.margin:+.1f} {g.unit}".rstrip() for g in ranked)
+    return [f"headroom: {told}"]
+
+
+def _indices(plan: PlanData) -> list[str]:
+    lines = []
+    for name, index in plan.raw["indices"].items():
+        told = [
+            f"{word} {index[key]:.3f}"
+            for word, key in (("Paddick CI", "paddick_ci"), ("HI", "homogeneity"),
+                              ("gradient index", "gradient_index"))
+            if index[key] is not None
+        ]  # fmt: skip
+        lines.append(f"{name}: {', '.join(told)}")
+    return lines
+
+
+def _places(plan: PlanData) -> list[str]:
+    lines = []
+    for spot in plan.raw["hot_spots"]:
+        x, y, z = spot["position_mm"]
+        away = spot["distance_mm"]
+        where = "in a target" if not away else f"{away:.0f} mm from the nearest target"
+        lines.append(
+            f"hot spot: {spot['structure']} {spot['dose_gy']:.1f} Gy at LPS "
+            f"({x:.0f}, {y:.0f}, {z:.0f}) mm, {where}"
+        )
+    return lines
+
+
+def _status(plan: PlanData) -> list[str]:
+    solver, rule = plan.raw["solver"], plan.raw["normalisation"]
+    proof = "proven" if solver["certified"] else "for the voxels now to blame"
+    lines = [
+        f"inner solver: relative gap {solver['gap']:.1e} ({proof}), {solver['newton_steps']} "
+        f"Newton steps{'' if solver['converged'] else '; NOT converged: ' + solver['message']}"
+    ]
+    if rule["rule"]:
+        lines.append(f"normalised to {rule['rule']}: fluence x {rule['factor']:.4f}")
+    lines.append(f"penalty {plan.penalty:.4g} (0 when every goal is met)")
+    return lines
+
+
+def _predicted(before: PlanData, now: PlanData) -> list[str]:
+    """What the levers of the plan before promised, against what came."""
+    if before.weights == now.weights and before.doses_gy == now.doses_gy:
+        return []
+    if set(before.weights) != set(now.weights):
+        return []
+    levels = {term.name: term.dose_gy for term in now.terms}
+    expected = predicted(before, now.weights, levels)
+    worse = now.penalty > before.penalty
+    verdict = "worse, the weights before are kept: take a smaller step" if worse else "not worse"
+    lines = [
+        f"against the plan before: penalty {before.penalty:.4g} -> {now.penalty:.4g}, {verdict}"
+    ]
+    old = {goal.name: goal.value for goal in before.goals}
+    for goal in now.goals:
+        was = old.get(goal.name)
+        if goal.name in expected and goal.value is not None and was is not None:
+            lines.append(
+                f"  {goal.name}: {was:.2f}, predicted {expected[goal.name]:.2f}, "
+                f"measured {goal.value:.2f}"
+            )
+    return lines

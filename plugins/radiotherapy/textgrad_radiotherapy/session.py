@@ -1,0 +1,87 @@
+"""The planner of a domain, built when first asked for, once per process and setting."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from textgrad_radiotherapy.cases import load_case
+from textgrad_radiotherapy.goals import Protocol
+from textgrad_radiotherapy.influence_cache import default_folder
+from textgrad_radiotherapy.plan import Plan, Planner
+from textgrad_radiotherapy.terms import Term
+from textgrad_radiotherapy.weights import Weights, canonical_weights
+
+PLANS_KEPT = 4
+
+
+@dataclass(kw_only=True, eq=False)
+class Session:
+    """Holds what is dear to make: the case, its solved start, the last plans.
+
+    Args:
+        case: Name or folder.
+        protocol: The goals.
+        terms: The objective.
+        grid_mm: Voxel size of a phantom.
+        bixel_mm: Width of a phantom's beamlets.
+        gap: Relative gap to prove.
+        cache: Folder of influence matrices; None for the suite's own.
+    """
+
+    case: str
+    protocol: Protocol
+    terms: tuple[Term, ...]
+    grid_mm: float
+    bixel_mm: float
+    gap: float
+    cache: str | None
+    _planner: Planner | None = field(init=False, default=None, repr=False)
+    _plans: dict[str, Plan] = field(init=False, default_factory=dict, repr=False)
+    _lock: threading.Lock = field(init=False, default_factory=threading.Lock, repr=False)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """The settings alone: plans are made anew where they are needed."""
+        kept = {k: v for k, v in self.__dict__.items() if not k.startswith("_")}
+        return {**kept, "_planner": None, "_plans": {}}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Settings and a lock of its own."""
+        self.__dict__.update(state, _lock=threading.Lock())
+
+    @property
+    def planner(self) -> Planner:
+        """The planner; loads the case when first asked for.
+
+        Raises:
+            CaseError: If the case cannot be planned.
+        """
+        with self._lock:
+            if self._planner is None:
+                folder = default_folder() if self.cache is None else Path(self.cache)
+                case = load_case(
+                    self.case, grid_mm=self.grid_mm, bixel_mm=self.bixel_mm, cache=folder
+                )
+                self._planner = Planner(case, self.protocol, terms=self.terms, gap=self.gap)
+            return self._planner
+
+    def plan(self, weights: Weights) -> Plan:
+        """The plan of these weights, from memory if it was among the last."""
+        key = canonical_weights(weights)
+        kept = self._plans.get(key)
+        if kept is not None:
+            return kept
+        plan = self.planner.evaluate(weights)
+        with self._lock:
+            self._plans[key] = plan
+            while len(self._plans) > PLANS_KEPT:
+                del self._plans[next(iter(self._plans))]
+        return plan
+
+    def close(self) -> None:
+        """Let go of everything."""
+        with self._lock:
+            self._planner = None
+            self._plans.clear()
