@@ -77,9 +77,7 @@ class Plans(Domain[Weights]):
             Objective(name="goals_missed", label="missed", weight=0.0, target=0.0, decimals=0),
         ),
     )
-    proposer: Proposer | None = field(
-        init=False, default_factory=SensitivityPlanner, compare=False
-    )
+    proposer: Proposer | None = field(init=False, default=None, compare=False)
     scalar_name: str = field(init=False, default="penalty")
     value_name: str = field(init=False, default="weights")
     value_file: str = field(init=False, default="weights.json")
@@ -100,6 +98,7 @@ class Plans(Domain[Weights]):
             "role": f"weights of the terms of an IMRT plan's objective, as one JSON object, for "
             f"the protocol {protocol.title!r} on case {Path(self.case).name}",
             "task": task_text(protocol, terms),
+            "proposer": SensitivityPlanner(),
             "start": canonical_weights(start_weights(terms)),
             "session": Session(
                 case=self.case,
@@ -129,8 +128,9 @@ class Plans(Domain[Weights]):
             plan = self.session.plan(value)
             data = plan.to_json()
             if context.tier == "report":
-                plan = self.session.planner.judged(planned := plan)
-                data = {**plan.to_json(), "planning_grid": _on_planning_grid(planned)}
+                planning_grid = _on_planning_grid(plan)
+                plan = self.session.judged(value)
+                data = {**plan.to_json(), "planning_grid": planning_grid}
         except Invalid as error:
             return Rejected(reason=error.reason, hint=error.hint)
         except SolverFailed as error:
@@ -182,8 +182,7 @@ class Plans(Domain[Weights]):
     def write(self, result: Result, folder: Path) -> tuple[str, ...]:
         """``weights.json``, ``goals.csv`` and ``dvh.csv`` of the best plan."""
         best, start = self.plans(result)
-        judge = self.session.planner.judged
-        judged, first = judge(best), judge(start)
+        judged, first = (self.session.judged(plan.weights) for plan in (best, start))
         write_atomically(folder / "weights.json", result.best.canonical + "\n")
         write_atomically(folder / "goals.csv", goals_csv(judged.table, best.table, first.table))
         curves = dvh_curves(judged.case, judged.dose_gy)

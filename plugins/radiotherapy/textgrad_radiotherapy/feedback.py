@@ -38,6 +38,7 @@ def feedback(data: Mapping[str, JSON], previous: Mapping[str, JSON] | None = Non
         for one, other, cosine in conflicts[:CONFLICTS_SHOWN]
     ]
     lines += _headroom(plan) + _indices(plan) + _places(plan) + _status(plan)
+    lines += _between_grids(plan)
     if previous is not None:
         lines += _predicted(plan_data(previous), plan)
     return "\n".join(lines)
@@ -49,7 +50,6 @@ def predicted(
     """Values of the goals that the levers of a plan predict for other weights, to first order."""
     found = {}
     own = {term.name: term.dose_gy for term in before.terms}
-    base = {name: own[name] for name in own}
     for goal in before.goals:
         if goal.value is None or not goal.by_log_weight:
             continue
@@ -58,7 +58,7 @@ def predicted(
             for name, slope in goal.by_log_weight.items()
         )
         change += sum(
-            goal.by_dose_level[name] * (level - base[name]) for name, level in doses_gy.items()
+            goal.by_dose_level[name] * (level - own[name]) for name, level in doses_gy.items()
         )
         found[goal.name] = goal.value + change
     return found
@@ -132,11 +132,25 @@ def _status(plan: PlanData) -> list[str]:
     return lines
 
 
+def _between_grids(plan: PlanData) -> list[str]:
+    """What the judging grid changed."""
+    planned = plan.raw.get("planning_grid")
+    if planned is None:
+        return []
+    lines = [f"judged on {plan.raw['grid']}; planned on {planned['grid']}, which gave:"]
+    for goal in plan.goals:
+        before = planned["values"].get(goal.name)
+        if before is not None and goal.value is not None:
+            change = f"{goal.value - before:+.2f} {goal.unit}".rstrip()
+            lines.append(f"  {goal.name}: {before:.2f}, judged {goal.value:.2f} ({change})")
+    return lines
+
+
 def _predicted(before: PlanData, now: PlanData) -> list[str]:
     """What the levers of the plan before promised, against what came."""
     if before.weights == now.weights and before.doses_gy == now.doses_gy:
         return []
-    if set(before.weights) != set(now.weights):
+    if set(before.weights) != set(now.weights) or before.raw["grid"] != now.raw["grid"]:
         return []
     levels = {term.name: term.dose_gy for term in now.terms}
     expected = predicted(before, now.weights, levels)

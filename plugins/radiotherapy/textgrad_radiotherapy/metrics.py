@@ -35,7 +35,7 @@ from textgrad_radiotherapy.dvh import (
 )
 from textgrad_radiotherapy.errors import GoalError
 from textgrad_radiotherapy.geometry import Floats
-from textgrad_radiotherapy.goals import Metric, MetricKind
+from textgrad_radiotherapy.goals import Metric
 from textgrad_radiotherapy.metric_gradients import gradient_of
 
 __all__ = ["TargetIndices", "checked_metric", "gradient", "target_indices", "value"]
@@ -211,16 +211,18 @@ def target_indices(target: str, dose_gy: NDArray[np.floating], case: Case) -> Ta
         CaseError: As `value`.
         GoalError: If the structure has no prescription.
     """
-    checked_metric(Metric(structure=target, kind="CI"), case)
-    prescription = case.prescription_gy[target]
-
-    def of(kind: MetricKind, argument: float = 0.0) -> float:
-        return value(Metric(structure=target, kind=kind, argument=argument), dose_gy, case)
-
+    dose = checked_dose(dose_gy, case.grid)
+    structure = checked_metric(Metric(structure=target, kind="CI"), case)
+    level = case.prescription_gy[target]
+    inside = structure_dvh(structure, dose, case.grid)
+    piv, half = structure_dvh(patient(case), dose, case.grid).volume_cc(
+        np.array([level, level / 2])
+    )
+    covered = float(inside.volume_cc(level)[0])
     return TargetIndices(
-        coverage_percent=of("V%", prescription),
-        paddick_ci=of("CI"),
-        rtog_ci=of("CI_RTOG"),
-        homogeneity=of("HI"),
-        gradient_index=of("GI"),
+        coverage_percent=100 * covered / inside.total_cc,
+        paddick_ci=float(covered**2 / (inside.total_cc * piv)) if piv > 0 else 0.0,
+        rtog_ci=float(piv / inside.total_cc),
+        homogeneity=value(Metric(structure=target, kind="HI"), dose, case),
+        gradient_index=float(half / piv) if piv > 0 else math.inf,
     )

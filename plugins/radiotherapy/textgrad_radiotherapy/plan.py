@@ -20,6 +20,7 @@ from textgrad_radiotherapy.levers import Levers, levers_of
 from textgrad_radiotherapy.metrics import TargetIndices, target_indices, value
 from textgrad_radiotherapy.notice import NOTICE
 from textgrad_radiotherapy.penalty import penalty, percent_per_unit
+from textgrad_radiotherapy.planning_dose import PlanningDose
 from textgrad_radiotherapy.rows import structure_rows
 from textgrad_radiotherapy.starting_terms import starting_terms
 from textgrad_radiotherapy.structure_names import matched
@@ -153,6 +154,7 @@ class Planner:
         self._gap = gap
         self._solved = InnerOptimiser(structure_rows(case, self.terms), self.terms)
         self._solved.solve(start_weights(self.terms).weights, gap=gap)
+        self._dose = PlanningDose(case)
         self._judging: Case | None = None
 
     def evaluate(self, weights: Weights, *, levers: bool = True) -> Plan:
@@ -168,7 +170,8 @@ class Planner:
         """
         optimiser = self._solved.copy()
         solution = optimiser.solve(weights.weights, doses_gy=weights.doses_gy, gap=self._gap)
-        plan = measured(self.case, self.protocol, weights, self.terms, solution)
+        raw = self._dose(solution.fluence)
+        plan = measured(self.case, self.protocol, weights, self.terms, solution, raw)
         if not levers:
             return plan
         goals = tuple(row.goal for row in plan.table.judged)
@@ -181,7 +184,8 @@ class Planner:
         """The same fluence on the judging grid, normalised there."""
         if self._judging is None:
             self._judging = judging_case(self.case)
-        return measured(self._judging, self.protocol, plan.weights, plan.terms, plan.solution)
+        raw = dose(self._judging, plan.solution.fluence)
+        return measured(self._judging, self.protocol, plan.weights, plan.terms, plan.solution, raw)
 
 
 def measured(
@@ -190,13 +194,21 @@ def measured(
     weights: Weights,
     terms: tuple[Term, ...],
     solution: Solution,
+    raw: Floats,
 ) -> Plan:
     """What a fluence does on the grid of a case, scaled as the protocol asks.
+
+    Args:
+        case: Whose structures and grid it is measured on.
+        protocol: The goals.
+        weights: What it was optimised with.
+        terms: The terms of the objective.
+        solution: The fluence.
+        raw: Its dose before normalisation, flat over the grid, shape (voxels,).
 
     Raises:
         Invalid: If there is no dose to scale.
     """
-    raw = dose(case, solution.fluence)
     scale = normalisation(case, protocol, raw)
     dose_gy = raw * scale
     table = judge(case, dose_gy, protocol)

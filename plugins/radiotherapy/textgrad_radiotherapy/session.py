@@ -14,7 +14,7 @@ from textgrad_radiotherapy.plan import Plan, Planner
 from textgrad_radiotherapy.terms import Term
 from textgrad_radiotherapy.weights import Weights, canonical_weights
 
-PLANS_KEPT = 4
+PLANS_KEPT = 32
 
 
 @dataclass(kw_only=True, eq=False)
@@ -40,12 +40,13 @@ class Session:
     cache: str | None
     _planner: Planner | None = field(init=False, default=None, repr=False)
     _plans: dict[str, Plan] = field(init=False, default_factory=dict, repr=False)
+    _judged: dict[str, Plan] = field(init=False, default_factory=dict, repr=False)
     _lock: threading.Lock = field(init=False, default_factory=threading.Lock, repr=False)
 
     def __getstate__(self) -> dict[str, Any]:
         """The settings alone: plans are made anew where they are needed."""
         kept = {k: v for k, v in self.__dict__.items() if not k.startswith("_")}
-        return {**kept, "_planner": None, "_plans": {}}
+        return {**kept, "_planner": None, "_plans": {}, "_judged": {}}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Settings and a lock of its own."""
@@ -68,20 +69,27 @@ class Session:
             return self._planner
 
     def plan(self, weights: Weights) -> Plan:
-        """The plan of these weights, from memory if it was among the last."""
+        """The plan of these weights on the planning grid, from memory if it is one of the last."""
         key = canonical_weights(weights)
         kept = self._plans.get(key)
-        if kept is not None:
-            return kept
-        plan = self.planner.evaluate(weights)
-        with self._lock:
-            self._plans[key] = plan
-            while len(self._plans) > PLANS_KEPT:
-                del self._plans[next(iter(self._plans))]
-        return plan
+        return kept or self._keep(self._plans, key, self.planner.evaluate(weights))
+
+    def judged(self, weights: Weights) -> Plan:
+        """The same plan on the judging grid."""
+        key = canonical_weights(weights)
+        kept = self._judged.get(key)
+        return kept or self._keep(self._judged, key, self.planner.judged(self.plan(weights)))
 
     def close(self) -> None:
         """Let go of everything."""
         with self._lock:
             self._planner = None
             self._plans.clear()
+            self._judged.clear()
+
+    def _keep(self, plans: dict[str, Plan], key: str, plan: Plan) -> Plan:
+        with self._lock:
+            plans[key] = plan
+            while len(plans) > PLANS_KEPT:
+                del plans[next(iter(plans))]
+        return plan

@@ -1,0 +1,113 @@
+"""Plans as a domain: the contract, whole runs with the planner and with scripted answers."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+
+import textgrad_core as tg
+from textgrad_core.domain import EvaluationContext
+from textgrad_core.errors import UsageError
+from textgrad_core.outcome import Evaluated, Rejected
+from textgrad_core.testing import check_domain
+from textgrad_radiotherapy import make, plugin
+from textgrad_radiotherapy.domain import Plans
+
+
+def small(tmp_path: Path, case: str = "tg119-prostate") -> Plans:
+    return make(case=case, grid_mm=10.0, bixel_mm=10.0, cache=str(tmp_path))
+
+
+def test_the_contract_is_kept(tmp_path: Path) -> None:
+    domain = small(tmp_path)
+    assert domain.start is not None
+    other = json.dumps(dict.fromkeys(json.loads(domain.start), 2.5) | {"PTV over": 7})
+    check_domain(
+        domain,
+        legal=(domain.start, other),
+        illegal=("", "{}", domain.start.replace("1.0", "NaN", 1), "[1]", domain.start + "x"),
+    )
+
+
+def test_a_run_is_never_worse_than_its_start_and_leaves_files(tmp_path: Path) -> None:
+    domain = small(tmp_path)
+    result = tg.optimize(domain.start, domain, steps=2, proposals=3, finalists=1)
+    screened = [trial.scalar for trial in result.trials if trial.scalar is not None]
+    assert min(screened) < screened[0]
+    assert result.best.scalar is not None
+    assert result.start.scalar is not None
+    assert result.best.scalar <= result.start.scalar
+    names = domain.write(result, tmp_path / "out")
+    assert domain.value_file in names
+    written = (tmp_path / "out" / "weights.json").read_text()
+    assert domain.canonical(domain.parse(written)) == result.best.canonical
+    with (tmp_path / "out" / "goals.csv").open() as stream:
+        rows = list(csv.DictReader(stream))
+    assert [row["goal"] for row in rows] == [g.name for g in domain.protocol.goals]
+    gap = float(rows[1]["value"]) - float(rows[1]["on the planning grid"])
+    assert gap == pytest.approx(float(rows[1]["difference"]), abs=1e-3)
+    (section,) = domain.sections(result)
+    assert "judged on" in section.text
+
+
+def test_reported_numbers_are_from_the_judging_grid(tmp_path: Path) -> None:
+    domain = small(tmp_path)
+    assert domain.start is not None
+    value = domain.parse(domain.start)
+    screen = domain.evaluate(value, EvaluationContext(tier="screen"))
+    report = domain.evaluate(value, EvaluationContext(tier="report"))
+    assert isinstance(screen, Evaluated)
+    assert isinstance(report, Evaluated)
+    assert screen.data["grid"] != report.data["grid"]
+    assert "judged on" in domain.explain(value, report)
+    assert "per doubling" in domain.explain(value, screen)
+
+
+def test_weights_that_leave_the_target_cold_are_rejected(tmp_path: Path) -> None:
+    domain = small(tmp_path)
+    assert domain.start is not None
+    cold = dict.fromkeys(json.loads(domain.start), 1000000.0) | {"PTV under": 1.0}
+    outcome = domain.evaluate(domain.parse(json.dumps(cold)), EvaluationContext(tier="screen"))
+    assert isinstance(outcome, Evaluated | Rejected)
+    if isinstance(outcome, Rejected):
+        assert "PTV under" in outcome.hint
+
+
+def test_a_model_may_choose_the_weights_and_nonsense_is_refused(tmp_path: Path) -> None:
+    domain = small(tmp_path)
+    assert domain.start is not None
+    better = json.dumps(json.loads(domain.start) | {"PTV over": 20.0})
+    answers = iter(["no weights at all", better])
+
+    def answer(_: object) -> str:
+        return f"<IMPROVED_VARIABLE>{next(answers, better)}</IMPROVED_VARIABLE>"
+
+    result = tg.optimize(
+        domain.start, domain, engine=tg.FunctionEngine(answer), steps=2, proposals=1, finalists=1
+    )
+    states = [trial.status for trial in result.trials]
+    assert "rejected" in states
+    measured = [t for t in result.trials if isinstance(t.outcome, Evaluated)]
+    assert len(measured) == 2
+    assert result.best.scalar is not None
+    assert result.start.scalar is not None
+    assert result.best.scalar <= result.start.scalar
+
+
+def test_settings_shape_the_fingerprint(tmp_path: Path) -> None:
+    one, two = small(tmp_path), make(grid_mm=5.0, bixel_mm=10.0, cache=str(tmp_path))
+    assert one.fingerprint() != two.fingerprint()
+    assert one.fingerprint() == small(tmp_path / "elsewhere").fingerprint()
+
+
+def test_what_does_not_go_together_is_refused_at_once() -> None:
+    with pytest.raises(UsageError, match="no case"):
+        make(case="liver", protocol="chhip-60-20")
+    with pytest.raises(UsageError, match="protocol"):
+        make(case="somewhere/else")
+    with pytest.raises(UsageError, match="prescribes to"):
+        make(case="tg119-prostate", protocol="tg119-multitarget")
+    assert plugin.make is make

@@ -1,0 +1,137 @@
+"""Plans from weights: normalisation, levers against planning again, feedback."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from textgrad_radiotherapy.cases import dose, load_case
+from textgrad_radiotherapy.feedback import feedback
+from textgrad_radiotherapy.metrics import value
+from textgrad_radiotherapy.penalty import penalty
+from textgrad_radiotherapy.plan import Planner, normalising_metric
+from textgrad_radiotherapy.plan_data import plan_data
+from textgrad_radiotherapy.protocols import load_protocol
+from textgrad_radiotherapy.weights import Weights, parse_weights, start_weights
+
+
+@pytest.fixture(scope="module")
+def planner() -> Planner:
+    case = load_case("tg119-prostate", grid_mm=5.0, bixel_mm=10.0)
+    return Planner(case, load_protocol("tg119-prostate"), gap=1e-6)
+
+
+def test_the_target_gets_its_dose_and_the_fluence_gives_the_plan(planner: Planner) -> None:
+    plan = planner.evaluate(start_weights(planner.terms))
+    rule = planner.protocol.normalise
+    assert rule is not None
+    again = dose(planner.case, plan.fluence)
+    assert value(normalising_metric(rule), again, planner.case) == pytest.approx(rule[2])
+    inside = np.concatenate([planner.case.structures[n].voxels for n in ("PTV", "Rectum")])
+    np.testing.assert_allclose(plan.dose_gy[inside], again[inside], rtol=1e-10)
+    np.testing.assert_allclose(plan.dose_gy, again, rtol=1e-4, atol=1e-4)
+    assert plan.penalty == penalty(plan.table)
+    assert 0.0 <= plan.solution.gap <= 1e-6
+
+
+def test_a_plan_depends_on_its_weights_alone(planner: Planner) -> None:
+    weights = start_weights(planner.terms)
+    other = Weights(weights={**weights.weights, "PTV over": 9.0})
+    first = planner.evaluate(weights, levers=False)
+    planner.evaluate(other)
+    second = planner.evaluate(weights, levers=False)
+    np.testing.assert_array_equal(first.dose_gy, second.dose_gy)
+    tenfold = str({name: 10 * w for name, w in other.weights.items()}).replace("'", '"')
+    assert parse_weights(tenfold, planner.terms).weights == other.weights
+
+
+def test_levers_predict_small_changes_after_normalisation(planner: Planner) -> None:
+    weights = start_weights(planner.terms)
+    plan = planner.evaluate(weights)
+    assert plan.levers is not None
+    step = 0.02
+    name = "PTV under"
+    sides = [
+        planner.evaluate(
+            Weights(weights={**weights.weights, name: math.exp(sign * step)}), levers=False
+        )
+        for sign in (1, -1)
+    ]
+    high, low = ([row.value or 0.0 for row in side.table.judged] for side in sides)
+    measured = (np.array(high) - np.array(low)) / (2 * step)
+    told = plan.levers.by_log_weight[:, plan.levers.terms.index(name)]
+    assert told[0] == pytest.approx(0.0, abs=1e-3)  # the normalised dose stays
+    assert measured[1] < -1.0  # PTV D5% falls
+    # quantiles of few large voxels are rough: sign and size have to agree
+    np.testing.assert_allclose(told, measured, atol=1.5, rtol=0.3)
+
+
+def test_all_weights_together_move_nothing(planner: Planner) -> None:
+    plan = planner.evaluate(start_weights(planner.terms))
+    assert plan.levers is not None
+    together = plan.levers.by_log_weight.sum(axis=1)
+    largest = np.abs(plan.levers.by_log_weight).max()
+    assert np.abs(together).max() < 1e-3 * largest
+
+
+def test_the_mean_dose_lever_is_exact() -> None:
+    case = load_case("adult_hard", grid_mm=10.0, bixel_mm=10.0)
+    planner = Planner(case, load_protocol("textgrad-70.2-39"), gap=1e-8)
+    weights = start_weights(planner.terms)
+    plan = planner.evaluate(weights)
+    assert plan.levers is not None
+    unscaled = replace(planner.protocol, normalise=None)
+    free = Planner(case, unscaled, gap=1e-8)
+    raw = free.evaluate(weights)
+    assert raw.levers is not None
+    assert raw.scale == 1.0
+    step, name = 1e-3, "Bladder mean"
+    at = raw.levers.goals.index("Bladder Dmean <= 20.92 Gy")
+    moved = [
+        free.evaluate(Weights(weights={**weights.weights, name: math.exp(s)}), levers=False)
+        for s in (step, -step)
+    ]
+    high, low = (m.table.judged[at].value or 0.0 for m in moved)
+    told = raw.levers.by_log_weight[at, raw.levers.terms.index(name)]
+    assert told == pytest.approx((high - low) / (2 * step), rel=0.05)
+    assert told < 0
+
+
+def test_the_judging_grid_is_finer_and_normalised_anew(planner: Planner) -> None:
+    plan = planner.evaluate(start_weights(planner.terms))
+    judged = planner.judged(plan)
+    assert judged.case.grid.voxels > plan.case.grid.voxels
+    rule = planner.protocol.normalise
+    assert rule is not None
+    reached = value(normalising_metric(rule), judged.dose_gy, judged.case)
+    assert reached == pytest.approx(rule[2])
+    assert judged.scale != plan.scale
+    np.testing.assert_allclose(judged.fluence / judged.scale, plan.fluence / plan.scale)
+
+
+def test_feedback_says_what_a_planner_needs(planner: Planner) -> None:
+    plan = planner.evaluate(start_weights(planner.terms))
+    said = feedback(plan.to_json())
+    assert "research use only, not for clinical use" in said.lower()
+    assert "FAIL P2 PTV D5% <= 83 Gy" in said
+    assert "per doubling: w[" in said
+    assert "hot spot: " in said
+    assert "relative gap" in said
+    assert "(2." in next(line for line in said.splitlines() if line.startswith("FAIL"))
+    data = plan_data(plan.to_json())
+    missed = [goal for goal in data.goals if goal.verdict == "fail"]
+    assert [goal.excess_percent > 0 for goal in data.goals] == [g in missed for g in data.goals]
+
+
+def test_feedback_compares_what_was_predicted(planner: Planner) -> None:
+    weights = start_weights(planner.terms)
+    before = planner.evaluate(weights).to_json()
+    worse = Weights(weights={**weights.weights, "PTV under": 0.2})
+    said = feedback(planner.evaluate(worse).to_json(), before)
+    assert "worse, the weights before are kept" in said
+    line = next(x for x in said.splitlines() if x.startswith("  PTV D5%"))
+    assert "predicted" in line
+    assert "measured" in line

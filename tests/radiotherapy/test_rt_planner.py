@@ -1,0 +1,139 @@
+"""The built-in planner on plans made up for the purpose: pure, bounded, towards the goals."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+
+from textgrad_core.domain import ProposalRequest
+from textgrad_core.outcome import Evaluated
+from textgrad_core.search.result import Trial
+from textgrad_radiotherapy.plan_data import PlanData, plan_data
+from textgrad_radiotherapy.proportional import proportional_factors
+from textgrad_radiotherapy.sensitivity import SensitivityPlanner, gauss_newton
+from textgrad_radiotherapy.terms import Term
+from textgrad_radiotherapy.weights import MOST, parse_weights
+
+NAMES = ("PTV under", "PTV over", "Core over")
+TERMS = (
+    Term(name="PTV under", structure="PTV", kind="squared-underdose", dose_gy=50.0),
+    Term(name="PTV over", structure="PTV", kind="squared-overdose", dose_gy=52.0),
+    Term(name="Core over", structure="Core", kind="squared-overdose", dose_gy=20.0),
+)
+
+
+def goal(name: str, structure: str, margin: float, direction: str = "<=") -> dict[str, Any]:
+    return {
+        "goal": name, "structure": structure, "metric": "D10%", "direction": direction,
+        "limit": 0.0, "acceptable": None, "unit": "Gy", "priority": 1, "source": "",
+        "value": 30.0, "margin": margin, "verdict": "pass" if margin >= 0 else "fail",
+        "per_fraction_gy": None, "remark": "",
+    }  # fmt: skip
+
+
+def plan(margins: tuple[float, float], levers: list[list[float]], weights: Any = None) -> Any:
+    rows = [goal("PTV D10%", "PTV", margins[0]), goal("Core D10%", "Core", margins[1])]
+    return {
+        "weights": weights or dict.fromkeys(NAMES, 1.0),
+        "doses_gy": {},
+        "terms": [
+            {"name": t.name, "structure": t.structure, "kind": t.kind, "dose_gy": t.dose_gy}
+            for t in TERMS
+        ],
+        "table": {"rows": rows},
+        "penalty": sum(4 * min(m, 0.0) ** 2 for m in margins),
+        "percent_per_unit": {"PTV D10%": 2.0, "Core D10%": 2.0},
+        "levers": {
+            "goals": ["PTV D10%", "Core D10%"],
+            "terms": list(NAMES),
+            "by_log_weight": levers,
+            "by_dose_level": [[0.0] * 3] * 2,
+            "conflicts": [],
+        },
+    }
+
+
+LEVERS = [[0.5, -1.0, 0.5], [0.4, 0.6, -1.0]]
+START = '{"PTV under": 1.0, "PTV over": 1.0, "Core over": 1.0}'
+
+
+def parent(data: Any, canonical: str = START) -> Trial:
+    return Trial(
+        step=0, index=0, origin="start", canonical=canonical, scalar=data["penalty"],
+        accepted=True, outcome=Evaluated(scores={"penalty": data["penalty"]}, data=data),
+    )  # fmt: skip
+
+
+def asked(data: Any, count: int = 3, lost: int = 0) -> ProposalRequest:
+    first = parent(data)
+    failed = [
+        Trial(step=s + 1, index=1, origin="x", canonical=f"x{s}", outcome=first.outcome,
+              scalar=9e9, parent=START)
+        for s in range(lost)
+    ]  # fmt: skip
+    return ProposalRequest(
+        parents=(first,), history=(first, *failed), count=count, seed=1, avoid=frozenset({START})
+    )
+
+
+def test_a_small_miss_is_mended_as_the_levers_say() -> None:
+    data: PlanData = plan_data(plan((2.0, -0.5), LEVERS))
+    step, foreseen = gauss_newton(data, 2.0, guard=0.0)
+    assert step["PTV under"] == 0.0
+    core = sum(slope * step[name] for name, slope in zip(NAMES, LEVERS[1], strict=True))
+    assert core == pytest.approx(-0.5, abs=0.02)  # what is missing, and no more
+    assert foreseen < 0.1 * data.penalty
+
+
+def test_steps_keep_to_their_box() -> None:
+    data = plan_data(plan((-20.0, -20.0), LEVERS))
+    for radius in (0.1, 1.0):
+        step, _ = gauss_newton(data, radius, guard=0.3)
+        assert max(abs(s) for s in step.values()) <= radius + 1e-12
+
+
+def test_proposals_are_pure_new_and_legal() -> None:
+    planner = SensitivityPlanner()
+    request = asked(plan((1.0, -5.0), LEVERS), count=6)
+    made = planner.propose(request)
+    assert made == planner.propose(request)
+    answers = [p.answer for p in made]
+    assert len(set(answers)) == 6
+    assert START not in answers
+    for answer in answers:
+        parse_weights(answer, TERMS)
+    assert parse_weights(answers[0], TERMS).weights["Core over"] > 1.0
+
+
+def test_rounds_without_gain_make_steps_smaller_and_then_bring_the_rule_forward() -> None:
+    planner = SensitivityPlanner()
+    data = plan((-30.0, -30.0), LEVERS)
+
+    def largest(lost: int) -> float:
+        first = parse_weights(planner.propose(asked(data, 1, lost))[0].answer, TERMS)
+        return max(abs(math.log(w)) for w in first.weights.values())
+
+    assert largest(1) == pytest.approx(0.4 * largest(0), rel=1e-3)
+    assert "rule" in planner.propose(asked(data, 1, 3))[0].rationale
+
+
+def test_weights_at_their_bound_stay_legal() -> None:
+    at_bound = {"PTV under": 1.0, "PTV over": 1.0, "Core over": MOST}
+    made = SensitivityPlanner().propose(asked(plan((1.0, -9.0), LEVERS, at_bound), 3))
+    for proposal in made:
+        assert parse_weights(proposal.answer, TERMS).weights["Core over"] <= MOST
+
+
+def test_a_plan_that_meets_its_goals_and_one_without_levers_still_give_proposals() -> None:
+    planner = SensitivityPlanner()
+    assert len(planner.propose(asked(plan((50.0, 50.0), [[0.0] * 3] * 2), 3))) == 3
+    assert len(planner.propose(asked(plan((1.0, 1.0), LEVERS), 3))) == 3
+
+
+def test_the_rule_raises_what_helps_and_nothing_else() -> None:
+    factors = proportional_factors(plan_data(plan((1.0, -5.0), LEVERS)))
+    assert factors == {"PTV under": 1.0, "PTV over": 1.0, "Core over": pytest.approx(3.0)}
+    far = proportional_factors(plan_data(plan((1.0, -500.0), LEVERS)))
+    assert far["Core over"] == 4.0
