@@ -1,0 +1,89 @@
+"""What all figures share: style, footer, and files that are the same for the same input."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from textgrad_radiotherapy.notice import NOTICE
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+MET, ACCEPTABLE, MISSED, UNJUDGED = "#00875a", "#e69f00", "#d7191c", "#777777"
+VERDICT_COLOURS = {"pass": MET, "acceptable": ACCEPTABLE, "fail": MISSED, "unjudged": UNJUDGED}
+INK, FAINT = "#222222", "#8a8a8a"
+DPI = 150
+SALT = "textgrad-radiotherapy"
+
+
+@contextmanager
+def style() -> Iterator[None]:
+    """Matplotlib's own defaults and ours, whatever the user has set; put back at the end."""
+    import matplotlib
+
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()
+        matplotlib.rcParams.update(
+            {
+                "font.family": "DejaVu Sans",  # ships with matplotlib
+                "font.size": 9.0,
+                "axes.labelsize": 9.0,
+                "axes.titlesize": 10.0,
+                "xtick.labelsize": 8.0,
+                "ytick.labelsize": 8.0,
+                "legend.fontsize": 8.0,
+                "text.color": INK,
+                "axes.labelcolor": INK,
+                "axes.edgecolor": "#555555",
+                "svg.hashsalt": SALT,
+                "svg.fonttype": "path",
+            }
+        )
+        yield
+
+
+def new_figure(width_in: float, height_in: float, note: str = "") -> Figure:
+    """An empty figure with the notice at its foot.
+
+    Args:
+        width_in: Width in inches.
+        height_in: Height in inches.
+        note: What else stands at the foot.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width_in, height_in), dpi=DPI)
+    FigureCanvasAgg(figure)
+    low = 0.06 / height_in
+    figure.text(0.1 / width_in, low, NOTICE, fontsize=7, color=MISSED, va="bottom", gid="notice")
+    if note:
+        figure.text(
+            1 - 0.1 / width_in, low, note, fontsize=7, color=FAINT, va="bottom", ha="right"
+        )
+    return figure
+
+
+def svg_text(figure: Figure) -> str:
+    """The figure as SVG, without a date."""
+    out = io.StringIO()
+    with style():
+        figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None})
+    return out.getvalue()
+
+
+def png_bytes(figure: Figure) -> bytes:
+    """The figure as PNG at 150 dpi, without the name of a program."""
+    out = io.BytesIO()
+    with style():
+        figure.savefig(out, format="png", dpi=DPI, metadata={"Software": None})
+    return out.getvalue()
+
+
+def png_base64(figure: Figure) -> str:
+    """The figure as PNG in base64, as an artefact holds it."""
+    return base64.b64encode(png_bytes(figure)).decode("ascii")

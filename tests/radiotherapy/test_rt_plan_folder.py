@@ -1,0 +1,81 @@
+"""A plan's folder: every file is there and readable, or nothing is."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+
+from rt_cases import ball, case_of, centred_grid, occupied
+from textgrad_radiotherapy.errors import CaseError
+from textgrad_radiotherapy.figures.history import Step
+from textgrad_radiotherapy.goal_notation import parse_goal
+from textgrad_radiotherapy.goals import Protocol
+from textgrad_radiotherapy.judgement import judge
+from textgrad_radiotherapy.notice import NOTICE
+from textgrad_radiotherapy.plan_folder import write_plan_folder
+
+GRID = centred_grid(30.0, 5.0)
+CASE = case_of(
+    GRID,
+    occupied("Body", "external", ball(28.0), GRID, samples=2),
+    occupied("PTV", "target", ball(12.0), GRID, samples=2),
+    prescription_gy={"PTV": 60.0},
+)
+DOSE = np.clip(70.0 - np.linalg.norm(GRID.centres_mm(), axis=1), 0.0, None)
+PROTOCOL = Protocol(
+    name="p", title="P", prescription_gy={"PTV": 60.0}, fractions=30,
+    goals=(parse_goal("PTV D95% >= 50 Gy"),), normalise=None, source="test",
+)  # fmt: skip
+HISTORY = (Step(weights={"PTV": 100.0}, penalty=1.5, goals_met=1, accepted=True),)
+
+
+def _root(path: Path) -> str:
+    return str(ElementTree.parse(path).getroot().tag.rpartition("}")[2])  # noqa: S314 - our own file
+
+
+def test_every_file_is_readable(tmp_path: Path) -> None:
+    folder = tmp_path / "new" / "plan"
+    table = judge(CASE, DOSE, PROTOCOL)
+    written = write_plan_folder(
+        folder, CASE, DOSE, table, planned_goals=table, before_goals=table, before_gy=DOSE / 2,
+        history=HISTORY, data={"x": 1},
+    )  # fmt: skip
+    assert sorted(folder.iterdir()) == list(written)  # no drafts are left
+    for path in written:
+        if path.suffix == ".png":
+            content = path.read_bytes()
+            assert content[:8] == b"\x89PNG\r\n\x1a\n"
+            assert min(int.from_bytes(content[i : i + 4], "big") for i in (16, 20)) > 400
+        elif path.suffix == ".svg":
+            assert _root(path) == "svg"
+        elif path.suffix == ".csv":
+            rows = list(csv.reader(path.read_text(encoding="utf-8").splitlines()))
+            assert len(rows) >= 2
+    data = json.loads((folder / "plan.json").read_text(encoding="utf-8"))
+    assert data["x"] == 1
+    assert data["notice"] == NOTICE
+    assert NOTICE in (folder / "README.txt").read_text(encoding="utf-8")
+    history = (folder / "weights_history.csv").read_text(encoding="utf-8").splitlines()
+    assert history == ["iteration,penalty,goals met,accepted,PTV", "0,1.5,1,yes,100"]
+
+
+def test_a_dose_that_does_not_fit_writes_nothing(tmp_path: Path) -> None:
+    table = judge(CASE, DOSE, PROTOCOL)
+    with pytest.raises(CaseError, match="does not fit the grid"):
+        write_plan_folder(
+            tmp_path / "plan", CASE, DOSE[1:], table, planned_goals=table, before_goals=table
+        )
+    assert not (tmp_path / "plan").exists()
+
+
+def test_a_file_that_cannot_be_replaced_leaves_no_draft(tmp_path: Path) -> None:
+    (tmp_path / "dvh.png").mkdir()
+    table = judge(CASE, DOSE, PROTOCOL)
+    with pytest.raises(OSError, match="dvh"):
+        write_plan_folder(tmp_path, CASE, DOSE, table, planned_goals=table, before_goals=table)
+    assert not [p for p in tmp_path.iterdir() if p.name.startswith(".")]
