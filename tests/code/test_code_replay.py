@@ -149,7 +149,7 @@ def test_what_is_not_here_is_said_and_leaves_the_rest(folder: Path, judge: Judge
     shown = command.table(found)
     assert "Not compared: leetcode: leetcode.data is not here" in shown
     assert not found.complete
-    assert all(len(line) <= 80 for line in shown.splitlines() if str(folder) not in line)
+    assert all(len(line) <= 80 for line in shown.splitlines() if "/" not in line)
     for file in folder.iterdir():
         file.unlink()
     with pytest.raises(DataError, match="textgrad-runs"):

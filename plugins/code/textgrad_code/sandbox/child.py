@@ -23,6 +23,9 @@ _PEAK = re.compile(r"^VmHWM:\s+(\d+) kB$", re.MULTILINE)
 class JailedChild:
     """One process that runs one program; see `textgrad_code.sandbox.protocol.Child`.
 
+    Attributes:
+        lost_server: Whether its fork server was seen to end before it.
+
     Args:
         run: Its number with the fork server.
         limits: What the kernel holds it to.
@@ -41,6 +44,7 @@ class JailedChild:
         self.run, self.limits = run, limits
         self._kill, self._closed = kill, closed
         self._exit: Exit | None = None
+        self.lost_server = False
         pipes: list[int] = []
         try:
             for _ in range(4):
@@ -78,6 +82,7 @@ class JailedChild:
             text = got[1:NOT_BEGUN_BYTES].split(b"\0")[0].decode(errors="replace")
             raise SandboxFailed(f"a program could not be started in the sandbox: {text}")
         if not got.startswith(ENDED) or len(got) < END_BYTES:
+            self.lost_server = True
             raise SandboxFailed("the sandbox's fork server ended while a program ran in it")
         self._exit = _as_exit(End.unpack(got[:END_BYTES]))
         return self._exit

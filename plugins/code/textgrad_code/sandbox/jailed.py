@@ -127,7 +127,9 @@ class JailedSandbox:
             _, zygote = self._children.pop(child.run, (None, None))
             if zygote is None:
                 return
-            if zygote is not self._zygote:
+            if child.lost_server and zygote is self._zygote:
+                self._retire()  # at once: its spares die a moment after it
+            elif zygote is not self._zygote:
                 self._end_unless_used(zygote)
             elif self._spares_wanted > 0:
                 self._refiller = self._refiller or Refiller(self)
