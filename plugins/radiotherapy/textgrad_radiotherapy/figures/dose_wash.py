@@ -159,7 +159,7 @@ def _draw_plane(
 
 
 def _draw_outline(axes: Axes, points: Raster, structure: Structure, case: Case) -> None:
-    """The line at half occupancy, dark on both sides so that it stands out from the wash."""
+    """The line at half occupancy, white on both sides so that it stands out from the wash."""
     from matplotlib.patheffects import Normal, Stroke
 
     share = np.zeros(case.grid.voxels)
@@ -168,8 +168,8 @@ def _draw_outline(axes: Axes, points: Raster, structure: Structure, case: Case) 
     if not here.min() < 0.5 < here.max():
         return
     lines = axes.contour(points.across_mm, points.up_mm, here, levels=[0.5],
-                         colors=[structure.colour], linewidths=1.6)  # fmt: skip
-    lines.set_path_effects([Stroke(linewidth=2.8, foreground="white"), Normal()])
+                         colors=[structure.colour], linewidths=2.0)  # fmt: skip
+    lines.set_path_effects([Stroke(linewidth=3.0, foreground="white"), Normal()])
     lines.set_gid(f"outline-{structure.name}")
 
 
@@ -186,7 +186,7 @@ def _label_plane(
     axes.set_xlabel(f"{'xyz'[plane.across]} [mm]", labelpad=1)
     axes.set_ylabel(f"{'xyz'[plane.up]} [mm]", labelpad=1)
     axes.set_title(f"{plane.view}, {'xyz'[plane.normal]} = {at[plane.normal]:.1f} mm", loc="left")
-    spots = ((0.015, 0.5, "left", "center"), (0.985, 0.5, "right", "center"),
+    spots = ((0.03, 0.5, "left", "center"), (0.97, 0.5, "right", "center"),
              (0.5, 0.98, "center", "top"), (0.5, 0.02, "center", "bottom"))  # fmt: skip
     for letter, (x, y, side, line) in zip(plane.letters, spots, strict=True):
         axes.text(x, y, letter, transform=axes.transAxes, color="#ffd84d", fontsize=11,
@@ -200,7 +200,8 @@ def _label_plane(
         axes.plot([start, start + BAR_MM], [y, y], color="white", linewidth=2.5,
                   solid_capstyle="butt", gid="scale")  # fmt: skip
         axes.annotate(f"{BAR_MM:g} mm", (start + BAR_MM / 2, y), xytext=(0, 3), color="white",
-                      textcoords="offset points", fontsize=7, ha="center", va="bottom")  # fmt: skip
+                      textcoords="offset points", fontsize=7, ha="center",
+                      va="bottom")  # fmt: skip
 
 
 def _colour_bar(
@@ -211,7 +212,7 @@ def _colour_bar(
 
     axes = figure.add_axes(place, label="colours")
     mapped = ScalarMappable(norm=Normalize(LOWEST, HIGHEST), cmap=dose_colours())
-    bar = figure.colorbar(mapped, cax=axes, alpha=0.75)
+    bar = figure.colorbar(mapped, cax=axes, alpha=0.75, extend="max")
     bar.set_ticks(
         list(ISODOSES), labels=[f"{p:g} %   {p / 100 * prescribed_gy:.1f} Gy" for p in ISODOSES]
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -153,7 +153,7 @@ def _draw_marker(axes: Axes, mark: Marker, edge: str) -> None:
     )
 
 
-def _frame(axes: Axes, top_gy: float, prescription: dict[str, float]) -> None:
+def _frame(axes: Axes, top_gy: float, prescription: Mapping[str, float]) -> None:
     """Axes, grid, and a line at every prescribed dose."""
     axes.set_xlim(0.0, top_gy)
     axes.set_ylim(0.0, 102.0)
