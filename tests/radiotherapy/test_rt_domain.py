@@ -40,6 +40,7 @@ def test_a_run_is_never_worse_than_its_start_and_leaves_files(tmp_path: Path) ->
     assert result.best.scalar is not None
     assert result.start.scalar is not None
     assert result.best.scalar <= result.start.scalar
+    (tmp_path / "out").mkdir()
     names = domain.write(result, tmp_path / "out")
     assert domain.value_file in names
     written = (tmp_path / "out" / "weights.json").read_text()
@@ -82,12 +83,11 @@ def test_a_model_may_choose_the_weights_and_nonsense_is_refused(tmp_path: Path) 
     better = json.dumps(json.loads(domain.start) | {"PTV over": 20.0})
     answers = iter(["no weights at all", better])
 
-    def answer(_: object) -> str:
+    def answer(prompt: str) -> str:
+        assert "per doubling" in prompt or "Rejected" in prompt
         return f"<IMPROVED_VARIABLE>{next(answers, better)}</IMPROVED_VARIABLE>"
 
-    result = tg.optimize(
-        domain.start, domain, engine=tg.FunctionEngine(answer), steps=2, proposals=1, finalists=1
-    )
+    result = tg.optimize(domain.start, domain, engine=answer, steps=2, proposals=1, finalists=1)
     states = [trial.status for trial in result.trials]
     assert "rejected" in states
     measured = [t for t in result.trials if isinstance(t.outcome, Evaluated)]

@@ -24,7 +24,7 @@ GOOD = {"PTV under": 1.0, "PTV over": 2.0, "Rectum mean": 0.5}
 
 
 def text(**changes: object) -> str:
-    return json.dumps({**GOOD, **{k.replace("_", " "): v for k, v in changes.items()}})
+    return json.dumps({**GOOD, **{k.replace("PTV_", "PTV "): v for k, v in changes.items()}})
 
 
 @given(

@@ -9,6 +9,7 @@ import numpy as np
 
 from textgrad_core.errors import Invalid
 from textgrad_core.jsondata import JSON
+from textgrad_radiotherapy.blas_threads import one_blas_thread
 from textgrad_radiotherapy.case import Case
 from textgrad_radiotherapy.cases import dose, judging_case
 from textgrad_radiotherapy.geometry import Floats
@@ -153,7 +154,8 @@ class Planner:
         )
         self._gap = gap
         self._solved = InnerOptimiser(structure_rows(case, self.terms), self.terms)
-        self._solved.solve(start_weights(self.terms).weights, gap=gap)
+        with one_blas_thread():
+            self._solved.solve(start_weights(self.terms).weights, gap=gap)
         self._dose = PlanningDose(case)
         self._judging: Case | None = None
 
@@ -168,16 +170,17 @@ class Planner:
             Invalid: If the weights leave the target without dose.
             SolverFailed: If the inner optimiser breaks down.
         """
-        optimiser = self._solved.copy()
-        solution = optimiser.solve(weights.weights, doses_gy=weights.doses_gy, gap=self._gap)
-        raw = self._dose(solution.fluence)
-        plan = measured(self.case, self.protocol, weights, self.terms, solution, raw)
-        if not levers:
-            return plan
-        goals = tuple(row.goal for row in plan.table.judged)
-        found = levers_of(
-            optimiser, solution, goals, self.case, self.protocol, plan.dose_gy, plan.scale
-        )
+        with one_blas_thread():
+            optimiser = self._solved.copy()
+            solution = optimiser.solve(weights.weights, doses_gy=weights.doses_gy, gap=self._gap)
+            raw = self._dose(solution.fluence)
+            plan = measured(self.case, self.protocol, weights, self.terms, solution, raw)
+            if not levers:
+                return plan
+            goals = tuple(row.goal for row in plan.table.judged)
+            found = levers_of(
+                optimiser, solution, goals, self.case, self.protocol, plan.dose_gy, plan.scale
+            )
         return replace(plan, levers=found)
 
     def judged(self, plan: Plan) -> Plan:
