@@ -33,7 +33,8 @@ def test_the_target_gets_its_dose_and_the_fluence_gives_the_plan(planner: Planne
     inside = np.concatenate([planner.case.structures[n].voxels for n in ("PTV", "Rectum")])
     np.testing.assert_allclose(plan.dose_gy[inside], again[inside], rtol=1e-10)
     np.testing.assert_allclose(plan.dose_gy, again, rtol=1e-4, atol=1e-4)
-    assert plan.penalty == penalty(plan.table)
+    assert plan.penalty == penalty(plan.table, plan.reserve_percent)
+    assert plan.penalty >= penalty(plan.table)
     assert 0.0 <= plan.solution.gap <= 1e-6
 
 

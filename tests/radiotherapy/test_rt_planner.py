@@ -44,6 +44,7 @@ def plan(margins: tuple[float, float], levers: list[list[float]], weights: Any =
         ],
         "table": {"rows": rows},
         "penalty": sum(4 * min(m, 0.0) ** 2 for m in margins),
+        "reserve_percent": 0.0,
         "percent_per_unit": {"PTV D10%": 2.0, "Core D10%": 2.0},
         "levers": {
             "goals": ["PTV D10%", "Core D10%"],

@@ -21,7 +21,7 @@ from textgrad_radiotherapy.goals import Protocol
 from textgrad_radiotherapy.goals_csv import goals_csv
 from textgrad_radiotherapy.kernel import Kernel
 from textgrad_radiotherapy.outline import case_digest, structure_kinds
-from textgrad_radiotherapy.plan import GAP, Plan, normalisation_text
+from textgrad_radiotherapy.plan import GAP, RESERVE_PERCENT, Plan, normalisation_text
 from textgrad_radiotherapy.protocols import protocol_data
 from textgrad_radiotherapy.sensitivity import SensitivityPlanner
 from textgrad_radiotherapy.session import Session
@@ -43,7 +43,7 @@ from textgrad_radiotherapy.weights import (
 class Plans(Domain[Weights]):
     """Find weights whose plan meets the goals of a protocol.
 
-    Inside the loop a plan is measured on the planning grid. At the report tier its fluence is
+    Inside the loop a plan is measured on the planning grid, with some reserve asked for. At the report tier its fluence is
     measured on the judging grid, a finer one or held-out voxels, and normalised there; those
     numbers may choose, since they see less of the optimiser's own grid and hide nothing.
 
@@ -162,6 +162,7 @@ class Plans(Domain[Weights]):
             "grid_mm": self.grid_mm,
             "bixel_mm": self.bixel_mm,
             "gap": self.gap,
+            "reserve_percent": RESERVE_PERCENT,
             "engine": Kernel().describe(),
             "numpy": version("numpy"),
             "scipy": version("scipy"),

@@ -128,8 +128,12 @@ def _status(plan: PlanData) -> list[str]:
     ]
     if rule["rule"]:
         lines.append(f"normalised to {rule['rule']}: fluence x {rule['factor']:.4f}")
-    lines.append(f"penalty {plan.penalty:.4g} (0 when every goal is met)")
+    lines.append(f"penalty {plan.penalty:.4g} (0 when every goal is met{_reserve(plan)})")
     return lines
+
+
+def _reserve(plan: PlanData) -> str:
+    return f" with {plan.reserve_percent:g} % to spare" if plan.reserve_percent else ""
 
 
 def _between_grids(plan: PlanData) -> list[str]:

@@ -29,6 +29,7 @@ from textgrad_radiotherapy.terms import Term
 from textgrad_radiotherapy.weights import Weights, start_weights
 
 GAP = 1e-4
+RESERVE_PERCENT = 1.0  # room asked for on the planning grid, which flatters plans
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -49,6 +50,7 @@ class Plan:
         goals_missed: How many judged goals are not met.
         hot_spots: Where the dose is highest; places to look at, never goals.
         levers: What the weights do to the goals; None on a judging grid.
+        reserve_percent: Room that the penalty asks for; 0 on a judging grid.
     """
 
     case: Case
@@ -64,6 +66,7 @@ class Plan:
     goals_missed: int
     hot_spots: tuple[HotSpot, ...]
     levers: Levers | None = None
+    reserve_percent: float = 0.0
 
     @property
     def protocol(self) -> Protocol:
@@ -88,6 +91,7 @@ class Plan:
             ],
             "table": self.table.data(),
             "penalty": self.penalty,
+            "reserve_percent": self.reserve_percent,
             "goals_missed": self.goals_missed,
             "indices": {
                 name: {
@@ -174,7 +178,9 @@ class Planner:
             optimiser = self._solved.copy()
             solution = optimiser.solve(weights.weights, doses_gy=weights.doses_gy, gap=self._gap)
             raw = self._dose(solution.fluence)
-            plan = measured(self.case, self.protocol, weights, self.terms, solution, raw)
+            plan = measured(
+                self.case, self.protocol, weights, self.terms, solution, raw, RESERVE_PERCENT
+            )
             if not levers:
                 return plan
             goals = tuple(row.goal for row in plan.table.judged)
@@ -198,6 +204,7 @@ def measured(
     terms: tuple[Term, ...],
     solution: Solution,
     raw: Floats,
+    reserve_percent: float = 0.0,
 ) -> Plan:
     """What a fluence does on the grid of a case, scaled as the protocol asks.
 
@@ -208,6 +215,7 @@ def measured(
         terms: The terms of the objective.
         solution: The fluence.
         raw: Its dose before normalisation, flat over the grid, shape (voxels,).
+        reserve_percent: Room that the penalty asks for at every goal.
 
     Raises:
         Invalid: If there is no dose to scale.
@@ -229,7 +237,8 @@ def measured(
             name: target_indices(name, dose_gy, prescribed)
             for name in table.protocol.prescription_gy
         },
-        penalty=penalty(table),
+        penalty=penalty(table, reserve_percent),
+        reserve_percent=reserve_percent,
         goals_missed=len(table.judged) - table.met,
         hot_spots=hot_spots(case, dose_gy),
     )

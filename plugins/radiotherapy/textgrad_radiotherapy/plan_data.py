@@ -68,6 +68,7 @@ class PlanData:
     terms: tuple[TermData, ...]
     goals: tuple[GoalData, ...]
     penalty: float
+    reserve_percent: float
     conflicts: tuple[tuple[str, str, float], ...]
     raw: Mapping[str, Any]  # JSON that `Plan.to_json` wrote
 
@@ -111,6 +112,7 @@ def plan_data(data: Mapping[str, JSON]) -> PlanData:
         terms=terms,
         goals=goals,
         penalty=raw["penalty"],
+        reserve_percent=raw["reserve_percent"],
         conflicts=tuple((a, b, c) for a, b, c in levers["conflicts"]),
         raw=raw,
     )

@@ -59,7 +59,7 @@ class SensitivityPlanner:
 
     def _steps(self, plan: PlanData, lost: int) -> Iterator[tuple[dict[str, float], str]]:
         """Weights to try, best guess first."""
-        guard = GUARD_PERCENT if plan.penalty > 0 else ROOM_PERCENT
+        guard = plan.reserve_percent + (GUARD_PERCENT if plan.penalty > 0 else ROOM_PERCENT)
         radius = self.radius * self.shrink ** min(lost, self.patience)
         boxes = [radius * self.shrink**i for i in range(4)]
         ruled = proportional_factors(plan, guard)
