@@ -50,7 +50,7 @@ def _controls() -> tuple[tuple[Callable[[], int], Callable[[int], None]], ...]:
     """Getter and setter of the thread count of every OpenBLAS that a wheel brought."""
     found = []
     for package in (np, scipy):
-        home = Path(package.__file__).parent
+        home = Path(str(package.__file__)).parent
         for folder in (home.parent / f"{home.name}.libs", home / ".dylibs"):
             for file in sorted(folder.glob("libscipy_openblas*")):
                 library = ctypes.CDLL(str(file))

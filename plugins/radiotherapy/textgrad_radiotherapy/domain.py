@@ -43,9 +43,9 @@ from textgrad_radiotherapy.weights import (
 class Plans(Domain[Weights]):
     """Find weights whose plan meets the goals of a protocol.
 
-    Inside the loop a plan is measured on the planning grid, with some reserve asked for. At the report tier its fluence is
-    measured on the judging grid, a finer one or held-out voxels, and normalised there; those
-    numbers may choose, since they see less of the optimiser's own grid and hide nothing.
+    Inside the loop a plan is measured on the planning grid, with some reserve asked
+    for. At the report tier its fluence is measured on the judging grid, a finer one or held-out
+    voxels, and normalised there; those numbers may choose, since they see less of the optimiser's own grid and hide nothing.
 
     Args:
         case: Name of an embedded case, or a folder that `cases.save_case` wrote.

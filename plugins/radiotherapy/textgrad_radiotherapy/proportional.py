@@ -18,8 +18,9 @@ def proportional_factors(plan: PlanData, guard_percent: float = 0.0) -> dict[str
     factors = {term.name: 1.0 for term in plan.terms}
     for goal in plan.goals:
         excess = goal.excess_percent + guard_percent
-        if excess <= 1e-6:
-            continue
+        slopes = goal.by_log_weight.values()
+        if excess <= 1e-6 or (slopes and max(map(abs, slopes)) < 1e-6):
+            continue  # met, or fixed by the normalisation
         factor = min(max(1.0 + excess / PERCENT_PER_DOUBLING, LEAST_FACTOR), MOST_FACTOR)
         for term in plan.terms:
             if _helps(term, goal):
