@@ -14,14 +14,15 @@ from textgrad_core.jsondata import JSON, digest
 from textgrad_core.outcome import Evaluated, Outcome, Rejected, Unmeasured
 from textgrad_core.report import write_atomically
 from textgrad_core.search.result import Result
-from textgrad_radiotherapy.dvh import dvh_csv, dvh_curves
 from textgrad_radiotherapy.errors import SolverFailed
 from textgrad_radiotherapy.feedback import feedback
+from textgrad_radiotherapy.figures.sections import report_sections
 from textgrad_radiotherapy.goals import Protocol
-from textgrad_radiotherapy.goals_csv import goals_csv
 from textgrad_radiotherapy.kernel import Kernel
+from textgrad_radiotherapy.notice import NOTICE
 from textgrad_radiotherapy.outline import case_digest, structure_kinds
 from textgrad_radiotherapy.plan import GAP, RESERVE_PERCENT, Plan, normalisation_text
+from textgrad_radiotherapy.plan_folder import write_plan_folder
 from textgrad_radiotherapy.protocols import protocol_data
 from textgrad_radiotherapy.sensitivity import SensitivityPlanner
 from textgrad_radiotherapy.session import Session
@@ -43,9 +44,9 @@ from textgrad_radiotherapy.weights import (
 class Plans(Domain[Weights]):
     """Find weights whose plan meets the goals of a protocol.
 
-    Inside the loop a plan is measured on the planning grid, with some reserve asked
-    for. At the report tier its fluence is measured on the judging grid, a finer one or held-out
-    voxels, and normalised there; those numbers may choose, since they see less of the optimiser's own grid and hide nothing.
+    Inside the loop a plan is measured on the planning grid, with some reserve asked for. At the
+    report tier its fluence is measured on the judging grid, a finer one or held-out voxels, and
+    normalised there. Those numbers may choose: they are nearer the truth and hide nothing.
 
     Args:
         case: Name of an embedded case, or a folder that `cases.save_case` wrote.
@@ -174,21 +175,37 @@ class Plans(Domain[Weights]):
         return self.session.plan(best), self.session.plan(start)
 
     def sections(self, result: Result) -> tuple[Section, ...]:
-        """The goal table on the judging grid, and what the planning grid had promised."""
+        """Goals, dose-volume histogram and dose on the judging grid, before and after."""
+        judged, first = (self.session.judged(plan.weights) for plan in self.plans(result))
         outcome = result.best.outcome
-        if not isinstance(outcome, Evaluated):
-            return ()
-        return (Section(title="Plan", text=feedback(outcome.data)),)
+        told = feedback(outcome.data) if isinstance(outcome, Evaluated) else NOTICE
+        return (
+            *report_sections(
+                judged.case,
+                judged.dose_gy,
+                judged.table,
+                before_gy=first.dose_gy,
+                before_goals=first.table,
+            ),
+            Section(title="Plan in words", text=told),
+        )
 
     def write(self, result: Result, folder: Path) -> tuple[str, ...]:
-        """``weights.json``, ``goals.csv`` and ``dvh.csv`` of the best plan."""
+        """``weights.json``, and tables, figures and data of the best plan beside the start."""
         best, start = self.plans(result)
         judged, first = (self.session.judged(plan.weights) for plan in (best, start))
         write_atomically(folder / "weights.json", result.best.canonical + "\n")
-        write_atomically(folder / "goals.csv", goals_csv(judged.table, best.table, first.table))
-        curves = dvh_curves(judged.case, judged.dose_gy)
-        write_atomically(folder / "dvh.csv", dvh_csv(curves))
-        return ("weights.json", "goals.csv", "dvh.csv")
+        written = write_plan_folder(
+            folder,
+            judged.case,
+            judged.dose_gy,
+            judged.table,
+            planned_goals=best.table,
+            before_goals=first.table,
+            before_gy=first.dose_gy,
+            data=judged.to_json(),
+        )
+        return ("weights.json", *(path.name for path in written))
 
     def close(self) -> None:
         """Let go of the case."""
