@@ -138,3 +138,13 @@ def test_the_rule_raises_what_helps_and_nothing_else() -> None:
     assert factors == {"PTV under": 1.0, "PTV over": 1.0, "Core over": pytest.approx(3.0)}
     far = proportional_factors(plan_data(plan((1.0, -500.0), LEVERS)))
     assert far["Core over"] == 4.0
+
+
+def test_the_order_in_which_a_journal_keeps_weights_does_not_matter() -> None:
+    ordered = {"PTV under": 1.0, "PTV over": 2.0, "Core over": 1.5e-3}
+    data = plan((-5.0, 3.0), LEVERS, ordered)
+    shuffled = {**data, "weights": {name: ordered[name] for name in sorted(ordered)}}
+    made = SensitivityPlanner().propose(asked(data, 4))
+    assert made == SensitivityPlanner().propose(asked(shuffled, 4))
+    for proposal in made:
+        parse_weights(proposal.answer, TERMS)

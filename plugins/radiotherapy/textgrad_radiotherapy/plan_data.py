@@ -107,7 +107,7 @@ def plan_data(data: Mapping[str, JSON]) -> PlanData:
         for t in raw["terms"]
     )
     return PlanData(
-        weights=raw["weights"],
+        weights={t.name: raw["weights"][t.name] for t in terms},  # stored JSON sorts its keys
         doses_gy=raw["doses_gy"],
         terms=terms,
         goals=goals,
