@@ -16,8 +16,10 @@ from textgrad_core.report import write_atomically
 from textgrad_core.search.result import Result
 from textgrad_radiotherapy.errors import SolverFailed
 from textgrad_radiotherapy.feedback import feedback
+from textgrad_radiotherapy.figures.history import Step
 from textgrad_radiotherapy.figures.sections import report_sections
 from textgrad_radiotherapy.goals import Protocol
+from textgrad_radiotherapy.kept_plan import PlanOf, keep_plan
 from textgrad_radiotherapy.kernel import Kernel
 from textgrad_radiotherapy.notice import NOTICE
 from textgrad_radiotherapy.outline import case_digest, structure_kinds
@@ -203,9 +205,29 @@ class Plans(Domain[Weights]):
             planned_goals=best.table,
             before_goals=first.table,
             before_gy=first.dose_gy,
+            history=self._history(result),
             data=judged.to_json(),
         )
-        return ("weights.json", *(path.name for path in written))
+        kept = keep_plan(
+            PlanOf(case=self.case, grid_mm=self.grid_mm, bixel_mm=self.bixel_mm),
+            self.protocol,
+            judged.fluence,
+            folder,
+        )
+        return ("weights.json", *(path.name for path in written), *kept)
+
+    def _history(self, result: Result) -> list[Step]:
+        """The plans of the search that were measured, in order."""
+        return [
+            Step(
+                weights=self.parse(trial.canonical).weights,
+                penalty=trial.outcome.scores["penalty"],
+                goals_met=len(self.protocol.goals) - round(trial.outcome.scores["goals_missed"]),
+                accepted=trial.accepted,
+            )
+            for trial in result.trials
+            if isinstance(trial.outcome, Evaluated)
+        ]
 
     def close(self) -> None:
         """Let go of the case."""

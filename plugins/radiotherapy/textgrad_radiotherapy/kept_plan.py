@@ -15,9 +15,11 @@ from textgrad_radiotherapy.case import Case
 from textgrad_radiotherapy.cases import load_case
 from textgrad_radiotherapy.errors import CaseError
 from textgrad_radiotherapy.geometry import Floats
+from textgrad_radiotherapy.goals import Protocol
 from textgrad_radiotherapy.notice import NOTICE
+from textgrad_radiotherapy.protocols import load_protocol, protocol_data
 
-SETTINGS, FLUENCE = "plan_of.json", "fluence.npy"
+SETTINGS, PROTOCOL, FLUENCE = "plan_of.json", "protocol.json", "fluence.npy"
 FORMAT = 1
 
 
@@ -27,13 +29,11 @@ class PlanOf:
 
     Args:
         case: Name of a case, or the folder of a saved one.
-        protocol: Name of a protocol, or its file.
         grid_mm: Dose grid.
         bixel_mm: Width of the beamlets.
     """
 
     case: str
-    protocol: str
     grid_mm: float = 3.0
     bixel_mm: float = 5.0
 
@@ -46,8 +46,10 @@ class PlanOf:
         return load_case(self.case, grid_mm=self.grid_mm, bixel_mm=self.bixel_mm, cache=cache)
 
 
-def keep_plan(plan_of: PlanOf, fluence: Floats, folder: Path) -> tuple[str, ...]:
-    """Write what a plan belongs to and its fluence after normalisation; returns the file names.
+def keep_plan(
+    plan_of: PlanOf, protocol: Protocol, fluence: Floats, folder: Path
+) -> tuple[str, ...]:
+    """Write case, protocol and the fluence after normalisation; returns the file names.
 
     Raises:
         OSError: If the folder cannot be written; no half-written file is left.
@@ -62,11 +64,12 @@ def keep_plan(plan_of: PlanOf, fluence: Floats, folder: Path) -> tuple[str, ...]
     finally:
         part.unlink(missing_ok=True)
     record = {"format": FORMAT, **asdict(plan_of), "notice": NOTICE}
+    write_atomically(folder / PROTOCOL, json_text(protocol_data(protocol)))
     write_atomically(folder / SETTINGS, json_text(record))
-    return SETTINGS, FLUENCE
+    return SETTINGS, PROTOCOL, FLUENCE
 
 
-def kept_plan(folder: Path) -> tuple[PlanOf, Floats]:
+def kept_plan(folder: Path) -> tuple[PlanOf, Protocol, Floats]:
     """What `keep_plan` wrote.
 
     Raises:
@@ -80,7 +83,6 @@ def kept_plan(folder: Path) -> tuple[PlanOf, Floats]:
             )
         plan_of = PlanOf(
             case=str(record["case"]),
-            protocol=str(record["protocol"]),
             grid_mm=float(record["grid_mm"]),
             bixel_mm=float(record["bixel_mm"]),
         )
@@ -92,4 +94,4 @@ def kept_plan(folder: Path) -> tuple[PlanOf, Floats]:
         ) from None
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise CaseError(f"the plan in {folder} cannot be read: {error}") from error
-    return plan_of, np.asarray(fluence, dtype=np.float64)
+    return plan_of, load_protocol(folder / PROTOCOL), np.asarray(fluence, dtype=np.float64)

@@ -20,7 +20,7 @@ from textgrad_radiotherapy.structure_names import matched
 def run(given: Namespace) -> int:
     """Judge on the planning grid and on the judging grid; the exit code says if goals are met."""
     opened = open_plan(Path(given.plan))
-    protocol = load_protocol(given.protocol or opened.plan_of.protocol)
+    protocol = load_protocol(given.protocol) if given.protocol else opened.protocol
     tables = _tables(opened, protocol, given.dose)
     if given.json:
         found = {name: table.data() for name, table in tables.items()}

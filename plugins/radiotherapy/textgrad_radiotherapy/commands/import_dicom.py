@@ -38,7 +38,7 @@ def run(given: Namespace) -> int:
         beams=None if given.gantry is None else _beams(given.gantry, parts, given.bixel_mm),
         prescription_gy=_prescriptions(given.prescription),
         fractions=given.fractions,
-        cache=None if given.no_cache else default_folder(),
+        cache=default_folder(),
     )
     save_case(case, out)
     if given.json:

@@ -9,8 +9,9 @@ from textgrad_radiotherapy.case import Case
 from textgrad_radiotherapy.cases import dose
 from textgrad_radiotherapy.errors import CaseError
 from textgrad_radiotherapy.geometry import Floats
+from textgrad_radiotherapy.goals import Protocol
 from textgrad_radiotherapy.influence_cache import default_folder
-from textgrad_radiotherapy.kept_plan import PlanOf, kept_plan
+from textgrad_radiotherapy.kept_plan import kept_plan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -18,13 +19,13 @@ class OpenedPlan:
     """A plan and its dose.
 
     Args:
-        plan_of: What it belongs to.
+        protocol: What it was planned by.
         case: The case on the planning grid.
         fluence: Weight of every beamlet.
         dose_gy: Gy per course, flat over the case's grid.
     """
 
-    plan_of: PlanOf
+    protocol: Protocol
     case: Case
     fluence: Floats
     dose_gy: Floats
@@ -36,7 +37,7 @@ def open_plan(folder: Path) -> OpenedPlan:
     Raises:
         CaseError: If there is no plan, or it does not fit its case.
     """
-    plan_of, fluence = kept_plan(folder)
+    plan_of, protocol, fluence = kept_plan(folder)
     case = plan_of.load(default_folder())
     beamlets = case.influence.matrix.shape[1]
     if fluence.shape != (beamlets,):
@@ -44,4 +45,4 @@ def open_plan(folder: Path) -> OpenedPlan:
             f"the plan in {folder} has {fluence.size} beamlets, its case {case.name} has "
             f"{beamlets}: it was made with another version of the case; plan it again"
         )
-    return OpenedPlan(plan_of=plan_of, case=case, fluence=fluence, dose_gy=dose(case, fluence))
+    return OpenedPlan(protocol=protocol, case=case, fluence=fluence, dose_gy=dose(case, fluence))

@@ -81,7 +81,6 @@ def _grid(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--bixel-mm", type=float, default=5.0, metavar="X", help="beamlets (default: 5)"
     )
-    parser.add_argument("--no-cache", action="store_true", help="keep no influence matrix")
 
 
 def _json(parser: ArgumentParser) -> None:

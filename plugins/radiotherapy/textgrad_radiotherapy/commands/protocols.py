@@ -32,7 +32,7 @@ def run(given: Namespace) -> int:
         print(
             f"{protocol.name:<{width}}  {len(protocol.goals):>2} goals  {protocol.title}"[:WIDTH]
         )
-    print(f"\n'textgrad radiotherapy protocols NAME' shows one. {NOTICE}")
+    print(f"\n'textgrad radiotherapy protocols NAME' shows one.\n{NOTICE}")
     return OK
 
 
