@@ -29,7 +29,7 @@ from textgrad_radiotherapy.terms import Term
 from textgrad_radiotherapy.weights import Weights, start_weights
 
 GAP = 1e-4
-RESERVE_PERCENT = 1.0  # room asked for on the planning grid, which flatters plans
+RESERVE_PERCENT = 1.5  # room asked for on the planning grid, which flatters plans
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
