@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import codecs
 import json
+import os
+import signal
+import sys
+import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import textgrad_code
+from commands import under_way
+from textgrad_code.errors import SandboxFailed
+from textgrad_code.judge import Judge
 from textgrad_code.problem_file import load_problem
 from textgrad_core import registry
 from textgrad_core.cli import main
-from textgrad_core.cli.exits import MISSING, OK, REFUSED, USAGE
+from textgrad_core.cli.exits import FAILED, INTERRUPTED, MISSING, OK, REFUSED, TERMINATED, USAGE
 
 PROBLEM = "pair-with-sum"
 WRONG = "return [seen[total - value], index + 1]"
@@ -80,6 +89,203 @@ def test_many_programs_and_json(
     assert [p["verdict"] for p in record["programs"]] == ["AC", "WA"]
     assert record["programs"][1]["evidence"]["tests"][0]["difference"]
     assert {p["isolation"] for p in record["programs"]} <= {"full", "landlock", "seccomp-strict"}
+
+
+@pytest.fixture
+def secretive(tmp_path: Path) -> Path:
+    """A problem of 1 visible and 70 hidden tests, whose numbers are like no others."""
+    hidden = [{"input": [77310000 + n], "expected": 88420000 + n} for n in range(70)]
+    problem = {
+        "title": "Shift",
+        "statement": "Add.",
+        "signature": {
+            "kind": "function",
+            "name": "shift",
+            "parameters": ["number: int"],
+            "returns": "int",
+        },
+        "visible": [{"input": [1], "expected": 11110001}],
+        "hidden": hidden,
+    }
+    path = tmp_path / "secretive.json"
+    path.write_text(json.dumps(problem))
+    return path
+
+
+def shifting(folder: Path, body: str) -> Path:
+    """A program that is right on the visible test, and then does something else."""
+    path = folder / "shifting.py"
+    lines = [
+        "    if number == 1:",
+        "        return 11110001",
+        *(f"    {b}" for b in body.split(";")),
+    ]
+    path.write_text("\n".join(["def shift(number):", *lines, ""]))
+    return path
+
+
+@pytest.mark.parametrize("which", ["all", "hidden"])
+@pytest.mark.parametrize("kind", ["--json", "--no-feedback", "--stop-at-first"])
+@pytest.mark.parametrize("body", ["return number", "raise ValueError(number)", "print(number)"])
+def test_nothing_of_a_hidden_test_is_printed(
+    which: str,
+    kind: str,
+    body: str,
+    secretive: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    program = shifting(tmp_path, body)
+    arguments = ["code", "judge", str(program), "--problem", str(secretive), "--tests", which]
+    assert main([*arguments, kind]) == REFUSED
+    told = capsys.readouterr()
+    assert "7731" not in told.out + told.err
+    assert "8842" not in told.out + told.err
+    if kind == "--json":
+        (record,) = json.loads(told.out)["programs"]
+        kinds = [r["kind"] for r in record["results"]]
+        assert kinds == (["visible"] if which == "all" else []) + ["hidden"] * 70
+        assert "(hidden)" in record["message"]
+
+
+def test_failing_tests_far_down_are_shown(
+    secretive: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    program = shifting(tmp_path, "return number + 11110000 - (number in (77310044, 77310060))")
+    arguments = ["code", "judge", str(program), "--problem", str(secretive), "--no-feedback"]
+    assert main(arguments) == REFUSED
+    rows = [line.split()[:3] for line in shown(capsys).splitlines() if " hidden " in line]
+    assert [row[0] for row in rows if row[2] == "WA"] == ["46", "62"]
+    assert len(rows) == 31
+    shifting(tmp_path, "return 0")
+    assert main(arguments) == REFUSED
+    assert "not shown: 0 accepted, 11 not accepted" in shown(capsys)
+
+
+def test_judging_ends_at_the_first_failure_if_asked(
+    secretive: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    program = shifting(tmp_path, "return 0")
+    arguments = ["code", "judge", str(program), "--problem", str(secretive), "--stop-at-first"]
+    assert main(arguments) == REFUSED
+    assert "not run: 69" in capsys.readouterr().out
+    assert main([*arguments, "--json"]) == REFUSED
+    assert len(json.loads(capsys.readouterr().out)["programs"][0]["results"]) == 2
+
+
+def test_one_bad_file_does_not_lose_the_others(
+    wrong: Path, right: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bad = tmp_path / "bad.py"
+    bad.write_bytes(b"x = '\xff'\n")
+    arguments = ["code", "judge", str(bad), str(right), str(wrong), "--problem", PROBLEM]
+    assert main(arguments) == USAGE
+    told = capsys.readouterr()
+    places = [told.out.index(text) for text in ("bad.py on", "cannot be read", "\nAC:", "\nWA:")]
+    assert places == sorted(places)
+    assert "bad.py" in told.err
+    assert main([*arguments, "--json"]) == USAGE
+    programs = json.loads(capsys.readouterr().out)["programs"]
+    assert [p["verdict"] for p in programs] == [None, "AC", "WA"]
+    assert programs[0]["error"] == "UsageError"
+
+
+def test_a_failing_sandbox_does_not_lose_the_others(
+    wrong: Path,
+    right: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def broken(*_: object) -> None:
+        raise SandboxFailed("the fork server ended")
+
+    monkeypatch.setattr(Judge, "trace", broken)  # what only the wrong program needs
+    arguments = ["code", "judge", str(wrong), str(right), "--problem", PROBLEM, "--json"]
+    assert main(arguments) == FAILED
+    first, second = json.loads(capsys.readouterr().out)["programs"]
+    assert (first["verdict"], first["message"]) == ("SE", "the fork server ended")
+    assert second["verdict"] == "AC"
+
+
+@pytest.mark.parametrize(
+    ("mark", "cookie", "encoding"),
+    [(codecs.BOM_UTF8, "# text", "utf-8"), (b"", "# -*- coding: latin-1 -*-", "latin-1")],
+)
+def test_a_file_is_read_in_its_own_encoding(
+    mark: bytes,
+    cookie: str,
+    encoding: str,
+    right: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    text = f"{cookie}\nassert [ord(c) for c in 'é'] == [233]\n{right.read_text()}"
+    path, out = tmp_path / "encoded.py", tmp_path / "out.py"
+    path.write_bytes(mark + text.encode(encoding))
+    assert main(["code", "judge", str(path), "--problem", PROBLEM]) == OK
+    arguments = ["code", "repair", str(path), "--problem", PROBLEM, "--out", str(out)]
+    assert main(arguments) == OK
+    assert main(["code", "judge", str(out), "--problem", PROBLEM]) == OK, capsys.readouterr().out
+
+
+def test_visible_tests_run_once_and_a_loop_is_not_traced(
+    wrong: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[str] = []
+    real_judge, real_trace = Judge.judge, Judge.trace
+
+    def judge(*args: Any, **more: Any) -> Any:
+        calls.append("judge")
+        return real_judge(*args, **more)
+
+    def trace(*args: Any, **more: Any) -> Any:
+        calls.append("trace")
+        return real_trace(*args, **more)
+
+    monkeypatch.setattr(Judge, "judge", judge)
+    monkeypatch.setattr(Judge, "trace", trace)
+    assert main(["code", "judge", str(wrong), "--problem", PROBLEM]) == REFUSED
+    assert calls == ["judge", "trace"]
+    calls.clear()
+    assert main(["code", "judge", str(wrong), "--problem", PROBLEM, "--no-feedback"]) == REFUSED
+    assert calls == ["judge"]
+    calls.clear()
+    looping = tmp_path / "looping.py"
+    looping.write_text("while True:\n    pass\n")
+    arguments = ["code", "judge", str(looping), "--problem", PROBLEM, "--time-limit", "0.1"]
+    assert main(arguments) == REFUSED
+    assert calls == ["judge"]
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, INTERRUPTED), (signal.SIGTERM, TERMINATED)]
+)
+def test_a_signal_stops_programs_that_are_running(
+    number: signal.Signals, code: int, right: Path, tmp_path: Path
+) -> None:
+    looping = tmp_path / "looping.py"
+    looping.write_text("while True:\n    pass\n")
+    start = (
+        "import sys; import textgrad_code; from textgrad_core import registry\n"
+        f"sys.path[:0] = {sys.path!r}\n"
+        "registry.plugin_names = lambda: ('code',)\n"
+        "registry.load_plugin = lambda _: textgrad_code.plugin\n"
+        "from textgrad_core.cli import main; sys.exit(main(sys.argv[1:]))\n"
+    )
+    command = [sys.executable, "-c", start, "code", "judge", str(right), str(looping)]
+    command += [str(looping), "--problem", PROBLEM, "--workers", "1", "--time-limit", "300"]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    with under_way(command, tmp_path, environment) as process:
+        assert process.stdout is not None
+        told = ""
+        while "AC: accepted" not in told:  # the loop is next
+            line = process.stdout.readline()
+            assert line, "it ended too early"
+            told += line
+        time.sleep(0.3)
+        process.send_signal(number)
+        _, err = process.communicate(timeout=60)  # the loops would take minutes
+    assert process.returncode == code, err
 
 
 def test_repair_writes_a_program_that_passes(

@@ -6,13 +6,14 @@ import itertools
 import json
 import math
 from collections import Counter
+from random import Random
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from textgrad_code.compare import first_difference
+from textgrad_code.compare import Comparison, first_difference
 from textgrad_code.matching import perfect_matching
 
 NUMBERS = st.integers(-5, 5) | st.integers(-(2**70), 2**70)
@@ -171,3 +172,75 @@ def test_long_texts_differ_at_a_place() -> None:
     assert told is not None
     assert "1501 and 1001 characters differ from character 1000 on" in told
     assert len(told) < 300
+
+
+RECORDS = st.lists(
+    st.lists(st.integers(-3, 3) | st.sampled_from([0.1, 0.5, 2.0, 2.000001, 1e6]), max_size=3)
+    | st.tuples(st.sampled_from(["n0", "n1"]), st.floats(-1e6, 1e6)).map(list),
+    max_size=8,
+)
+
+
+def with_noise(value: Any, random: Any) -> Any:
+    """Floats moved by less than the tolerance."""
+    if isinstance(value, list):
+        return [with_noise(one, random) for one in value]
+    if type(value) is float:
+        return value + random.uniform(-9e-6, 9e-6) * max(1.0, abs(value))
+    return value
+
+
+@given(
+    RECORDS,
+    st.integers(1, 250),
+    st.sampled_from(["any-order", "nested-any-order"]),
+    st.randoms(use_true_random=False),
+)
+@settings(max_examples=40, deadline=None)
+def test_permutations_with_noise_are_the_same(
+    records: list[Any], times: int, order: Any, random: Any
+) -> None:
+    expected = [
+        [one + step * 0.5 if type(one) is float else one for one in record]
+        for step in range(times)
+        for record in records
+    ]
+    answer = with_noise(expected, random)
+    if order == "nested-any-order":
+        answer = [random.sample(one, len(one)) for one in answer]
+    random.shuffle(answer)
+    assert same(expected, answer, order=order)
+    assert not same([*expected, ["n0", 0.1]], [*answer, ["n0", 0.2]], order=order)
+
+
+@pytest.mark.parametrize("order", ["any-order", "nested-any-order"])
+def test_many_records_of_floats_in_any_order(order: Any) -> None:
+    pairs = [[i + 0.1, i + 0.2] for i in range(10_000)]
+    answer = [[one + 1e-12, other - 1e-12] for one, other in pairs][::-1]
+    assert same(pairs, answer, order=order)
+    answer[5000][1] += 0.5
+    assert not same(pairs, answer, order=order)
+    assert same([["n0", 0.1]] * 500, [["n0", 0.1 + 1e-12]] * 500, order=order)
+
+
+def test_an_open_pairing_is_told() -> None:
+    """Members nearly the same, in a chain: no order of them is the pairing."""
+    expected = [[i * 1e-6, (i * 7919 % 2000) * 1e-6] for i in range(2000)]
+    random = Random(1)
+    answer = with_noise(expected, random)
+    random.shuffle(answer)
+    assert same(expected, answer, order="any-order")
+    comparison = Comparison(1e-5, nested=False, most_work=1000)
+    told = comparison.difference(expected, answer, "", any_order=True)
+    assert told is not None
+    assert "no pairing within the tolerance was found in 1000 steps" in told
+
+
+def test_nan_equals_nothing_in_any_order() -> None:
+    nan = [{"$float": "nan"}, 1]
+    assert not same(nan, nan, order="any-order")
+
+
+def test_answers_far_too_large_are_not_looked_into() -> None:
+    told = first_difference([1], [[]] * 20_000, order="any-order")
+    assert told == "the answer has more than 10020 values, expected about 2"

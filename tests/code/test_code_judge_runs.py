@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import pickle
 import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from dataclasses import replace
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -15,14 +17,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from judged import JAILED, PATIENT, case, judged, method, only, opened, problem
+from judged import FAST, JAILED, PATIENT, case, judged, method, only, opened, problem
+from textgrad_code.endings import verdict_of_exit
 from textgrad_code.errors import SandboxFailed
 from textgrad_code.judge import Judge, judge_job
 from textgrad_code.problem import Limits, Problem
 from textgrad_code.problem_json import problem_to_json
-from textgrad_code.sandbox import Exit, Tier
+from textgrad_code.sandbox import ChildLimits, Exit, Sandbox, Tier
 from textgrad_code.sandbox.plain import PlainSandbox
-from textgrad_code.session import verdict_of_exit
+from textgrad_code.sandbox.protocol import Child
 from textgrad_code.untrusted import clean
 from textgrad_code.verdict import Judgement, Verdict
 from textgrad_core.errors import UsageError
@@ -209,6 +212,87 @@ def test_cpu_time_is_limited_over_all_tests(judge: Judge) -> None:
     judgement = judged(judge, program, asked, [case([1], expected=0), case([], expected=0)])
     assert [one.verdict for one in judgement.results] == ["AC", "TLE"]
     assert time.monotonic() - started < 15
+
+
+def test_waiting_for_a_processor_is_not_the_programs_time() -> None:
+    if not JAILED:
+        pytest.skip("platform: no isolation here")
+    processors = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(processors)})  # of one judge; what it starts inherits it
+    sandbox = opened(JAILED[0])
+    busy = method("import time", "while time.process_time() < 0.4: pass", "return 0")
+    idle = method("import time; time.sleep(30)")
+    asked = problem("f", "List[int]", limits=FAST)
+    tests, judge = [case([1], expected=0)], Judge(sandbox=sandbox)
+    try:
+        with ThreadPoolExecutor(7) as threads:
+            programs = [busy] * 6 + [idle]
+            found = list(
+                threads.map(lambda program: judged(judge, program, asked, tests), programs)
+            )
+    finally:
+        sandbox.close()
+        os.sched_setaffinity(0, processors)
+    assert [one.verdict for one in found] == ["AC"] * 6 + ["TLE"]
+    assert sum(one.wall_s for one in found[:6]) > 6 * 0.4
+
+
+def test_what_is_printed_counts_for_its_test_alone(judge: Judge) -> None:
+    limits = replace(PATIENT, output_bytes=1000)
+    asked = problem("f", "List[int]", limits=limits)
+    tests = [case([n], expected=n) for n in range(5)]
+    program = method("print('x' * 600)", "return x[0]")
+    assert judged(judge, program, asked, tests).verdict is Verdict.AC
+    assert judged(judge, method("print('x' * 1200)"), asked, tests).verdict is Verdict.OLE
+
+
+class Counted:
+    """A sandbox that notes what is asked of it, and fails as often as it is told to."""
+
+    def __init__(self, inner: Sandbox, failures: int = 0) -> None:
+        self.inner, self.tier, self.failures = inner, inner.tier, failures
+        self.asked: list[ChildLimits] = []
+
+    def launch(self, limits: ChildLimits) -> Child:
+        self.asked.append(limits)
+        if len(self.asked) <= self.failures:
+            raise SandboxFailed("as told")
+        return self.inner.launch(limits)
+
+    def close(self) -> None:
+        self.inner.close()
+
+
+def test_judging_and_tracing_ask_for_the_same_children() -> None:
+    counted = Counted(PlainSandbox())
+    judge, program = Judge(sandbox=counted), method("return sum(x)")
+    for tests in (summing().visible, summing().hidden, None):
+        judge.judge(program, summing(), tests)
+        judge.trace(program, summing(), tests, total_s=20.0)
+    assert len(counted.asked) == 6
+    assert len(set(counted.asked)) == 1  # so that every spare fits
+
+
+def test_a_sandbox_that_fails_once_is_asked_again() -> None:
+    once = Judge(sandbox=Counted(PlainSandbox(), failures=1))
+    assert once.judge(method("return sum(x)"), summing()).verdict is Verdict.AC
+    with pytest.raises(SandboxFailed, match="as told"):
+        Judge(sandbox=Counted(PlainSandbox(), failures=2)).judge("", summing())
+
+
+def test_tracing_ends_in_the_time_it_is_given(judge: Judge) -> None:
+    tests = [case([n], expected=0) for n in range(3)]
+    traces = judge.trace(method("import time; time.sleep(100)"), LIST, tests, total_s=0.5)
+    assert [one.verdict for one in traces] == ["TLE"] * 3
+
+
+@pytest.mark.filterwarnings("ignore:This process .* multi-threaded:DeprecationWarning")
+def test_a_lock_held_while_forking_is_free_in_the_fork(judge: Judge) -> None:
+    with judge._lock:
+        forked = os.fork()
+        if forked == 0:
+            os._exit(0 if judge._lock.acquire(blocking=False) else 1)
+    assert os.waitpid(forked, 0)[1] == 0
 
 
 @given(st.text(max_size=400), st.integers(40, 200))

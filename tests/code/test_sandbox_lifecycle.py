@@ -247,7 +247,8 @@ def test_closing_the_sandbox_fails_what_runs_and_leaves_nothing(sandbox: JailedS
     send(child, "import time\nanswer(1)\ntime.sleep(1000)")
     os.read(child.answer_fd, 100)
     server = sandbox.start().process.pid
-    started = descendants(os.getpid()) | descendants(server)
+    mine = {one for one in descendants(os.getpid()) if one[0] == server}
+    started = mine | descendants(server)
     sandbox.close()
     sandbox.close()
     with pytest.raises(SandboxFailed):
@@ -485,3 +486,51 @@ def test_limits_that_cannot_be_set_are_the_sandboxs_failure() -> None:
         with pytest.raises(SandboxFailed, match="could not be started"):
             wait_for_exit(child)
         child.close()
+
+
+def test_no_descriptor_is_lost_when_they_run_out() -> None:
+    with one(spares=0) as sandbox:
+        sandbox.start()
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        before = pipes_and_sockets()
+        free = os.open(os.devnull, os.O_RDONLY)
+        try:
+            for more in range(9):  # at which of them it fails
+                resource.setrlimit(resource.RLIMIT_NOFILE, (free + more, hard))
+                with pytest.raises(SandboxFailed, match="no pipes"):
+                    sandbox.launch(LIMITS)
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+            os.close(free)
+        assert pipes_and_sockets() == before
+
+
+def test_a_stuck_fork_server_is_killed_and_replaced() -> None:
+    with one(spares=0) as sandbox:
+        server = sandbox.start().process
+        os.kill(server.pid, signal.SIGSTOP)
+        child = sandbox.launch(LIMITS)
+        child.no_greeting = True  # as a session says that has waited in vain
+        child.close()
+        assert run(sandbox, "answer(1)").value == 1
+        assert server.poll() == -signal.SIGKILL
+
+
+def test_waiting_for_a_processor_is_told() -> None:
+    processors = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(processors)})  # the fork server and its children inherit it
+    try:
+        with one(spares=0) as sandbox:
+            children = [sandbox.launch(LIMITS) for _ in range(4)]
+            for child in children:
+                send(child, "while True: pass")
+
+            def waited() -> bool:
+                used = [child.usage() for child in children]
+                return all(u is not None and u.waited_s > 0.1 for u in used)
+
+            assert eventually(waited)
+            for child in children:
+                child.close()
+    finally:
+        os.sched_setaffinity(0, processors)

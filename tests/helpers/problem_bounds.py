@@ -160,8 +160,8 @@ BOUNDS: dict[str, Callable[..., bool]] = {
     "best-path": lambda values: bool(values) and tree(values),
     "reverse-groups": lambda head, size: chain(head) and 1 <= size <= 20_000,
     "merge-chains": lambda chains: (
-        len(chains) <= 2000
-        and sum(map(len, chains)) <= 20_000
+        len(chains) <= 4000
+        and sum(map(len, chains)) <= 40_000
         and all(one == sorted(one) and between(-(10**6), one, 10**6) for one in chains)
     ),
     "loop-entrance": chain,

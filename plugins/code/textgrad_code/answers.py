@@ -65,7 +65,9 @@ def decode(form: Any, depth: int = 0) -> JSON:
     if depth > DEEPEST:
         raise Violation("an answer is nested too deeply")
     if kind is list:
-        return [decode(one, depth + 1) for one in form] if not _simple(form) else form
+        if _simple(form):
+            return plain
+        return [decode(one, depth + 1) if one else one for one in form]  # empty: its own form
     if any(key[:1] == "$" for key in form):
         return _tagged(form, depth)
     return {_text(key): decode(value, depth + 1) for key, value in form.items()}

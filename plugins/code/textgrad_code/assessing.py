@@ -6,6 +6,7 @@ from typing import Any
 
 from textgrad_code.answers import Violation, decode
 from textgrad_code.grading import Grader
+from textgrad_code.jail.failures import source_lines
 from textgrad_code.problem import TestCase
 from textgrad_code.session import Ended, Reply
 from textgrad_code.untrusted import clean
@@ -94,17 +95,21 @@ def read_compile_error(told: Any, program: str) -> CompileError:
     line = told.get("line") if _is_place(told.get("line")) else None
     if line is None and "\0" in program:  # not every Python says where it is
         line = program[: program.index("\0")].count("\n") + 1
+    lines = source_lines(program)
+    if line is None or line > len(lines):
+        return CompileError(message=clean(_text(told.get("message")), LONGEST_MESSAGE))
+    text = source_line(program, line)
     return CompileError(
         message=clean(_text(told.get("message")), LONGEST_MESSAGE),
         line=line,
-        column=told["column"] if _is_place(told.get("column")) else None,
-        text="" if line is None else source_line(program, line),
+        column=_column(told.get("column"), lines[line - 1], text),
+        text=text,
     )
 
 
 def source_line(program: str, line: int) -> str:
     """A line of the program, cut; empty if it has no such line."""
-    lines = program.splitlines()
+    lines = source_lines(program)
     return clean(lines[line - 1], LONGEST_LINE) if 1 <= line <= len(lines) else ""
 
 
@@ -135,6 +140,13 @@ def _trace_line(entry: Any, program: str) -> TraceLine:
         raise Violation("a line of a stack trace is malformed")
     function = clean(_text(entry[1]), 100)
     return TraceLine(line=entry[0], function=function, text=source_line(program, entry[0]))
+
+
+def _column(value: Any, line: str, shown: str) -> int | None:
+    """A column of a line, if it is the same one in what is shown of that line."""
+    if not _is_place(value) or value > len(shown) + 1:
+        return None
+    return int(value) if line[: value - 1] == shown[: value - 1] else None
 
 
 def _is_place(value: Any) -> bool:

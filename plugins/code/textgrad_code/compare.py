@@ -15,19 +15,35 @@ from __future__ import annotations
 
 import json
 import math
-from collections import Counter
 from collections.abc import Sequence
+from itertools import repeat
+from operator import itemgetter
 from typing import Any, Literal
 
-from textgrad_code.differences import at, items, shown, tag_of, text_difference, told
-from textgrad_code.matching import holds_float, perfect_matching
+from textgrad_code.differences import (
+    at,
+    is_number,
+    items,
+    shown,
+    size_of,
+    size_within,
+    tag_of,
+    text_difference,
+    told,
+    unmatched,
+    untagged,
+)
+from textgrad_code.matching import Reach, candidates, groups, holds_float, perfect_matching
 
 Order = Literal["ordered", "any-order", "nested-any-order"]
+Record = tuple[list[float], Any]  # the numbers of a member, and the member
 TOLERANCE = 1e-5
-MOST_MATCHED = 400
-MOST_WORK = 200_000  # values looked at to pair off members; seconds, whatever the answer is
+LEAST_WORK = 1_000_000  # values looked at to pair off members; seconds, whatever the answer is
+WORK_PER_VALUE = 20
+MOST_KEYED = 100_000  # values in members compared only to name one of them
+MOST_TIMES, MOST_MORE = 10, 10_000  # no answer with so many more values is looked into
+SMALL_INT = 1 << 62
 FLOAT_BITS = 1024  # an integer of more bits equals no float
-SPECIAL = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
 
 
 def first_difference(
@@ -46,11 +62,16 @@ def first_difference(
     Returns:
         A text of bounded length; None if the answer counts as right.
     """
+    size = size_of(expected)
+    most = MOST_TIMES * size + MOST_MORE
+    if not size_within(answer, most):
+        return f"the answer has more than {most} values, expected about {size}"
     if _same_text(expected, answer):
         return None
     if not holds_float(expected):
         tolerance = None
-    comparison = Comparison(tolerance, nested=order == "nested-any-order")
+    work = LEAST_WORK + WORK_PER_VALUE * size
+    comparison = Comparison(tolerance, nested=order == "nested-any-order", most_work=work)
     return comparison.difference(expected, answer, "", any_order=order != "ordered")
 
 
@@ -69,11 +90,15 @@ class Comparison:
     Args:
         tolerance: As for `first_difference`.
         nested: Whether lists inside a multiset are multisets too.
+        most_work: How many values to look at in order to pair off members.
     """
 
-    def __init__(self, tolerance: float | None, *, nested: bool) -> None:
+    def __init__(
+        self, tolerance: float | None, *, nested: bool, most_work: int = LEAST_WORK
+    ) -> None:
         self.tolerance, self.nested = tolerance, nested
-        self.work = MOST_WORK
+        self.most_work = self.work = most_work
+        self.nans = 0
 
     def difference(self, expected: Any, answer: Any, path: str, *, any_order: bool) -> str | None:
         """The first difference below a path."""
@@ -146,105 +171,128 @@ class Comparison:
         self, expected: Sequence[Any], answer: Sequence[Any], path: str
     ) -> str | None:
         """Lists in any order."""
-        missing, surplus = _unmatched(
-            [self.key(one) for one in expected], [self.key(one) for one in answer]
-        )
-        if not missing and not surplus:
-            return None
-        if len(missing) == len(surplus) and self.matches(expected, answer, missing, surplus):
-            return None
-        parts = []
         if len(expected) != len(answer):
-            parts.append(f"expected {items(expected)}, got {items(answer)}")
-        if missing:
-            parts.append(f"missing {shown(expected[missing[0]])}")
-        if surplus:
-            parts.append(f"not expected {shown(answer[surplus[0]])}")
+            return self._lengths_differ(expected, answer, path)
+        missing, surplus = unmatched(map(self.key, expected), map(self.key, answer))
+        if not missing or self.matches(expected, answer):
+            return None
+        told = f"missing {shown(expected[missing[0]])}, not expected {shown(answer[surplus[0]])}"
+        if self.work < 0:
+            told += f"; no pairing within the tolerance was found in {self.most_work} steps"
+        return f"{at(path)}in any order: {told}"
+
+    def _lengths_differ(self, expected: Sequence[Any], answer: Sequence[Any], path: str) -> str:
+        """Numbers of members and, if there are not too many to look at, one that is too much."""
+        parts = [f"expected {items(expected)}, got {items(answer)}"]
+        if size_within(answer, MOST_KEYED) and size_within(expected, MOST_KEYED):
+            missing, surplus = unmatched(map(self.key, expected), map(self.key, answer))
+            if missing:
+                parts.append(f"missing {shown(expected[missing[0]])}")
+            if surplus:
+                parts.append(f"not expected {shown(answer[surplus[0]])}")
         return f"{at(path)}in any order: {', '.join(parts)}"
 
-    def matches(
-        self,
-        expected: Sequence[Any],
-        answer: Sequence[Any],
-        missing: list[int],
-        surplus: list[int],
-    ) -> bool:
-        """Whether members that are not equal can be paired off within the tolerance."""
-        if self.tolerance is None or not any(holds_float(expected[i]) for i in missing):
+    def matches(self, expected: Sequence[Any], answer: Sequence[Any]) -> bool:
+        """Whether members can be paired off within the tolerance."""
+        if self.tolerance is None or not any(map(holds_float, expected)):
             return False  # nothing that a tolerance applies to
-        left, right = [expected[i] for i in missing], [answer[i] for i in surplus]
-        if all(type(one) is float for one in left) and all(map(is_number, right)):
-            if all(map(self.same_number, sorted(left), sorted(right))):
-                return True
-            if all(type(one) is float for one in expected):  # then no other pairing does better
-                return all(map(self.same_number, sorted(expected), sorted(answer)))
-        if self._all_paired(left, right):
+        if all(map(self.same, expected, answer)):
             return True
-        return len(left) < len(expected) and self._all_paired(expected, answer)
+        buckets: dict[str, tuple[list[Record], list[Record]]] = {}
+        for side, members in enumerate((expected, answer)):
+            for member in members:
+                numbers: list[float] = []
+                outline = self.outline(member, numbers)
+                buckets.setdefault(outline, ([], []))[side].append((numbers, member))
+        if any(len(left) != len(right) for left, right in buckets.values()):
+            return False
+        return all(
+            self._paired(left, right, loose=self.nested or '"$' in outline)
+            for outline, (left, right) in buckets.items()
+        )
 
-    def _all_paired(self, left: Sequence[Any], right: Sequence[Any]) -> bool:
-        if len(left) > MOST_MATCHED or self.work < 0:
+    def outline(self, value: Any, numbers: list[float]) -> str:
+        """A text that members share if they differ in numbers only.
+
+        Args:
+            value: The member.
+            numbers: Gets its finite numbers, those below an unordered list in their own order:
+                if two members are the same, so are their numbers, place by place.
+        """
+        value = untagged(value)
+        if is_number(value) and (isinstance(value, int) or math.isfinite(value)):
+            numbers.append(value)
+            return "#"
+        tag = tag_of(value)
+        if isinstance(value, list) or tag in ("$set", "$dict"):
+            below: list[float] = []
+            parts = [self.outline(one, below) for one in (value[tag] if tag else value)]
+            if tag or self.nested:
+                parts.sort()
+                below.sort()
+            numbers += below
+            return f"{json.dumps(tag) if tag else ''}[{','.join(parts)}]"
+        if isinstance(value, dict):
+            inner = (f"{json.dumps(k)}:{self.outline(value[k], numbers)}" for k in sorted(value))
+            return f"{{{','.join(inner)}}}"
+        return self.key(value)
+
+    def _paired(self, left: list[Record], right: list[Record], *, loose: bool) -> bool:
+        """Whether members of one outline can be paired off."""
+        reach = Reach(self.tolerance or 0.0, not loose)
+        parts = groups([one[0] for one in left], [one[0] for one in right], reach)
+        if any(len(part.left) != len(part.right) for part in parts):
+            return False
+        return all(
+            self._group_paired(
+                sorted((left[i] for i in part.left), key=itemgetter(0)),
+                sorted((right[j] for j in part.right), key=itemgetter(0)),
+                reach,
+            )
+            for part in parts
+        )
+
+    def _group_paired(self, left: list[Record], right: list[Record], reach: Reach) -> bool:
+        if all(map(self._fits, left, right, repeat(reach.exact_ints))):
+            return True
+        if len(left) == 1:
+            return False
+        edges = candidates([one[0] for one in left], [one[0] for one in right], reach)
+        self.work -= sum(map(len, edges)) * (1 + len(left[0][0]))
+        if self.work < 0:
             return False
         return perfect_matching(
-            [[j for j, other in enumerate(right) if self.same(one, other)] for one in left]
+            [
+                [j for j in near if self._fits(one, right[j], reach.exact_ints)]
+                for one, near in zip(left, edges, strict=True)
+            ]
         )
+
+    def _fits(self, left: Record, right: Record, by_numbers: bool) -> bool:
+        same = by_numbers and all(map(self.same_number, left[0], right[0]))
+        return same if by_numbers else self.same(left[1], right[1])
 
     def key(self, value: Any) -> str:
         """A text that equal members of a multiset share."""
-        return json.dumps(self._keyed(value))
-
-    def _keyed(self, value: Any) -> Any:
         value = untagged(value)
-        if type(value) is int and value.bit_length() > FLOAT_BITS:
-            return ["int", hex(value)]  # JSON writes no number of so many digits
+        if type(value) is int:
+            return str(value) if value.bit_length() <= FLOAT_BITS else hex(value)
         if isinstance(value, float):
             if value != value:
-                return ["nan", id(value)]
-            return int(value) if value.is_integer() else value
+                self.nans += 1
+                return f"nan{self.nans}"
+            return str(int(value)) if value.is_integer() else repr(value)
         if isinstance(value, list):
-            keyed = [self._keyed(one) for one in value]
-            return sorted(keyed, key=json.dumps) if self.nested else keyed
+            return f"[{','.join(self._keys(value, in_order=not self.nested))}]"
         if isinstance(value, dict):
             tag = tag_of(value)
             if tag in ("$set", "$dict"):
-                return {tag: sorted(map(self._keyed, value[tag]), key=json.dumps)}
-            return {key: self._keyed(value[key]) for key in sorted(value)}
-        return value
+                return f'{{"{tag}":{",".join(self._keys(value[tag], in_order=False))}}}'
+            inner = (f"{json.dumps(key)}:{self.key(value[key])}" for key in sorted(value))
+            return f"{{{','.join(inner)}}}"
+        return json.dumps(value)
 
-
-def _unmatched(expected: list[str], answer: list[str]) -> tuple[list[int], list[int]]:
-    """Positions of the keys that the other side lacks."""
-    return _lacking(expected, Counter(answer)), _lacking(answer, Counter(expected))
-
-
-def _lacking(keys: list[str], others: Counter[str]) -> list[int]:
-    lacking = []
-    for index, key in enumerate(keys):
-        others[key] -= 1
-        if others[key] < 0:
-            lacking.append(index)
-    return lacking
-
-
-def size_of(value: Any) -> int:
-    """How many values there are inside, and one."""
-    if isinstance(value, list):
-        return 1 + sum(map(size_of, value))
-    if isinstance(value, dict):
-        return 1 + sum(map(size_of, value.values()))
-    return 1
-
-
-def untagged(value: Any) -> Any:
-    """The number a tag stands for; everything else as it is."""
-    if type(value) is dict and len(value) == 1:
-        if "$float" in value:
-            return SPECIAL.get(value["$float"], value)
-        if "$int" in value:
-            return int(value["$int"], 16)
-    return value
-
-
-def is_number(value: Any) -> bool:
-    """Whether it is an int or a float, and no bool."""
-    return type(value) in (int, float)
+    def _keys(self, values: list[Any], *, in_order: bool) -> list[str]:
+        small = set(map(type, values)) == {int} and max(values) < SMALL_INT > -min(values)
+        keys = map(str if small else self.key, values)
+        return list(keys) if in_order else sorted(keys)

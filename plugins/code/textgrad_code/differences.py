@@ -1,14 +1,17 @@
-"""Differences between an expected answer and the program's, in words of bounded length."""
+"""Differences between an expected answer and the program's, in words, and what they rest on."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import math
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from textgrad_code.untrusted import clean, shortened
 
 SHOWN = 60
+SPECIAL = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
 NAMES = {"$set": "a set", "$deque": "a deque", "$dict": "a dict", "$bytes": "bytes"}
 
 
@@ -70,3 +73,55 @@ def shown(value: Any) -> str:
     except (ValueError, RecursionError):
         text = f"a {type(value).__name__} that is too large to show"
     return clean(text, SHOWN)
+
+
+def unmatched(expected: Iterable[str], answer: Iterable[str]) -> tuple[list[int], list[int]]:
+    """Positions of the keys that the other side lacks."""
+    left, right = list(expected), list(answer)
+    return _lacking(left, Counter(right)), _lacking(right, Counter(left))
+
+
+def _lacking(keys: list[str], others: Counter[str]) -> list[int]:
+    lacking = []
+    for index, key in enumerate(keys):
+        others[key] -= 1
+        if others[key] < 0:
+            lacking.append(index)
+    return lacking
+
+
+def size_of(value: Any) -> int:
+    """How many values there are inside, and one."""
+    if isinstance(value, list):
+        return 1 + sum(map(size_of, value))
+    if isinstance(value, dict):
+        return 1 + sum(map(size_of, value.values()))
+    return 1
+
+
+def size_within(value: Any, most: int) -> bool:
+    """Whether there are no more values inside; does not look at much more than that."""
+    rest, count = [value], 1
+    while rest and count <= most:
+        one = rest.pop()
+        if isinstance(one, (list, dict)):
+            count += len(one)
+            if count <= most:
+                inside = one.values() if isinstance(one, dict) else one
+                rest += (inner for inner in inside if isinstance(inner, (list, dict)))
+    return count <= most
+
+
+def untagged(value: Any) -> Any:
+    """The number a tag stands for; everything else as it is."""
+    if type(value) is dict and len(value) == 1:
+        if "$float" in value:
+            return SPECIAL.get(value["$float"], value)
+        if "$int" in value:
+            return int(value["$int"], 16)
+    return value
+
+
+def is_number(value: Any) -> bool:
+    """Whether it is an int or a float, and no bool."""
+    return type(value) in (int, float)

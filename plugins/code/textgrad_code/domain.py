@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from time import monotonic
 
 from textgrad_code.errors import SandboxFailed
 from textgrad_code.evidence import evidence, summary
@@ -28,6 +29,7 @@ from textgrad_core.outcome import Artefact, Evaluated, Outcome, Rejected, Unmeas
 from textgrad_core.report import json_text, write_atomically
 from textgrad_core.search.result import Result
 
+USED_UP = (Verdict.TLE, Verdict.MLE, Verdict.OLE, Verdict.SV)
 MAX_PROGRAM_CHARS = 200_000
 CRITIQUE = """You review Python programs for programming contests. You are given a program, the \
 problem it has to solve, and the exact verdict of a judge on the visible tests. Hidden tests \
@@ -135,7 +137,9 @@ class Programs(Domain[str]):
             if judgement.verdict is Verdict.SE:
                 return Unmeasured(cause=judgement.message)
             data = (
-                summary(judgement, "hidden") if hidden else self._seen(value, problem, judgement)
+                summary(judgement, "hidden")
+                if hidden
+                else self._seen(value, problem, judgement, context.deadline_s)
             )
         except SandboxFailed as error:
             return Unmeasured(cause=str(error))
@@ -229,10 +233,18 @@ class Programs(Domain[str]):
         )
         return "".join(lines) or "Nothing changed.\n"
 
-    def _seen(self, program: str, problem: Problem, judgement: Judgement) -> dict[str, JSON]:
-        if judgement.verdict is Verdict.CE:
+    def _seen(
+        self, program: str, problem: Problem, judgement: Judgement, deadline_s: float | None
+    ) -> dict[str, JSON]:
+        """The evidence; a program that used up a limit is not run again, slower, to see how."""
+        used_up = any(one.verdict in USED_UP for one in judgement.results)
+        left_s = None if deadline_s is None else deadline_s - judgement.wall_s
+        if judgement.verdict is Verdict.CE or used_up or (left_s is not None and left_s <= 0):
             return evidence(judgement, problem)
-        traces = self.judge.trace(program, problem, problem.visible)
+        started = monotonic()
+        traces = self.judge.trace(program, problem, problem.visible, total_s=left_s)
+        if left_s is not None and left_s - (monotonic() - started) < left_s / 2:
+            return evidence(judgement, problem, traces)  # growth would take about as long
         scaled = measured_growth(self.judge, program, problem)
         return evidence(judgement, problem, traces, scaled)
 

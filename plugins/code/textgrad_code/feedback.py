@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from textgrad_code.evidence import shown
+from textgrad_code.jail.failures import source_lines
 from textgrad_code.problem import Problem
 from textgrad_code.verdict import Verdict
 from textgrad_core.jsondata import JSON
@@ -69,6 +70,12 @@ def fenced(text: str, characters: int = 1_000) -> str:
     return f"{fence}untrusted\n{clean.rstrip()}\n{fence}"
 
 
+def inline(text: object) -> str:
+    """Text of the program as part of one line: line breaks and controls are written out."""
+    written = visible(str(text)).replace("\n", "\\n").replace("\t", "\\t")
+    return written.replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+
+
 def _backticks(text: str) -> list[str]:
     runs, run = [], ""
     for c in text:
@@ -99,11 +106,14 @@ def _compile_error(error: Mapping[str, Any]) -> str:
     where = f"line {error['line']}" if error["line"] else "an unknown line"
     if error["line"] and error["column"]:
         where += f", column {error['column']}"
-    told = f"It is no Python program: {visible(str(error['message']))} at {where}:"
+    told = f"It is no Python program: {inline(error['message'])} at {where}:"
     text = str(error["text"]).rstrip("\n")
     if not text:
         return told.rstrip(":") + "."
-    caret = " " * (int(error["column"]) - 1) + "^" if error["column"] else ""
+    column = int(error["column"] or 0)
+    caret = ""
+    if 0 < column <= len(text) + 1:
+        caret = "".join("\t" if c == "\t" else " " for c in text[: column - 1]) + "^"
     return f"{told}\n{fenced(f'{text}{chr(10)}{caret}' if caret else text)}"
 
 
@@ -119,15 +129,18 @@ def _case(problem: Problem, test: Mapping[str, Any]) -> str:
     lines.append("input: " + ", ".join(told))
     lines.append(f"expected: {shown(case.expected)}")
     if test["answer"] is not None:
-        lines.append(f"got: {visible(str(test['answer']))}")
+        lines.append(f"got: {inline(test['answer'])}")
     if test["difference"]:
-        lines.append(f"difference: {visible(str(test['difference']))}")
+        lines.append(f"difference: {inline(test['difference'])}")
     if test["message"] and verdict is not Verdict.WA:
-        lines.append(f"what happened: {visible(str(test['message']))[:500]}")
+        told_us = str(test["message"]).strip()
+        lines.append(f"what happened: {inline(told_us)[:500]}")
+        if "\n" in told_us:
+            lines[-1] = f"what happened:\n{fenced(told_us, 500)}"
     if test["trace"]:
         lines.append("in your program, outermost call first:")
         lines += [
-            f"  line {n}, in {visible(str(f))}: {visible(str(text)).strip()}"
+            f"  line {n}, in {inline(f)}: {inline(str(text).strip())}"
             for n, f, text in test["trace"]
         ]
     if test["output"]:
@@ -142,8 +155,7 @@ def _others(failing: Sequence[Mapping[str, Any]]) -> str:
     for test in failing[:OTHERS]:
         why = test["difference"] or test["message"]
         told.append(
-            f"- {test_name(test)}: {test['verdict']}"
-            + (f", {visible(str(why))[:200]}" if why else "")
+            f"- {test_name(test)}: {test['verdict']}" + (f", {inline(why)[:200]}" if why else "")
         )
     if len(failing) > OTHERS:
         told.append(f"- and {len(failing) - OTHERS} more")
@@ -163,7 +175,7 @@ def _passing(data: Mapping[str, JSON]) -> str:
 
 
 def _suspects(program: str, data: Mapping[str, JSON]) -> str:
-    source = program.splitlines()
+    source = source_lines(program)
     counts = _mapping(data["lines"])
     ranked: Any = data["suspicion"]
     if len({score for _, score in ranked}) < 2:
@@ -173,7 +185,7 @@ def _suspects(program: str, data: Mapping[str, JSON]) -> str:
         if score <= 0 or not 0 < line <= len(source):
             continue
         failing, passing = counts.get(str(line), (0, 0))
-        text = visible(source[line - 1]).strip()[:LINE_CHARS]
+        text = inline(source[line - 1].strip())[:LINE_CHARS]
         run_by = f"run by {failing} failing, {passing} passing tests"
         told.append(f"- line {line} ({score:.2f}; {run_by}): {text}")
     title = "Most suspicious lines (Ochiai score, 1 is worst):"
@@ -195,7 +207,7 @@ def _state(data: Mapping[str, JSON]) -> str:
             f"The call changes its input: argument {', '.join(map(str, places))} "
             f"({test_name(changed[0])}). Work on a copy unless the task asks for it."
         )
-    told += [visible(str(n)) for n in _list(data.get("notes"))]
+    told += [inline(n) for n in _list(data.get("notes"))]
     return "\n".join(told)
 
 

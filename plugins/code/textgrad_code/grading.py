@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import copy
 import re
+from collections.abc import Sequence
+from itertools import zip_longest
 from typing import Any
 
 from textgrad_code.compare import Order, first_difference
+from textgrad_code.differences import untagged
 from textgrad_code.errors import ProblemError
 from textgrad_code.jail.nodes import Shape, shape_of
 from textgrad_code.problem import Problem, TestCase
@@ -15,6 +18,8 @@ from textgrad_code.untrusted import clean
 from textgrad_core.jsondata import JSON
 
 DECIMAL = re.compile(r"[-+]?(?:\d+\.\d*|\.\d+)(?:[eE][-+]?\d+)?|[-+]?\d+[eE][-+]?\d+")
+NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
+WHOLE = re.compile(r"0|-?[1-9]\d{0,299}")
 LONGEST_FAULT = 500
 
 
@@ -31,10 +36,11 @@ class Grader:
     def __init__(self, problem: Problem) -> None:
         self.checker, signature = problem.checker, problem.signature
         self.script = signature.kind == "stdin"
-        self.floats = "float" in signature.returns or "double" in signature.returns
-        self.shape = shape_of(signature.returns)
+        judged = signature.returns
         if signature.in_place is not None and signature.in_place < len(signature.parameters):
-            self.shape = shape_of(signature.parameters[signature.in_place].type)
+            judged = signature.parameters[signature.in_place].type
+        self.floats = "float" in judged or "double" in judged
+        self.shape = shape_of(judged)
         self.where = f"the checker of {problem.name}"
         if self.checker.kind == "program":
             trusted_function(self.checker.source, "check", self.where)
@@ -62,8 +68,7 @@ class Grader:
         if lines == others:
             return None
         found = first_difference(
-            [words_of(line) for line in lines],
-            [words_of(line) for line in others],
+            *words_of(lines, others, in_order=order == "ordered"),
             order=order,
             tolerance=self.checker.tolerance,
         )
@@ -72,7 +77,9 @@ class Grader:
     def _fault_by_program(self, test: TestCase, answer: JSON) -> str | None:
         check = trusted_function(self.checker.source, "check", self.where)
         try:
-            said = check(*copy.deepcopy((list(test.arguments), test.expected, answer)))
+            said = check(
+                *copy.deepcopy((list(test.arguments), test.expected, plain_numbers(answer)))
+            )
         except Exception as error:
             faulty = (NameError, ImportError, SyntaxError)  # no answer can cause these, but one
             if isinstance(error, faulty) and not isinstance(error, UnboundLocalError):
@@ -111,13 +118,59 @@ def expected_form(value: Any, shape: Shape | None, *, floats: bool) -> Any:
 
 
 def lines_of(text: str) -> list[str]:
-    """Lines without trailing white space, without empty ones at the end."""
-    lines = [line.rstrip() for line in text.splitlines()]
+    """Lines, ended by LF or CRLF, without white space at their ends; no empty ones at the end."""
+    lines = [line.rstrip() for line in text.replace("\r\n", "\n").split("\n")]
     while lines and not lines[-1]:
         lines.pop()
     return lines
 
 
-def words_of(line: str) -> list[str | float]:
-    """Words; what is written as a decimal fraction is a number, so that a tolerance applies."""
-    return [float(word) if DECIMAL.fullmatch(word) else word for word in line.split()]
+Words = list[list[str | float]]
+
+
+def words_of(expected: list[str], answer: list[str], *, in_order: bool) -> tuple[Words, Words]:
+    """Lines as words; an expected decimal and what is printed for it are numbers.
+
+    Args:
+        expected: The right lines.
+        answer: The printed lines.
+        in_order: Whether what is printed for a word is at its place; otherwise every whole
+            number is read as a number too as soon as one decimal is expected.
+    """
+    left, right = [line.split() for line in expected], [line.split() for line in answer]
+    decimal = any(DECIMAL.fullmatch(word) for line in left for word in line)
+    if in_order or not decimal:
+        read: tuple[Words, Words] = [], []
+        for line, other in zip_longest(left, right, fillvalue=()):
+            pairs = zip(line, other, strict=False)
+            numbers = [
+                bool(DECIMAL.fullmatch(one) and NUMBER.fullmatch(two)) for one, two in pairs
+            ]
+            read[0].append(_read(line, numbers))
+            read[1].append(_read(other, numbers))
+        return read[0][: len(left)], read[1][: len(right)]
+    return [list(map(_number, line)) for line in left], [list(map(_number, one)) for one in right]
+
+
+def _read(words: Sequence[str], numbers: list[bool]) -> list[str | float]:
+    rest = words[len(numbers) :]
+    read = [float(word) if is_one else word for word, is_one in zip(words, numbers, strict=False)]
+    return [*read, *rest]
+
+
+def _number(word: str) -> str | float:
+    if WHOLE.fullmatch(word):
+        return int(word)
+    return float(word) if DECIMAL.fullmatch(word) else word
+
+
+def plain_numbers(answer: Any) -> Any:
+    """An answer as a checker gets it: no tagged numbers, but NaN, infinities and large ints."""
+    if isinstance(answer, list):
+        return [plain_numbers(one) for one in answer]
+    if isinstance(answer, dict):
+        number = untagged(answer)
+        if number is not answer:
+            return number
+        return {key: plain_numbers(one) for key, one in answer.items()}
+    return answer

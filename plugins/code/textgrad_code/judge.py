@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
+from time import monotonic
 from types import TracebackType
 from typing import Any
 
+from textgrad_code.errors import SandboxFailed
+from textgrad_code.jail.failures import source_lines
 from textgrad_code.judging import Judging
 from textgrad_code.problem import Problem, TestCase
 from textgrad_code.problem_json import problem_from_json
@@ -42,6 +46,7 @@ class Judge:
         self.min_tier, self.allow_unsafe = min_tier, allow_unsafe
         self._sandbox, self._owned = sandbox, sandbox is None
         self._lock = threading.Lock()
+        _JUDGES.add(self)
 
     def judge(
         self,
@@ -65,9 +70,12 @@ class Judge:
             ProblemError: If the problem's own checker is broken.
         """
         chosen = chosen_tests(problem, tests)
-        return Judging(
-            self.sandbox, program, problem, chosen, stop_at_first=stop_at_first
-        ).judgement()
+        sandbox = self.sandbox
+        return twice(
+            lambda: Judging(
+                sandbox, program, problem, chosen, stop_at_first=stop_at_first
+            ).judgement()
+        )
 
     def trace(
         self,
@@ -76,6 +84,7 @@ class Judge:
         tests: Sequence[TestCase] | None = None,
         *,
         most_steps: int = TRACED_STEPS,
+        total_s: float | None = None,
     ) -> tuple[TestTrace, ...]:
         """Which lines every test executes, and how many steps that makes; much slower.
 
@@ -87,21 +96,32 @@ class Judge:
             problem: How it is called, judged and limited.
             tests: As for `judge`.
             most_steps: Steps after which a test is stopped.
+            total_s: Wall seconds for all of it; None for several times the problem's limits.
 
         Raises:
             SandboxFailed, SandboxUnavailable, ProblemError: As for `judge`.
         """
         replies: dict[int, Reply | Ended] = {}
-        judging = Judging(
-            self.sandbox,
-            program,
-            problem,
-            chosen_tests(problem, tests),
-            most_steps=most_steps,
-            on_reply=replies.__setitem__,
+        chosen, sandbox = chosen_tests(problem, tests), self.sandbox
+        until = None if total_s is None else monotonic() + total_s
+
+        def traced() -> Judgement:
+            replies.clear()
+            return Judging(
+                sandbox,
+                program,
+                problem,
+                chosen,
+                most_steps=most_steps,
+                on_reply=replies.__setitem__,
+                total_s=None if until is None else until - monotonic(),
+            ).judgement()
+
+        results = twice(traced).results
+        count = len(source_lines(program))
+        return tuple(
+            test_trace(one.index, one.verdict, replies.get(one.index), count) for one in results
         )
-        results = judging.judgement().results
-        return tuple(test_trace(one.index, one.verdict, replies.get(one.index)) for one in results)
 
     @property
     def sandbox(self) -> Sandbox:
@@ -142,6 +162,27 @@ class Judge:
                 "give min_tier and allow_unsafe instead of sandbox"
             )
         return judge_with, (self.min_tier, self.allow_unsafe)
+
+
+def twice(judged: Callable[[], Judgement]) -> Judgement:
+    """A judgement; once more if the sandbox fails, which then has another fork server."""
+    try:
+        return judged()
+    except SandboxFailed:
+        return judged()
+
+
+_JUDGES: weakref.WeakSet[Judge] = weakref.WeakSet()
+
+
+def _renew_locks() -> None:
+    """In a fork of this process: a lock that another thread held is never released."""
+    for judge in list(_JUDGES):
+        judge._lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_locks)
 
 
 def judge_with(min_tier: Tier, allow_unsafe: bool) -> Judge:
@@ -207,13 +248,16 @@ def _is_count(value: object) -> bool:
     return type(value) is int and 0 < value < 1 << 53
 
 
-def test_trace(index: int, verdict: Verdict, told: Reply | Ended | None) -> TestTrace:
-    """The trace in a reply; empty if there is none, or it is no trace."""
+def test_trace(
+    index: int, verdict: Verdict, told: Reply | Ended | None, most_lines: int
+) -> TestTrace:
+    """The trace in a reply, as far as the program has such lines; empty if it is no trace."""
     sent = told.frame.get("trace") if isinstance(told, Reply) else None
     lines: dict[int, int] = {}
     pairs = sent.get("lines") if isinstance(sent, dict) else None
     for pair in pairs if isinstance(pairs, list) else ():
         if isinstance(pair, list) and len(pair) == 2 and all(map(_is_count, pair)):
             line, count = pair
-            lines[line] = count
+            if line <= most_lines:
+                lines[line] = count
     return TestTrace(index=index, verdict=verdict, lines=lines, steps=sum(lines.values()))

@@ -13,7 +13,7 @@ from textgrad_code.grading import Grader
 from textgrad_code.problem import Problem, TestCase
 from textgrad_code.sandbox.protocol import ChildLimits, Exit, Sandbox
 from textgrad_code.sandbox.protocol import Usage as UsedSoFar
-from textgrad_code.session import Ended, Reply, Session
+from textgrad_code.session import MOST_PATIENCE, Ended, Reply, Session
 from textgrad_code.verdict import CompileError, Judgement, TestResult, Verdict
 
 GRACE = 0.2  # of the limit: an answer this late is asked for once more
@@ -56,6 +56,7 @@ class Judging:
         stop_at_first: Whether to end at the first test that is not accepted.
         most_steps: Steps a traced test may take; 0 does not trace.
         on_reply: Called with every reply to a test.
+        total_s: Wall seconds for everything, however busy the machine; None for the limits'.
     """
 
     def __init__(
@@ -68,6 +69,7 @@ class Judging:
         stop_at_first: bool = False,
         most_steps: int = 0,
         on_reply: Callable[[int, Reply | Ended], None] | None = None,
+        total_s: float | None = None,
     ) -> None:
         self.sandbox, self.program, self.problem, self.tests = sandbox, program, problem, tests
         self.limits, self.grader = problem.limits, Grader(problem)
@@ -84,8 +86,11 @@ class Judging:
         self.first_in_session, self.answers_bytes = 0, 0
         self.load_failure: Reply | Ended | None = None
         self.late_reruns, self.alone_reruns = reruns
-        tests_s = self.limits.test_s * max(len(tests), 1)
-        self.cpu_s = min(self.limits.total_s, tests_s) + SPARE_CPU_S
+        self.cpu_s = TRACING_SLOWDOWN * problem.limits.total_s + SPARE_CPU_S  # same for all tests:
+        self.most_s = MOST_PATIENCE * self.limits.total_s  # the sandbox keeps children of a kind
+        if total_s is not None:
+            total_s = max(min(total_s, self.limits.total_s), 0.0)
+            self.limits, self.most_s = replace(self.limits, total_s=total_s), total_s
 
     def judgement(self) -> Judgement:
         """Run it all.
@@ -95,7 +100,7 @@ class Judging:
             ProblemError: If the problem's own checker is broken.
         """
         started = monotonic()
-        self.deadline = started + self.limits.total_s
+        self.deadline, self.latest = started + self.limits.total_s, started + self.most_s
         results: list[TestResult] = []
         error = None
         try:
@@ -118,7 +123,7 @@ class Judging:
     def _result(self, index: int) -> TestResult:
         if self.load_failure is not None:
             return self._assessed(index, replace(self.load_failure, seconds=0.0, output=b""))
-        if self._left_s() <= 0:
+        if monotonic() >= self.deadline:
             message = f"not run: the tests together may take {self.limits.total_s:g} s"
             return TestResult(index=index, verdict=Verdict.TLE, message=message)
         told = self._ask(index)
@@ -140,17 +145,24 @@ class Judging:
                 self.load_failure = failed
                 self._close()
                 return failed
-        assert self.session is not None  # noqa: S101 - narrows the type
-        patience = min(self._patience_s(), max(self._left_s(), 0.0))
-        told = self.session.ask({"arguments": list(self.tests[index].arguments)}, patience)
+        patience = min(self._patience_s(), max(self.deadline - monotonic(), 0.0))
+        told = self._told({"arguments": list(self.tests[index].arguments)}, patience)
         if self.on_reply is not None:
             self.on_reply(index, told)
         return told
 
+    def _told(self, frame: dict[str, Any], patience: float) -> Reply | Ended:
+        """Ask; time that the child waits for a processor counts for no limit."""
+        assert self.session is not None  # noqa: S101 - narrows the type
+        most_s = min(MOST_PATIENCE * patience, max(self.latest - monotonic(), 0.0))
+        told = self.session.ask(frame, patience, most_s)
+        self.deadline = min(self.deadline + told.waited_s, self.latest)
+        return told
+
     def _assessed(self, index: int, told: Reply | Ended) -> TestResult:
         """What it means; the session ends with a child that cannot be trusted to go on."""
-        test, limit_s = self.tests[index], self.limits.test_s
-        result = assess(told, index, test, self.grader, self.program, limit_s)
+        limits, test = self.limits, self.tests[index]
+        result = assess(told, index, test, self.grader, self.program, limits.test_s)
         if isinstance(told, Reply) and result.answered:
             self.answers_bytes += told.size
             if self.answers_bytes > KEPT_ANSWERS_BYTES:
@@ -174,7 +186,7 @@ class Judging:
 
     def _alone(self, index: int, failed: TestResult) -> TestResult:
         """See whether a test that failed after others passes alone."""
-        if not self.alone_reruns or self._left_s() <= 0:
+        if not self.alone_reruns or monotonic() >= self.deadline:
             return failed
         self.alone_reruns -= 1
         session, first, self.session = self.session, self.first_in_session, None
@@ -184,9 +196,8 @@ class Judging:
             self._close()
             self.session, self.first_in_session, self.load_failure = session, first, None
         if passes:
-            self.notes.append(
-                f"{self._name(index)} passes alone: what earlier tests leave behind makes it fail"
-            )
+            note = "passes alone: what earlier tests leave behind makes it fail"
+            self.notes.append(f"{self._name(index)} {note}")
         return replace(failed, passes_alone=passes)
 
     def _start(self) -> Reply | Ended | None:
@@ -194,7 +205,7 @@ class Judging:
         limits = ChildLimits(memory_mib=self.limits.memory_mib, cpu_s=self.cpu_s)
         self.session = Session(self.sandbox.launch(limits), self.limits, self.cpu_s)
         self.used.python = self.session.greet()
-        told = self.session.ask(self._job(), self._patience_s())
+        told = self._told(self._job(), self._patience_s())
         if isinstance(told, Ended):
             return replace(told, message=f"{told.message} while the program was loaded")
         if told.frame.get("ready") is True:
@@ -282,12 +293,8 @@ class Judging:
             notes=tuple(self.notes),
         )
 
-    def _left_s(self) -> float:
-        return self.deadline - monotonic()
-
     def _patience_s(self) -> float:
-        limit_s = self.limits.test_s
-        return limit_s + min(GRACE * limit_s, LONGEST_GRACE_S)
+        return self.limits.test_s + min(GRACE * self.limits.test_s, LONGEST_GRACE_S)
 
     def _name(self, index: int) -> str:
         return f"test {self.tests[index].name or index + 1}"

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from html import escape
 from typing import Any
 
+from textgrad_code.jail.failures import source_lines
 from textgrad_code.verdict import WORDS, Verdict
 from textgrad_core.jsondata import JSON
 from textgrad_core.report.text import visible
@@ -23,7 +24,7 @@ def program_svg(program: str, data: Mapping[str, JSON]) -> str:
         program: Its text.
         data: From `textgrad_code.evidence.evidence` or `summary`.
     """
-    source = [visible(line.expandtabs(4)) for line in program.splitlines()]
+    source = [visible(line.expandtabs(4)) for line in source_lines(program)]
     shown = source[:LINES]
     longest = min(COLUMNS, max((len(line) for line in shown), default=0))
     width = max(420.0, _GUTTER + 2 * _PAD + _CHAR * longest)

@@ -80,7 +80,8 @@ class Checker:
         kind: ``ordered``: equal; ``any-order``: the outermost list is a multiset;
             ``nested-any-order``: so are the lists inside; ``program``: ``source`` decides.
         tolerance: Largest difference of two floats, absolute or relative; None compares
-            floats exactly.
+            floats exactly. In what a ``stdin`` program prints, words are compared as texts,
+            but where a decimal (``2.0``, ``1e5``) is expected, as numbers: ``2`` is right.
         source: For ``program``: trusted Python from the problem's author, defining
             ``check(arguments, expected, answer)`` -> bool or a text that says what is wrong.
             It runs outside the sandbox, on plain data only.

@@ -9,13 +9,13 @@ from __future__ import annotations
 import os
 import secrets
 import select
-import signal
 from collections.abc import Callable
 from dataclasses import dataclass
 from time import monotonic
 from typing import Any
 
 from textgrad_code.answers import Violation, parse_frame
+from textgrad_code.endings import verdict_of_exit
 from textgrad_code.errors import SandboxFailed
 from textgrad_code.jail.frames import HEADER_BYTES, packed
 from textgrad_code.problem import Limits
@@ -24,6 +24,8 @@ from textgrad_code.verdict import Verdict
 
 START_S = 30.0  # a machine may be busy; a sandbox that needs longer is broken
 EXIT_S = 5.0
+MOST_PATIENCE = 10.0  # times what was asked for, however long it waits for a processor
+QUICK_S = 0.01  # in less, nothing waits long enough to be worth a look
 CHUNK = 1 << 16
 KEPT_OUTPUT = 16_384
 SPARE_BYTES = 1 << 21  # a frame is longer than the answer in it
@@ -36,7 +38,8 @@ class Reply:
 
     Args:
         frame: Its fields; written by the program's process, so checked by whoever reads them.
-        seconds: From sending to having it.
+        seconds: From sending to having it, without `waited_s`.
+        waited_s: How long the child could not run for want of a processor, where that is known.
         output: What was printed meanwhile, capped.
         size: Bytes of the frame.
     """
@@ -45,6 +48,7 @@ class Reply:
     seconds: float
     output: bytes
     size: int = 0
+    waited_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,14 +58,16 @@ class Ended:
     Args:
         verdict: What that means.
         message: Why, in one line.
-        seconds: From sending to the end.
+        seconds: From sending to the end, without `waited_s`.
         output: What was printed meanwhile, capped.
+        waited_s: How long the child could not run for want of a processor, where that is known.
     """
 
     verdict: Verdict
     message: str
     seconds: float
     output: bytes
+    waited_s: float = 0.0
 
 
 class Session:
@@ -79,6 +85,10 @@ class Session:
         self._received, self._outgoing = bytearray(), memoryview(b"")
         self._output, self._printed, self._frame_bytes = bytearray(), 0, 0
         self._closed = False
+        self._waited_before, self._waited_s = (
+            0.0,
+            0.0,
+        )  # for a processor: so far, since the question
         self._poll = select.poll()
         self._readers: dict[int, Callable[[], None]] = {
             child.answer_fd: self._read_answer,
@@ -96,32 +106,41 @@ class Session:
         Raises:
             SandboxFailed: If it does not start.
         """
-        told = self._await(monotonic(), START_S)
+        told = self._await(monotonic(), START_S, START_S)
         if isinstance(told, Reply) and isinstance(told.frame.get("hello"), str):
             return str(told.frame["hello"])[:40]
+        self.child.no_greeting = True
         why = told.message if isinstance(told, Ended) else "it sent something else"
         output = bytes(self._output[:400]).decode("utf-8", "replace").strip()
         raise SandboxFailed(f"the driver did not start: {why}. {output}".strip())
 
-    def ask(self, frame: dict[str, Any], seconds: float) -> Reply | Ended:
+    def ask(
+        self, frame: dict[str, Any], seconds: float, most_s: float | None = None
+    ) -> Reply | Ended:
         """Send a frame and wait for its answer.
 
         Args:
             frame: What is asked, without a nonce.
-            seconds: How long the answer may take.
+            seconds: How long the answer may take, not counting how long the child waits for a
+                processor.
+            most_s: How long it may take with that; None for `MOST_PATIENCE` times `seconds`.
 
         Raises:
             SandboxFailed: If the sandbox broke.
         """
         started = monotonic()
         self._output.clear()
+        self._printed, self._waited_s = 0, 0.0
+        used = self.child.usage()
+        self._waited_before = 0.0 if used is None else used.waited_s
         self._pump(0)
         if self._received:
             return self._violation("data before they were asked for", started)
         nonce = secrets.token_hex(8)
         self._outgoing = memoryview(packed({**frame, "nonce": nonce}))
         self._send()
-        told = self._await(started, seconds)
+        most_s = MOST_PATIENCE * seconds if most_s is None else most_s
+        told = self._await(started, seconds, most_s)
         if not isinstance(told, Reply):
             return told
         if told.frame.get("nonce") != nonce:
@@ -142,8 +161,7 @@ class Session:
             self._pump(left)
         return self.exit
 
-    def _await(self, started: float, seconds: float) -> Reply | Ended:
-        deadline = started + seconds
+    def _await(self, started: float, seconds: float, most_s: float) -> Reply | Ended:
         while True:
             try:
                 frame = self._next_frame()
@@ -156,17 +174,31 @@ class Session:
             if self._printed > self.limits.output_bytes:
                 most = self.limits.output_bytes
                 return self._ended(Verdict.OLE, f"printed more than {most} bytes", started)
-            now = monotonic()
             if frame is not None:
-                output = bytes(self._output)
+                seconds = self._seconds_since(started)
                 return Reply(
-                    frame=frame, seconds=now - started, output=output, size=self._frame_bytes
+                    frame=frame,
+                    seconds=seconds,
+                    output=bytes(self._output),
+                    size=self._frame_bytes,
+                    waited_s=self._waited_s,
                 )
             if self._closed:
                 return self._ended(*self._how_it_ended(), started)
-            if now >= deadline:
+            left = started + min(seconds + self._waited_s, most_s) - monotonic()
+            if left <= 0:
+                left = min(seconds - self._seconds_since(started), most_s + started - monotonic())
+            if left <= 0:
                 return self._ended(Verdict.TLE, f"no answer after {seconds:.2f} s", started)
-            self._pump(deadline - now)
+            self._pump(left)
+
+    def _seconds_since(self, started: float) -> float:
+        """Wall time without what the child waited for a processor since then."""
+        seconds = monotonic() - started
+        used = self.child.usage() if seconds > QUICK_S and self.exit is None else None
+        if used is not None:
+            self._waited_s = max(self._waited_s, used.waited_s - self._waited_before)
+        return max(seconds - self._waited_s, 0.0)
 
     def _next_frame(self) -> dict[str, Any] | None:
         if len(self._received) < HEADER_BYTES:
@@ -252,32 +284,10 @@ class Session:
         return self._ended(Verdict.RE, f"protocol violation: {what}", started)
 
     def _ended(self, verdict: Verdict, message: str, started: float) -> Ended:
-        output = bytes(self._output)
         return Ended(
-            verdict=verdict, message=message, seconds=monotonic() - started, output=output
+            verdict=verdict,
+            message=message,
+            seconds=max(monotonic() - started - self._waited_s, 0.0),
+            output=bytes(self._output),
+            waited_s=self._waited_s,
         )
-
-
-def verdict_of_exit(ended: Exit, cpu_s: float) -> tuple[Verdict, str]:
-    """What it means that the process ended while an answer was due.
-
-    Args:
-        ended: How it ended. An exit code is no evidence of anything but that.
-        cpu_s: CPU seconds it was given.
-    """
-    if ended.signal is None:
-        return Verdict.RE, f"ended before returning (exit {ended.code})"
-    name = signal_name(ended.signal)
-    if ended.signal == signal.SIGSYS:
-        return Verdict.SV, f"killed by {name} for a forbidden system call"
-    if ended.signal == signal.SIGXCPU or (ended.signal == signal.SIGKILL and ended.cpu_s >= cpu_s):
-        return Verdict.TLE, f"used up {cpu_s:g} s of CPU time"
-    return Verdict.RE, f"killed by {name}"
-
-
-def signal_name(number: int) -> str:
-    """Its name, such as SIGSEGV."""
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"signal {number}"

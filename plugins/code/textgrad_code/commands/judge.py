@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 import os
 import platform
+import sys
+import tokenize
 from argparse import Namespace
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from textgrad_code.commands.options import judge_of, problem_of
@@ -17,48 +20,115 @@ from textgrad_code.evidence import evidence, summary
 from textgrad_code.feedback import feedback
 from textgrad_code.judge import Judge
 from textgrad_code.problem import Problem, TestCase
-from textgrad_code.verdict import Judgement, Verdict
-from textgrad_core.cli.exits import OK, REFUSED
+from textgrad_code.verdict import Judgement, TestResult, Verdict
+from textgrad_core.cli.exits import FAILED, OK, REFUSED, USAGE
 from textgrad_core.errors import UsageError
 from textgrad_core.jsondata import JSON
 from textgrad_core.report.text import visible
 
 WIDTH = 80
 ROWS = 30
+TICK_S = 0.1  # a signal is seen only between two waits
+NOT_TRACED = (Verdict.TLE, Verdict.MLE, Verdict.OLE, Verdict.SV)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """What became of one program.
+
+    Args:
+        path: Its file, as typed.
+        source: Its text.
+        judgement: What the judge said; None if it could not be judged.
+        data: Evidence of the visible tests, or counts alone.
+        error: Why it could not be judged.
+    """
+
+    path: str
+    source: str = ""
+    judgement: Judgement | None = None
+    data: dict[str, JSON] = field(default_factory=dict)
+    error: UsageError | SandboxFailed | None = None
 
 
 def run(given: Namespace) -> int:
     """Judge every program and print a table, or JSON; the exit code says if all are accepted."""
     problem = problem_of(given)
-    tests = _chosen(problem, given.tests)
-    sources = [read_program(Path(path)) for path in given.solutions]
+    _chosen(problem, given.tests)
     workers = given.workers or os.cpu_count() or 1
     if workers < 1:
         raise UsageError(f"--workers is {given.workers}: give a number from 1 on")
-    with judge_of(given) as judge:
-
-        def one(source: str) -> tuple[Judgement, dict[str, JSON]]:
-            return judged(judge, source, problem, tests, feedback_too=given.tests != "hidden")
-
-        with ThreadPoolExecutor(max_workers=workers) as pool:
-            done = list(pool.map(one, sources))
+    judge, pool = judge_of(given), ThreadPoolExecutor(max_workers=workers)
+    done: list[Judged] = []
+    try:
+        for one in _in_order(pool, judge, problem, given):
+            done.append(one)
+            if not given.json:
+                print("\n".join(_told(problem, one, given.tests)), flush=True)
+    finally:  # also after Ctrl-C: nobody waits for programs that are still running
+        pool.shutdown(wait=False, cancel_futures=True)
+        judge.close()
     if given.json:
-        print(json.dumps(_record(problem, given.solutions, done), ensure_ascii=False))
-    else:
-        for path, source, (judgement, data) in zip(given.solutions, sources, done, strict=True):
-            print("\n".join(_table(problem, path, source, judgement, data, given.tests)))
-    return OK if all(j.verdict is Verdict.AC for j, _ in done) else REFUSED
+        records: list[JSON] = [_record(problem, one, given.tests) for one in done]
+        print(json.dumps({"problem": problem.name, "programs": records}, ensure_ascii=False))
+    return _exit_code(done)
+
+
+def _in_order(
+    pool: ThreadPoolExecutor, judge: Judge, problem: Problem, given: Namespace
+) -> Iterator[Judged]:
+    """Every program as it was typed, each as soon as it and those before it are done."""
+
+    def one(path: str) -> Judged:
+        source = ""
+        try:
+            source = read_program(Path(path))
+            judgement, data = judged(
+                judge,
+                source,
+                problem,
+                given.tests,
+                stop_at_first=given.stop_at_first,
+                feedback_too=given.feedback,
+            )
+        except (UsageError, SandboxFailed) as error:
+            return Judged(path=path, source=source, error=error)
+        return Judged(path=path, source=source, judgement=judgement, data=data)
+
+    for under_way in [pool.submit(one, path) for path in given.solutions]:
+        yield _awaited(under_way)
+
+
+def _awaited(under_way: Future[Judged]) -> Judged:
+    while not wait((under_way,), TICK_S).done:
+        pass
+    return under_way.result()
+
+
+def _exit_code(done: Sequence[Judged]) -> int:
+    failed = [one for one in done if one.error is not None]
+    if failed:
+        names = ", ".join(visible(one.path) for one in failed)
+        told = f"textgrad: not judged: {len(failed)} of {len(done)} programs: {names}"
+        print(told, file=sys.stderr)
+    if any(isinstance(one.error, UsageError) for one in failed):
+        return USAGE
+    if failed:
+        return FAILED
+    accepted = (one.judgement and one.judgement.verdict is Verdict.AC for one in done)
+    return OK if all(accepted) else REFUSED
 
 
 def read_program(path: Path) -> str:
-    """The text of a program file.
+    """The text of a program file, in the encoding its byte order mark or first lines declare.
 
     Raises:
-        UsageError: If it cannot be read or is no text.
+        UsageError: If it cannot be read, is no text in that encoding, or is too long.
     """
     try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+        with tokenize.open(path) as file:
+            text = file.read()
+    except (OSError, SyntaxError, ValueError, LookupError) as error:
         raise UsageError(f"{path} cannot be read: {error}") from error
     if len(text) > MAX_PROGRAM_CHARS:
         raise UsageError(f"{path} has {len(text)} characters, more than {MAX_PROGRAM_CHARS}")
@@ -66,23 +136,58 @@ def read_program(path: Path) -> str:
 
 
 def judged(
-    judge: Judge, source: str, problem: Problem, tests: Sequence[TestCase], *, feedback_too: bool
+    judge: Judge,
+    source: str,
+    problem: Problem,
+    which: str,
+    *,
+    stop_at_first: bool = False,
+    feedback_too: bool = True,
 ) -> tuple[Judgement, dict[str, JSON]]:
     """A judgement on the tests, and the evidence of the visible ones that feedback is made of.
 
     Raises:
         SandboxFailed: If the sandbox broke.
+        ProblemError: If the problem's own checker is broken.
     """
-    judgement = judge.judge(source, problem, tests)
+    tests = _chosen(problem, which)
+    judgement = judge.judge(source, problem, tests, stop_at_first=stop_at_first)
     if judgement.verdict is Verdict.SE:
         raise SandboxFailed(judgement.message)
-    if not feedback_too or judgement.verdict is Verdict.AC or not problem.visible:
-        return judgement, summary(judgement, "hidden" if tests is problem.hidden else "visible")
-    seen = judgement
-    if tuple(tests) != tuple(problem.visible):
-        seen = judge.judge(source, problem, problem.visible)
-    traces = () if seen.verdict is Verdict.CE else judge.trace(source, problem, problem.visible)
+    unseen = which == "hidden" or not problem.visible
+    if unseen or not feedback_too or judgement.verdict is Verdict.AC:
+        return judgement, summary(judgement, which)
+    seen = visible_part(judgement, problem)
+    ended = any(r.verdict in NOT_TRACED for r in seen.results)
+    if ended or seen.verdict is Verdict.CE:
+        return judgement, evidence(seen, problem)
+    traces = judge.trace(source, problem, problem.visible[: len(seen.results)])
     return judgement, evidence(seen, problem, traces)
+
+
+def visible_part(judgement: Judgement, problem: Problem) -> Judgement:
+    """What a judgement on visible tests, and maybe hidden ones after them, says of the visible.
+
+    Times and memory of the processes stay those of all tests, which ran in the same ones.
+    """
+    tests = problem.visible
+    results = judgement.results[: len(tests)]
+    failed = next((r for r in results if r.verdict is not Verdict.AC), None)
+    verdict = Verdict.AC if failed is None else failed.verdict
+    if judgement.compile_error is not None:
+        verdict = Verdict.CE
+    passed = sum(tests[r.index].weight for r in results if r.verdict is Verdict.AC)
+    names = [f"test {test.name or index + 1}" for index, test in enumerate(tests)]
+    starts = tuple(f"{name} {verb}" for name in names for verb in ("took ", "passes alone:"))
+    return replace(
+        judgement,
+        verdict=verdict,
+        tests=len(tests),
+        results=results,
+        pass_fraction=passed / sum(test.weight for test in tests),
+        message="" if verdict is Verdict.AC else judgement.message,
+        notes=tuple(note for note in judgement.notes if note.startswith(starts)),
+    )
 
 
 def _chosen(problem: Problem, which: str) -> tuple[TestCase, ...]:
@@ -96,59 +201,82 @@ def _chosen(problem: Problem, which: str) -> tuple[TestCase, ...]:
     return tests
 
 
-def _table(
-    problem: Problem,
-    path: str,
-    source: str,
-    judgement: Judgement,
-    data: dict[str, JSON],
-    which: str,
-) -> list[str]:
-    """A judgement at 80 columns; of hidden tests only the verdicts are shown."""
-    title = f"{visible(path)} on {problem.name}"
-    where = f"isolation {judgement.tier}, Python {judgement.python or platform.python_version()}"
-    lines = [title, where, "-" * WIDTH]
-    seen = 0 if which == "hidden" else len(problem.visible)
+def _told(problem: Problem, one: Judged, which: str) -> list[str]:
+    """One program at 80 columns; of hidden tests only the verdicts are shown."""
+    title = f"{visible(one.path)} on {problem.name}"
+    if one.judgement is None:
+        return [title, f"not judged: {visible(str(one.error))}", ""]
+    lines = [title, *_table(problem, one.judgement, which)]
+    if one.judgement.verdict is not Verdict.AC and one.data.get("tests") is not None:
+        told = feedback(problem, one.source, one.data)
+        lines += ["", "Feedback, from the visible tests alone:", "", told]
+    return [*lines, ""]
+
+
+def _table(problem: Problem, judgement: Judgement, which: str) -> list[str]:
+    python = judgement.python or platform.python_version()
+    lines = [f"isolation {judgement.tier}, Python {python}", "-" * WIDTH]
     lines.append(f"{'test':>5}  {'':7}  {'verdict':<28}{'time':>10}")
-    for result in judgement.results[:ROWS]:
-        kind = "visible" if result.index < seen else "hidden"
+    shown, rest = _rows(judgement.results)
+    for result in shown:
+        kind = _kind(problem, result, which)
         words = f"{result.verdict} {result.verdict.words}"
         lines.append(f"{result.index + 1:>5}  {kind:7}  {words:<28}{_ms(result.seconds):>10}")
-    if len(judgement.results) > ROWS:
-        lines.append(f"  ... and {len(judgement.results) - ROWS} more")
+    if rest:
+        accepted = sum(r.verdict is Verdict.AC for r in rest)
+        lines.append(f"  ... not shown: {accepted} accepted, {len(rest) - accepted} not accepted")
+    not_run = judgement.tests - len(judgement.results)
+    if not_run and judgement.results:
+        lines.append(f"  ... not run: {not_run}, after the first that is not accepted")
     lines.append("-" * WIDTH)
     fraction = f"{judgement.passed} of {judgement.tests} tests pass"
     lines.append(f"{judgement.verdict}: {judgement.verdict.words}; {fraction}")
     cost = f"{judgement.wall_s:.2f} s in all, {judgement.cpu_s:.2f} s of CPU, "
-    lines.append(f"{cost}{judgement.peak_memory_mib:.0f} MiB at most")
-    if judgement.verdict is not Verdict.AC and data.get("tests") is not None:
-        lines += [
-            "",
-            "Feedback, from the visible tests alone:",
-            "",
-            feedback(problem, source, data),
-        ]
-    return [*lines, ""]
+    return [*lines, f"{cost}{judgement.peak_memory_mib:.0f} MiB at most"]
+
+
+def _rows(results: Sequence[TestResult]) -> tuple[list[TestResult], list[TestResult]]:
+    """The results to show: the first ones, then those that failed; and the others."""
+    later = results[ROWS:]
+    failing = [r for r in later if r.verdict is not Verdict.AC][:ROWS]
+    kept = {r.index for r in failing}
+    return [*results[:ROWS], *failing], [r for r in later if r.index not in kept]
+
+
+def _kind(problem: Problem, result: TestResult, which: str) -> str:
+    return "visible" if which != "hidden" and result.index < len(problem.visible) else "hidden"
 
 
 def _ms(seconds: float) -> str:
     return f"{1000 * seconds:.1f} ms"
 
 
-def _record(
-    problem: Problem, paths: Sequence[str], done: Sequence[tuple[Judgement, dict[str, JSON]]]
-) -> dict[str, JSON]:
-    programs: list[JSON] = [
-        {
-            "path": path,
-            **summary(judgement, "given"),
-            "message": judgement.message,
-            "results": [
-                {"index": r.index, "verdict": str(r.verdict), "seconds": round(r.seconds, 6)}
-                for r in judgement.results
-            ],
-            "evidence": data,
-        }
-        for path, (judgement, data) in zip(paths, done, strict=True)
-    ]
-    return {"problem": problem.name, "programs": programs}
+def _message(problem: Problem, judgement: Judgement, which: str) -> str:
+    """What went wrong, unless a hidden test would tell it."""
+    failed = next((r for r in judgement.results if r.verdict is not Verdict.AC), None)
+    if failed is None or _kind(problem, failed, which) == "visible":
+        return judgement.message
+    return f"test {failed.index + 1} (hidden): {failed.verdict.words}"
+
+
+def _record(problem: Problem, one: Judged, which: str) -> dict[str, JSON]:
+    judgement, error = one.judgement, one.error
+    if judgement is None:
+        verdict = str(Verdict.SE) if isinstance(error, SandboxFailed) else None
+        name, message = type(error).__name__, str(error)
+        return {"path": one.path, "verdict": verdict, "error": name, "message": message}
+    return {
+        "path": one.path,
+        **summary(judgement, which),
+        "message": _message(problem, judgement, which),
+        "results": [
+            {
+                "index": r.index,
+                "kind": _kind(problem, r, which),
+                "verdict": str(r.verdict),
+                "seconds": round(r.seconds, 6),
+            }
+            for r in judgement.results
+        ],
+        "evidence": one.data,
+    }

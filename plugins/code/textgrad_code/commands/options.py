@@ -27,9 +27,23 @@ def judge(parser: ArgumentParser) -> None:
         metavar="N",
         help="programs at the same time (default: one per core)",
     )
+    parser.add_argument(
+        "--stop-at-first",
+        action="store_true",
+        help="end with the first test that is not accepted",
+    )
+    parser.add_argument(
+        "--no-feedback",
+        dest="feedback",
+        action="store_false",
+        help="verdicts only: do not look for what is wrong",
+    )
     _sandbox(parser)
     parser.add_argument("--json", action="store_true", help="print JSON")
-    parser.epilog = "exit code 0: every program is accepted; 6: at least one is not"
+    parser.epilog = (
+        "exit code 0: every program is accepted; 6: at least one is not; 2: one cannot be read; "
+        "1: the sandbox failed on one"
+    )
 
 
 def repair(parser: ArgumentParser) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import textwrap
 from argparse import Namespace
 from pathlib import Path
@@ -16,6 +17,8 @@ from textgrad_core.errors import UsageError
 from textgrad_core.jsondata import JSON
 from textgrad_core.report import write_atomically
 from textgrad_core.report.text import visible
+
+COOKIE = re.compile(r"^([ \t\f]*#.*?coding[:=][ \t]*)[-\w.]+", re.ASCII)  # PEP 263
 
 
 def run(given: Namespace) -> int:
@@ -35,12 +38,18 @@ def run(given: Namespace) -> int:
             seed=given.seed,
         )
     if out is not None:
-        write_atomically(out, found.program)
+        write_atomically(out, in_utf8(found.program))
     if given.json:
         print(json.dumps(_record(problem, given.solution, found), ensure_ascii=False))
     else:
         print("\n".join(_told(problem, given.solution, found, out)))
     return OK if found.plausible else REFUSED
+
+
+def in_utf8(program: str) -> str:
+    """The text of a UTF-8 file: what the first two lines declare is no other encoding."""
+    lines = program.split("\n")
+    return "\n".join([*(COOKIE.sub(r"\g<1>utf-8", line) for line in lines[:2]), *lines[2:]])
 
 
 def _told(problem: Problem, path: str, found: RepairResult, out: Path | None) -> list[str]:

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import re
+import sys
 import types
 from typing import Any
 
 FILE = "solution.py"
 LONGEST_TEXT = 2000
 OUTERMOST, INNERMOST = 4, 8
+PACKAGES = ("sortedcontainers",)  # that may be there beyond the standard library
+
+
+def source_lines(program: str) -> list[str]:
+    """Its lines as Python numbers them: a form feed, say, ends none."""
+    lines = re.split("\r\n|\r|\n", program.removeprefix("\ufeff"))
+    return lines if lines[-1] else lines[:-1]
 
 
 def compile_failure(error: BaseException) -> dict[str, Any]:
@@ -27,7 +36,7 @@ def failure(error: BaseException) -> dict[str, Any]:
     """An exception that ended a call: type, message, and the program's own lines."""
     told: dict[str, Any] = {
         "type": type(error).__name__[:100],
-        "message": text_of(error),
+        "message": text_of(error) + import_hint(error),
         "trace": solution_lines(error.__traceback__),
     }
     if isinstance(error, SystemExit):
@@ -55,6 +64,15 @@ def text_of(error: BaseException) -> str:
         return str(error)[:LONGEST_TEXT]
     except BaseException:  # the program's own __str__
         return ""
+
+
+def import_hint(error: BaseException) -> str:
+    """What may be imported, for who tried something else."""
+    name = error.name if type(error) is ModuleNotFoundError else None
+    if type(name) is not str or name.partition(".")[0] in sys.stdlib_module_names:
+        return ""
+    packages = ", ".join(one for one in PACKAGES if one in sys.modules) or "none"
+    return f" (third-party packages that may be imported here: {packages})"
 
 
 def number(value: object) -> int | None:

@@ -8,7 +8,7 @@ import types
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from textgrad_code.jail.failures import FILE
+from textgrad_code.jail.failures import FILE, source_lines
 from textgrad_code.jail.node_classes import NODE_CLASSES
 from textgrad_code.jail.nodes import Shape, shape_of
 from textgrad_code.jail.prelude import prelude
@@ -44,19 +44,21 @@ def signature_of(job: dict[str, Any]) -> Signature:
 
 
 def compiled(source: str) -> types.CodeType:
-    """The program's code; errors in it name ``solution.py``.
+    """The program's code; errors in it name ``solution.py``. A byte order mark is no part of it.
 
     Raises:
         SyntaxError, ValueError, RecursionError, MemoryError: As the compiler does.
     """
-    linecache.cache[FILE] = (len(source), None, source.splitlines(keepends=True), FILE)
-    return compile(source, FILE, "exec", dont_inherit=True)
+    lines = [line + "\n" for line in source_lines(source)]
+    linecache.cache[FILE] = (len(source), None, lines, FILE)
+    return compile(source.removeprefix("\ufeff"), FILE, "exec", dont_inherit=True)
 
 
 def solution_module() -> types.ModuleType:
     """An empty module named ``solution``, with the names a program may expect."""
     module = types.ModuleType("solution")
-    vars(module).update(prelude())
+    vars(module).update(prelude(), __file__=FILE)
+    sys.argv[:] = [FILE]
     sys.modules["solution"] = module
     return module
 
@@ -80,6 +82,7 @@ def run_as_main(code: types.CodeType, opens: Callable[..., Any]) -> None:
     module = types.ModuleType("__main__")
     names = module.__dict__
     names.update(dict.fromkeys(CREDITS, sys.exit), open=opens, __builtins__=__builtins__)
+    names["__file__"] = FILE
     before = sys.modules["__main__"]
     sys.modules["__main__"] = module
     try:

@@ -105,6 +105,14 @@ def find_node(root: Any, value: Any) -> Any:
     return None
 
 
+def _value(node: Any) -> Any:
+    """A node's value; null stands for an absent node, so that no node may have it."""
+    value = node.val
+    if value is None:
+        raise NotSerialisable("cannot serialise a node without a value: its val is None")
+    return value
+
+
 def _build_list(data: Any) -> Any:
     values, cycle = (data["values"], data.get("cycle")) if isinstance(data, dict) else (data, None)
     nodes = [ListNode(value) for value in values]
@@ -123,7 +131,7 @@ def _read_list(node: Any, take: Callable[[], None]) -> Any:
             return {"values": values, "cycle": index[id(node)]}
         take()
         index[id(node)] = len(values)
-        values.append(node.val)
+        values.append(_value(node))
         node = node.next
     return values
 
@@ -157,7 +165,7 @@ def _read_tree(root: Any, take: Callable[[], None]) -> Any:
             raise NotSerialisable("cannot serialise a tree in which a node occurs twice")
         take()
         seen.add(id(node))
-        values.append(node.val)
+        values.append(_value(node))
         queue.append(node.left)
         queue.append(node.right)
     while values and values[-1] is None:
@@ -181,7 +189,7 @@ def _build_children(data: Any) -> Any:
 
 
 def _read_children(root: Any, take: Callable[[], None]) -> Any:
-    values: list[Any] = [root.val, None]
+    values: list[Any] = [_value(root), None]
     queue, seen = deque([root]), {id(root)}
     take()
     while queue:
@@ -190,7 +198,7 @@ def _read_children(root: Any, take: Callable[[], None]) -> Any:
                 raise NotSerialisable("cannot serialise a tree in which a node occurs twice")
             take()
             seen.add(id(child))
-            values.append(child.val)
+            values.append(_value(child))
             queue.append(child)
         values.append(None)
     while values[-1] is None and len(values) > 1:

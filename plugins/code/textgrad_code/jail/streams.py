@@ -20,13 +20,14 @@ def own_streams() -> tuple[Any, Any, Any]:
         ),
     )
     use_streams(streams)
-    sys.__stdin__, sys.__stdout__, sys.__stderr__ = streams  # type: ignore[misc]
+    _, sys.__stdout__, sys.__stderr__ = streams  # type: ignore[misc]
     return streams
 
 
 def use_streams(streams: tuple[Any, Any, Any]) -> None:
     """Make them the program's."""
     sys.stdin, sys.stdout, sys.stderr = streams
+    sys.__stdin__ = streams[0]  # type: ignore[misc]  # which typeshed calls final
 
 
 def flush_streams(streams: tuple[Any, Any, Any]) -> None:

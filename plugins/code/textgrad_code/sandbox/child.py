@@ -24,7 +24,8 @@ class JailedChild:
     """One process that runs one program; see `textgrad_code.sandbox.protocol.Child`.
 
     Attributes:
-        lost_server: Whether its fork server was seen to end before it.
+        lost_server: Whether its fork server was seen to end before it, or could not fork it.
+        no_greeting: Set by its user if it never spoke: its fork server may be stuck.
 
     Args:
         run: Its number with the fork server.
@@ -44,18 +45,18 @@ class JailedChild:
         self.run, self.limits = run, limits
         self._kill, self._closed = kill, closed
         self._exit: Exit | None = None
-        self.lost_server = False
+        self.lost_server = self.no_greeting = False
         pipes: list[int] = []
         try:
             for _ in range(4):
                 pipes += os.pipe()
+            self._owned = os.dup(pipes[0])
         except OSError as error:
             _close(pipes)
             raise SandboxFailed(f"no pipes for a program: {error}") from error
         job_end, self.job_fd, self.answer_fd, answer_end = pipes[:4]
         self.output_fd, output_end, self.exit_fd, exit_end = pipes[4:]
         self.far_ends = [job_end, answer_end, output_end, exit_end]
-        self._owned = os.dup(job_end)
         os.set_blocking(self.job_fd, False)
         os.set_blocking(self.exit_fd, False)
 
@@ -79,6 +80,7 @@ class JailedChild:
         except BlockingIOError:
             return None
         if got.startswith(NOT_BEGUN):
+            self.lost_server = True
             text = got[1:NOT_BEGUN_BYTES].split(b"\0")[0].decode(errors="replace")
             raise SandboxFailed(f"a program could not be started in the sandbox: {text}")
         if not got.startswith(ENDED) or len(got) < END_BYTES:
@@ -103,10 +105,11 @@ class JailedChild:
             status = Path(f"/proc/{process}/status").read_text(encoding="ascii", errors="replace")
         except OSError:
             return None
+        waited_s = _waited_s(process)
         peak_kib = _PEAK.search(status)
         if peak_kib is None or not self.is_waiting():  # its number could be another's by now
             return None
-        return Usage(cpu_s=cpu_s, peak_memory_mib=int(peak_kib[1]) / 1024)
+        return Usage(cpu_s=cpu_s, peak_memory_mib=int(peak_kib[1]) / 1024, waited_s=waited_s)
 
     def kill(self) -> None:
         """End it at once; harmless if it has ended."""
@@ -130,6 +133,14 @@ class JailedChild:
         self._owned = _GONE
         self.job_fd = self.answer_fd = self.output_fd = self.exit_fd = _GONE
         self.far_ends = []
+
+
+def _waited_s(process: int) -> float:
+    """How long its first thread was ready to run and had no processor; 0 if nobody counts."""
+    try:
+        return int(Path(f"/proc/{process}/schedstat").read_bytes().split()[1]) / 1e9
+    except (OSError, IndexError):
+        return 0.0
 
 
 def _as_exit(end: End) -> Exit:

@@ -127,7 +127,9 @@ class JailedSandbox:
             _, zygote = self._children.pop(child.run, (None, None))
             if zygote is None:
                 return
-            if child.lost_server and zygote is self._zygote:
+            if child.no_greeting and not child.lost_server:
+                zygote.process.kill()  # it does not answer: nothing of it may go on
+            if (child.lost_server or child.no_greeting) and zygote is self._zygote:
                 self._retire()  # at once: its spares die a moment after it
             elif zygote is not self._zygote:
                 self._end_unless_used(zygote)
@@ -137,7 +139,7 @@ class JailedSandbox:
 
     def refill(self) -> None:
         """Fork spares, if some are missing."""
-        with self._lock, contextlib.suppress(SandboxFailed):  # the next launch tells it
+        with self._lock, contextlib.suppress(SandboxFailed, OSError):  # the next launch tells it
             while (
                 not self._closed
                 and self._limits is not None

@@ -39,9 +39,15 @@ class PlainSandbox:
         Raises:
             SandboxFailed: If the interpreter does not start.
         """
-        (job_out, job_in), (answer_out, answer_in), (output_out, output_in) = (
-            os.pipe() for _ in range(3)
-        )
+        pipes: list[int] = []
+        try:
+            for _ in range(3):
+                pipes += os.pipe()
+        except OSError as error:
+            for fd in pipes:
+                os.close(fd)
+            raise SandboxFailed(f"no pipes for a program: {error}") from error
+        job_out, job_in, answer_out, answer_in, output_out, output_in = pipes
         inherited = (job_out, answer_in)
         script = str(Path(bootstrap.__file__).resolve())
         numbers = (job_out, answer_in, limits.memory_mib, math.ceil(limits.cpu_s))
@@ -64,7 +70,15 @@ class PlainSandbox:
         finally:
             for fd in (*inherited, output_in):
                 os.close(fd)
-        return PlainChild(process, (job_in, answer_out, output_out, os.pidfd_open(process.pid)))
+        try:
+            ended = os.pidfd_open(process.pid)
+        except OSError as error:
+            process.kill()
+            process.wait()
+            for fd in (job_in, answer_out, output_out):
+                os.close(fd)
+            raise SandboxFailed(f"no descriptor for a program: {error}") from error
+        return PlainChild(process, (job_in, answer_out, output_out, ended))
 
     def close(self) -> None:
         """Nothing is kept between children."""
@@ -78,6 +92,7 @@ class PlainChild:
         self.job_fd, self.answer_fd, self.output_fd, self.exit_fd = fds
         self._open = list(fds)
         self._exit: Exit | None = None
+        self.no_greeting = False
         self._peak_mib: float | None = None
         os.set_blocking(self.job_fd, False)
 

@@ -78,10 +78,12 @@ class Usage:
     Args:
         cpu_s: User and system time.
         peak_memory_mib: Largest resident size.
+        waited_s: How long it could have run, had a processor been free; 0 where unknown.
     """
 
     cpu_s: float
     peak_memory_mib: float
+    waited_s: float = 0.0
 
 
 class Child(Protocol):
@@ -92,12 +94,14 @@ class Child(Protocol):
         answer_fd: Frames from the child are read here.
         output_fd: What the program prints, stdout and stderr together, is read here.
         exit_fd: Readable once the child has ended and `exit` has something to say.
+        no_greeting: Set by its user if it never spoke: what started it may be stuck.
     """
 
     job_fd: int
     answer_fd: int
     output_fd: int
     exit_fd: int
+    no_greeting: bool
 
     def exit(self) -> Exit | None:
         """How it ended; None while it runs. Does not block.

@@ -103,22 +103,30 @@ class Zygote:
             self._orders, far = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         except OSError as error:
             raise SandboxFailed(f"no socket for the sandbox's fork server: {error}") from error
-        with far, tempfile.TemporaryFile() as errors:
-            try:
-                self.process = _start(settings, far, errors.fileno())
-            except OSError as error:
-                self._orders.close()
-                missing = Missing("interpreter", f"{settings.python}: {error}")
-                raise CannotStart((missing,)) from error
-            far.close()
-            try:
-                self.greeting = self._greet()
-            except CannotStart:
-                self.close()
-                raise
-            except OSError as error:
-                self.close()
-                raise CannotStart((_silent(settings, error, errors),)) from error
+        try:
+            with far, tempfile.TemporaryFile() as errors:
+                self._begin(far, errors)
+        except OSError as error:
+            self._orders.close()
+            raise SandboxFailed(f"no file for the fork server's errors: {error}") from error
+
+    def _begin(self, far: socket.socket, errors: Any) -> None:
+        """Start the process and wait until it is ready."""
+        try:
+            self.process = _start(self.settings, far, errors.fileno())
+        except OSError as error:
+            self._orders.close()
+            missing = Missing("interpreter", f"{self.settings.python}: {error}")
+            raise CannotStart((missing,)) from error
+        far.close()
+        try:
+            self.greeting = self._greet()
+        except CannotStart:
+            self.close()
+            raise
+        except OSError as error:
+            self.close()
+            raise CannotStart((_silent(self.settings, error, errors),)) from error
 
     def _greet(self) -> dict[str, Any]:
         """Send the settings, read how the start went."""

@@ -1,0 +1,33 @@
+"""What the end of a program's process says about the program."""
+
+from __future__ import annotations
+
+import signal
+
+from textgrad_code.sandbox.protocol import Exit
+from textgrad_code.verdict import Verdict
+
+
+def verdict_of_exit(ended: Exit, cpu_s: float) -> tuple[Verdict, str]:
+    """What it means that the process ended while an answer was due.
+
+    Args:
+        ended: How it ended. An exit code is no evidence of anything but that.
+        cpu_s: CPU seconds it was given.
+    """
+    if ended.signal is None:
+        return Verdict.RE, f"ended before returning (exit {ended.code})"
+    name = signal_name(ended.signal)
+    if ended.signal == signal.SIGSYS:
+        return Verdict.SV, f"killed by {name} for a forbidden system call"
+    if ended.signal == signal.SIGXCPU or (ended.signal == signal.SIGKILL and ended.cpu_s >= cpu_s):
+        return Verdict.TLE, f"used up {cpu_s:g} s of CPU time"
+    return Verdict.RE, f"killed by {name}"
+
+
+def signal_name(number: int) -> str:
+    """Its name, such as SIGSEGV."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
