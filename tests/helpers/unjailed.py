@@ -16,6 +16,8 @@ PROGRAM = "from textgrad_code.jail.probes import drive; drive({job}, {answers})"
 class UnjailedChild:
     """A plain subprocess that runs the probes."""
 
+    no_greeting = False
+
     def __init__(self) -> None:
         job, self.job_fd = os.pipe()
         self.answer_fd, answers = os.pipe()

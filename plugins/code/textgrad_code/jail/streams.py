@@ -27,7 +27,7 @@ def own_streams() -> tuple[Any, Any, Any]:
 def use_streams(streams: tuple[Any, Any, Any]) -> None:
     """Make them the program's."""
     sys.stdin, sys.stdout, sys.stderr = streams
-    sys.__stdin__ = streams[0]  # type: ignore[misc]  # which typeshed calls final
+    vars(sys)["__stdin__"] = streams[0]  # which typeshed calls final
 
 
 def flush_streams(streams: tuple[Any, Any, Any]) -> None:
