@@ -20,7 +20,7 @@ def own_streams() -> tuple[Any, Any, Any]:
         ),
     )
     use_streams(streams)
-    _, sys.__stdout__, sys.__stderr__ = streams  # type: ignore[misc]
+    vars(sys).update(__stdout__=streams[1], __stderr__=streams[2])
     return streams
 
 
