@@ -22,7 +22,7 @@ from textgrad_radiotherapy.dvh import (
     structure_dvh,
 )
 from textgrad_radiotherapy.errors import CaseError
-from textgrad_radiotherapy.geometry import Floats
+from textgrad_radiotherapy.geometry import Floats, Grid
 
 RADIUS_MM, CENTRE_GY, SLOPE_GY_MM = 15.0, 50.0, 1.0
 AXIS = np.array([1.0, 0.0, 0.0])
@@ -74,6 +74,30 @@ def test_ball_in_a_linear_gradient(spacing: float, direction: Floats) -> None:
         case = ball_case(spacing, offset)
         worst = max(errors_gy(case, gradient_dose(case, direction)))
         assert worst < TOLERANCE_GY[spacing], f"{worst:.3f} Gy at an offset of {offset}"
+
+
+@pytest.mark.parametrize(
+    ("spacing_mm", "tolerance_gy"),
+    [((1.0, 1.0, 3.0), 0.07), ((1.0, 1.0, 5.0), 0.1), ((2.0, 5.0, 2.0), 0.19)],
+)
+@pytest.mark.parametrize(
+    "direction",
+    [AXIS, OBLIQUE, np.array([0.0, 0.0, 1.0]), np.array([1.0, 0.0, 1.0]) / np.sqrt(2)],
+    ids=["x", "free", "z", "xz"],
+)
+def test_voxels_may_be_long_along_one_axis(
+    spacing_mm: tuple[float, float, float], tolerance_gy: float, direction: Floats
+) -> None:
+    for offset in OFFSETS:
+        half = [int(np.ceil(RADIUS_MM / step)) + 2 for step in spacing_mm]
+        ox, oy, oz = (
+            step * (share - n) for step, share, n in zip(spacing_mm, offset, half, strict=True)
+        )
+        nx, ny, nz = (2 * n + 1 for n in half)
+        grid = Grid(origin_mm=(ox, oy, oz), spacing_mm=spacing_mm, shape=(nz, ny, nx))
+        case = case_of(grid, occupied("PTV", "target", ball(RADIUS_MM), grid, samples=7))
+        worst = max(errors_gy(case, gradient_dose(case, direction)))
+        assert worst < tolerance_gy, f"{worst:.3f} Gy at an offset of {offset}"
 
 
 def test_parts_of_voxels_beat_whole_voxels() -> None:

@@ -16,7 +16,8 @@ def part_doses(structure: Structure, dose_gy: Floats, grid: Grid) -> tuple[Float
     both neighbours, and zero where they differ in sign (minmod), so no dose is invented beyond
     an extremum, nor smeared over the edge of the patient. A voxel that is inside in part is cut
     by a plane across the gradient of the occupancy: the middle of the part lies off the voxel's
-    centre by half of what is cut off, and the part is thinner by as much.
+    centre by half of what is cut off, and the part is thinner by as much. All of this is counted
+    in voxels along each axis, so it holds for voxels of any proportions.
 
     Returns:
         Dose of the middle and width of the even distribution of the same variance as the dose
@@ -26,16 +27,14 @@ def part_doses(structure: Structure, dose_gy: Floats, grid: Grid) -> tuple[Float
     occupancy = np.zeros(grid.voxels)
     occupancy[structure.voxels] = structure.occupancy
     dose_slope, normal = np.zeros((3, *size)), np.zeros((3, *size))
-    for axis, spacing in enumerate(reversed(grid.spacing_mm)):
+    for axis in range(3):
         inner, up, down = _differences(dose_gy, grid, structure.voxels, axis)
         smaller = np.copysign(np.minimum(np.abs(up), np.abs(down)), up)
         dose_slope[axis, inner] = np.where(up * down > 0, smaller, 0.0)
         inner, up, down = _differences(occupancy, grid, structure.voxels, axis)
-        normal[axis, inner] = (up + down) / spacing
+        normal[axis, inner] = up + down
     normal /= np.maximum(np.sqrt((normal**2).sum(axis=0)), 1e-12)
-    spacings = np.asarray(grid.spacing_mm[::-1])[:, None]
-    width_mm = np.sqrt(((normal * spacings) ** 2).sum(axis=0))
-    across = (dose_slope / spacings * normal).sum(axis=0) * width_mm
+    across = (dose_slope * normal).sum(axis=0)
     share = structure.occupancy
     middle = dose_gy[structure.voxels] + across * (1 - share) / 2
     squared = (dose_slope**2).sum(axis=0) - across**2 * (1 - share**2)
