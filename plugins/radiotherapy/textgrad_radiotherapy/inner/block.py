@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+from typing import Any, Self
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
@@ -9,6 +12,7 @@ from scipy.sparse import csr_array
 from textgrad_radiotherapy.geometry import Floats
 
 Singles = NDArray[np.float32]
+SPARE = 8  # one row in so many is kept free when rows are added
 CHUNK_ROWS = 256  # rows that are converted to double precision at a time
 
 
@@ -27,7 +31,15 @@ class Block:
         self.rows: NDArray[np.intp] = np.zeros(0, dtype=np.intp)
         self.share: Floats = np.zeros(0)
         self._has = np.zeros(matrix.shape[0], dtype=bool)
-        self._array: Singles | csr_array = matrix[:0].toarray()
+        self._buffer: Singles = np.zeros((0, matrix.shape[1]), dtype=np.float32)
+        self._array: Singles | csr_array = self._buffer
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        """Another one in the same state; rows that are there do not change and are shared."""
+        other = copy.copy(self)
+        other._has = self._has.copy()
+        other._buffer = self._array if self._dense else self._buffer
+        return other
 
     def missing(self, rows: NDArray[np.intp]) -> NDArray[np.intp]:
         """Those of these rows that are no working rows yet."""
@@ -43,22 +55,38 @@ class Block:
         more = self._weights[new] if share is None else share
         self.share = np.concatenate([self.share, more])
         if self._dense:
-            fresh = self._matrix[new].toarray()
-            self._array = np.concatenate([self._array, fresh]) if self._array.size else fresh
+            self._append(self._matrix[new].toarray())
         else:
             self._array = self._matrix[self.rows]
         return int(new.size)
+
+    def _append(self, fresh: Singles) -> None:
+        """Put dense rows after those there are, with room for a few more."""
+        held, height = self._array.shape[0], self.rows.size
+        if height > self._buffer.shape[0]:
+            room = height + (height // SPARE if held else 0)
+            larger = np.empty((min(room, self._has.size), fresh.shape[1]), dtype=np.float32)
+            larger[:held] = self._array
+            self._buffer = larger
+        self._buffer[held:height] = fresh
+        self._array = self._buffer[:height]
 
     def make_sparse(self) -> None:
         """Hold the rows sparse: a tenth of the memory, products several times slower."""
         if self._dense:
             self._dense = False
+            self._buffer = self._buffer[:0].copy()
             self._array = self._matrix[self.rows]
 
     @property
     def array(self) -> Singles | csr_array:
         """The working rows, shape (working rows, beamlets)."""
         return self._array
+
+    def dense(self, positions: NDArray[np.intp]) -> Singles:
+        """Some of the working rows, by position."""
+        some = self._array[positions]
+        return some if isinstance(some, np.ndarray) else np.asarray(some.toarray())
 
     def dose(self, fluence: Floats) -> Floats:
         """Dose of the working rows in Gy, accumulated in single precision."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import LinAlgError, cho_factor, cho_solve, solve
-from scipy.linalg.blas import ssyrk
+from scipy.linalg.blas import get_blas_funcs, ssyrk
 
 from textgrad_radiotherapy.errors import SolverFailed
 from textgrad_radiotherapy.geometry import Floats
@@ -17,66 +19,93 @@ from textgrad_radiotherapy.inner.workspace import Point, Workspace
 STALE_SHARE = 0.1  # a gEUD's curvatures are renewed when they are off by more than this
 TINY_SHARE = 1e-6  # and left out below this share of the largest
 LARGEST_SHIFT = 1e3
-SINGLE_SHIFT = 1e-5  # from here on single precision factors a matrix well enough for a step
+FEW_ROWS = 300  # so many rows change the sum; more change the Gram matrices
+BAND = 128  # columns of a matrix that are handled at a time
+SINGLE_SHIFT = 1e-6  # from here on single precision factors a matrix well enough for a step
 
 
 class GramHessian:
-    """Hessians as weighted sums of Gram matrices that are kept from step to step.
+    """Hessians as weighted sums of Gram matrices that are kept from solve to solve.
 
     The Gram matrix of a term is ``A^T diag(c) A`` over the working rows A, in single precision,
-    c the diagonal curvature before the weight. Only rows whose curvature changed are added or
-    taken off, and new weights cost one sum of matrices. Lower triangles only.
+    c the diagonal curvature before the weight. New weights cost one sum of matrices. Between
+    them the few rows whose curvature changes are added to the sum or taken off; the Gram
+    matrices follow at the next new weights, when many of those rows have come back. Lower
+    triangles only. Rank-one parts change at every step and are kept apart, as vectors.
     """
 
     def __init__(self, work: Workspace) -> None:
         self._work = work
-        n = work.problem.beamlets
         self._gram: dict[int, Singles] = {}
-        self._curvature: dict[int, Floats] = {k: np.zeros(0) for k in work.problem.gram_terms()}
-        self._sum: Singles = _square(n)
+        self._in_gram: dict[int, Floats] = {}
+        self._in_sum: dict[int, Floats] = {}
+        self._weights: Floats | None = None
+        self._sum: Singles = _square(work.problem.beamlets)
+        self._axes: list[tuple[float, Floats]] = []
 
-    def refresh(self, point: Point, setting: Setting, *, exact: bool = False) -> None:
+    def refresh(self, point: Point, setting: Setting) -> None:
         """Bring the sum up to date with the rows that are active at a point."""
-        self._sum[:] = 0.0
-        terms = self._work.problem.terms
-        for k, piece in enumerate(point.pieces):
+        problem, wanted = self._work.problem, dict[int, Floats]()
+        gram_terms = problem.gram_terms()
+        self._axes = []
+        for k, (term, piece) in enumerate(zip(problem.terms, point.pieces, strict=True)):
             weight = float(setting.weights[k])
             if weight == 0.0:
                 continue
-            axis: Floats | None = None
-            if k in self._curvature:
-                self._update(k, piece.curvature, exact=exact)
-                if k in self._gram:
-                    _add_scaled(self._sum, self._gram[k], weight)
+            if k in gram_terms:
+                wanted[k] = self._wanted(k, piece.curvature)
                 if piece.axis is not None:
-                    axis = self._work.blocks[terms[k].structure].back(piece.axis)
-                factor = piece.axis_curvature
-            else:
-                axis, factor = self._work.problem.mean[terms[k].structure], piece.curvature[0]
-            if axis is not None and factor != 0.0:
-                single = np.asfortranarray(axis.astype(np.float32)[:, None])
-                ssyrk(weight * factor, single, beta=1.0, c=self._sum, lower=1, overwrite_c=1)
+                    axis = self._work.blocks[term.structure].back(piece.axis)
+                    self._axes.append((weight * piece.axis_curvature, axis))
+            elif piece.curvature[0] != 0.0:
+                self._axes.append((weight * piece.curvature[0], problem.mean[term.structure]))
+        same = self._weights is not None and np.array_equal(self._weights, setting.weights)
+        changes = {k: _change(self._in_sum.get(k), c) for k, c in wanted.items()}
+        if same and sum(np.count_nonzero(c) for c in changes.values()) <= FEW_ROWS:
+            self._add_rows(self._sum, changes, setting.weights)
+        else:
+            self._rebuild(wanted, setting.weights)
+        self._in_sum |= wanted
+        self._weights = setting.weights.copy()
 
-    def _update(self, k: int, wanted: Floats, *, exact: bool) -> None:
-        term = self._work.problem.terms[k]
-        block = self._work.blocks[term.structure]
-        held = np.zeros(wanted.size)
-        held[: self._curvature[k].size] = self._curvature[k]
-        change = wanted - held
-        if term.kind in GEUD_KINDS and not exact:
-            largest = np.maximum(wanted, held)
-            change[np.abs(change) <= STALE_SHARE * largest] = 0.0
-            change[largest <= TINY_SHARE * largest.max(initial=0.0)] = 0.0
-        for sign in (1.0, -1.0):
-            rows = np.flatnonzero(sign * change > 0.0)
-            if not rows.size:
-                continue
-            part = block.array[rows]
-            part *= np.sqrt(np.abs(change[rows])).astype(np.float32)[:, None]
-            if k not in self._gram:
+    def _wanted(self, k: int, curvature: Floats) -> Floats:
+        """The curvatures that the sum is to have; of a gEUD small changes are left out."""
+        if self._work.problem.terms[k].kind not in GEUD_KINDS:
+            return curvature
+        change = _change(self._in_sum.get(k), curvature)
+        held = curvature - change
+        largest = np.maximum(curvature, held)
+        change[np.abs(change) <= STALE_SHARE * largest] = 0.0
+        change[largest <= TINY_SHARE * largest.max(initial=0.0)] = 0.0
+        return np.asarray(held + change)
+
+    def _rebuild(self, wanted: dict[int, Floats], weights: Floats) -> None:
+        """Bring the Gram matrices up to date and sum them anew."""
+        self._sum[:] = 0.0
+        for k, curvature in wanted.items():
+            change = _change(self._in_gram.get(k), curvature)
+            if k not in self._gram and change.any():
                 self._gram[k] = _square(self._sum.shape[0])
-            ssyrk(sign, part.T, beta=1.0, c=self._gram[k], lower=1, overwrite_c=1)
-        self._curvature[k] = held + change
+            if k in self._gram:
+                self._add_rows(self._gram[k], {k: change}, None)
+                _add_scaled(self._sum, self._gram[k], float(weights[k]))
+            self._in_gram[k] = curvature
+
+    def _add_rows(
+        self, total: Singles, changes: dict[int, Floats], weights: Floats | None
+    ) -> None:
+        """Add rows with the change of their curvature, times the weights of their terms."""
+        for sign in (1.0, -1.0):
+            parts = []
+            for k, change in changes.items():
+                rows = np.flatnonzero(sign * change > 0.0)
+                size = np.abs(change[rows]) * (1.0 if weights is None else weights[k])
+                part = self._work.blocks[self._work.problem.terms[k].structure].array[rows]
+                part *= np.sqrt(size).astype(np.float32)[:, None]
+                parts.append(part)
+            stacked = parts[0] if len(parts) == 1 else np.concatenate(parts)
+            if stacked.shape[0]:
+                ssyrk(sign, stacked.T, beta=1.0, c=total, lower=1, overwrite_c=1)
 
     def system(
         self, gradient: Floats, free: NDArray[np.intp], move: Floats, shift: float
@@ -94,27 +123,27 @@ class GramHessian:
         if moving.size:
             low, high = np.minimum.outer(free, moving), np.maximum.outer(free, moving)
             right = right + self._sum[high, low] @ move[moving]
-        factor, shift = self.factor(free, shift)
-        right = right.astype(factor[0].dtype)
-        step = -cho_solve(factor, right, check_finite=False).astype(np.float64)
-        return GramSystem(factor, step, shift)
+            for factor, axis in self._axes:
+                right = right + (factor * float(axis @ move)) * axis[free]
+        cholesky, shift = self.factor(free, shift)
+        right = right.astype(cholesky[0].dtype)
+        step = -cho_solve(cholesky, right, check_finite=False).astype(np.float64)
+        return GramSystem(cholesky, step, shift)
 
     def preconditioner(self, free: NDArray[np.intp], shift: float) -> FactorPreconditioner:
         """For systems with the Hessian of the free beamlets."""
         factor, _ = self.factor(free, shift)
-        return FactorPreconditioner(factor, float(self._sum.diagonal()[free].mean()))
+        return FactorPreconditioner(factor, float(self._diagonal(free).mean()))
 
     def factor(self, free: NDArray[np.intp], shift: float) -> tuple[tuple[Floats, bool], float]:
         """Cholesky factor of the free part, shifted until it is definite.
 
         In double precision where the shift is small, as it is near an optimum.
         """
-        part = self._sum.T[np.ix_(free, free)].T  # rows of the transpose lie together
-        diagonal = part.diagonal().astype(np.float64)
+        diagonal = self._diagonal(free)
         scale = float(diagonal.mean()) if diagonal.any() else 1.0
         while shift <= LARGEST_SHIFT:
-            kind = np.float32 if shift >= SINGLE_SHIFT else np.float64
-            trial = part.astype(kind, order="F")
+            trial = self._part(free, np.float32 if shift >= SINGLE_SHIFT else np.float64)
             np.fill_diagonal(trial, diagonal + shift * scale)
             try:
                 return cho_factor(trial, lower=True, overwrite_a=True, check_finite=False), shift
@@ -124,6 +153,23 @@ class GramHessian:
             f"the Hessian of {free.size} beamlets is not definite with a shift of {shift:g} times "
             "its mean diagonal: the influence matrix spans too many orders of magnitude"
         )
+
+    def _diagonal(self, free: NDArray[np.intp]) -> Floats:
+        found = self._sum.diagonal()[free].astype(np.float64)
+        for factor, axis in self._axes:
+            found += factor * axis[free] ** 2
+        return found
+
+    def _part(self, free: NDArray[np.intp], precision: type[np.floating[Any]]) -> NDArray[Any]:
+        """Lower triangle of the free part, in the order of columns; the rest means nothing."""
+        part = np.zeros((free.size, free.size), dtype=precision, order="F")
+        for at in range(0, free.size, BAND):
+            columns = self._sum.T[free[at : at + BAND]]  # rows of the transpose lie together
+            part.T[at : at + BAND, at:] = columns.take(free[at:], axis=1)
+        (syr,) = get_blas_funcs(("syr",), (part,))
+        for factor, axis in self._axes:
+            part = syr(factor, axis[free].astype(precision), lower=1, a=part, overwrite_a=1)
+        return part
 
 
 class FactorPreconditioner:
@@ -176,11 +222,19 @@ class GramSystem:
 
 def _add_scaled(total: Singles, matrix: Singles, factor: float) -> None:
     """Add a multiple of the lower triangle in place, without a temporary of its size."""
-    for at in range(0, total.shape[0], 128):
-        part = slice(at, at + 128)
+    for at in range(0, total.shape[0], BAND):
+        part = slice(at, at + BAND)
         total[at:, part] += np.float32(factor) * matrix[at:, part]
 
 
 def _square(n: int) -> Singles:
     """Zeros in the order of columns, as the triangular updates need it."""
     return np.zeros((n, n), dtype=np.float32, order="F")
+
+
+def _change(held: Floats | None, wanted: Floats) -> Floats:
+    """What brings held curvatures to the wanted ones; rows may have been added at the end."""
+    change = wanted.copy()
+    if held is not None:
+        change[: held.size] -= held
+    return change

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from textgrad_radiotherapy.geometry import Floats
+from textgrad_radiotherapy.inner.block import Singles
 from textgrad_radiotherapy.inner.functions import OVER_KINDS
 from textgrad_radiotherapy.inner.setting import Setting
 from textgrad_radiotherapy.inner.workspace import Point, Workspace
@@ -37,7 +38,7 @@ class Repair:
 class _Candidates:
     """Rows whose slope may be raised; `price_gy` per unit, `bend` is 4 w v (inf: hard)."""
 
-    influence: Floats
+    influence: Singles
     level_gy: Floats
     price_gy: Floats
     slope: Floats
@@ -58,7 +59,7 @@ def cheapest_repair(
     rows = _candidates(work, setting, point, hard)
     if rows is None:
         return Repair(linear=-np.inf, quadratic=0.0)
-    reach = rows.influence[:, short]
+    reach = rows.influence[:, short].astype(np.float64)
     price = np.full(reach.shape, np.inf)
     np.divide(rows.price_gy[:, None], reach, out=price, where=reach > 0.0)
     choice = price.argmin(axis=0)
@@ -104,10 +105,10 @@ def _candidates(
     for name, rows, _ in parts:
         mine = chosen[(chosen >= at) & (chosen < at + rows.size)] - at
         at += rows.size
-        pieces.append(work.problem.matrix[name][work.blocks[name].rows[rows[mine]]].toarray())
+        pieces.append(work.blocks[name].dense(rows[mine]))
     level, price, slope, bend = numbers[:, chosen]
     return _Candidates(
-        influence=np.concatenate(pieces).astype(np.float64),
+        influence=np.concatenate(pieces),
         level_gy=level,
         price_gy=price,
         slope=slope,

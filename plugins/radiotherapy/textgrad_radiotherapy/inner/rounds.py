@@ -19,6 +19,7 @@ NEAR_LIMIT = 0.9  # rows of large structures with more than this share of the le
 ROUNDS = 14
 STEPS_PER_ROUND = 40
 FIRST = 0.01  # of the gap: relative decrease at which the first accurate round stops
+SINGLE_DECREASE = 1e-6  # down to it gradients in single precision are good enough
 FINEST = 1e-14  # relative decrease that is rounding
 FLOOR_SHARE = 1e-9  # of the objective without dose: smaller objectives count as this
 
@@ -64,7 +65,7 @@ def outside(work: Workspace, fluence: Floats, setting: Setting, near: float) -> 
         if problem.whole(name):
             hot[name] = np.arange(rows)
             continue
-        dose = problem.matrix[name] @ fluence.astype(np.float32)
+        dose = work.whole_dose(name, fluence)
         aside = np.ones(rows, dtype=bool)
         aside[block.rows] = False
         levels = []
@@ -107,21 +108,21 @@ def minimise(
     best: Minimum | None = None
     for tolerance in (*ROUGH, *fine) if cold else fine:
         work.grow(around.hot)
-        exact = tolerance <= fine[0]
+        exact = tolerance < SINGLE_DECREASE
         point = newton.descend(
             work, hessian, setting, work.at(fluence, setting, exact=exact), state,
             tolerance=tolerance, limit=STEPS_PER_ROUND, exact=exact,
         )  # fmt: skip
         fluence = point.fluence
         around = outside(work, fluence, setting, NEAR_LIMIT)
-        if not exact:
+        if tolerance > fine[0]:
             continue
         found = _measure(work, setting, point, around.excess, gap=gap, floor=floor)
         best = found if best is None or found.gap < best.gap else best
         if best.gap <= gap or (tolerance == FINEST and not around.excess.any()):
             break
     if best is None:
-        raise AssertionError("no round was exact")
+        raise AssertionError("no round was measured")
     return _on_all_rows(work, setting, best)
 
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from textgrad_radiotherapy.geometry import Floats
 from textgrad_radiotherapy.inner import functions
-from textgrad_radiotherapy.inner.block import Block
+from textgrad_radiotherapy.inner.block import Block, Singles
 from textgrad_radiotherapy.inner.functions import Piece
 from textgrad_radiotherapy.inner.problem import Problem
 from textgrad_radiotherapy.inner.setting import Setting
@@ -47,6 +47,7 @@ class Workspace:
         self.problem = problem
         self.dense = True
         self._memory_gb = memory_gb
+        self._seen: tuple[Floats, dict[str, Singles]] = np.zeros(0), {}
         self.blocks = {
             name: Block(problem.matrix[name], problem.share[name]) for name in problem.by_rows
         }
@@ -71,6 +72,15 @@ class Workspace:
     def working_rows(self) -> int:
         """How many rows there are."""
         return sum(block.rows.size for block in self.blocks.values())
+
+    def whole_dose(self, name: str, fluence: Floats) -> Singles:
+        """Dose of all rows of a structure; what was last looked at is not computed again."""
+        if not np.array_equal(self._seen[0], fluence):
+            self._seen = fluence.copy(), {}
+        found = self._seen[1]
+        if name not in found:
+            found[name] = self.problem.matrix[name] @ fluence.astype(np.float32)
+        return found[name]
 
     def at(self, fluence: Floats, setting: Setting, *, exact: bool = False) -> Point:
         """The objective at a fluence; doses in double precision if `exact`."""
