@@ -177,6 +177,7 @@ class Domain(Protocol[V]):
         value_name: Column name of the value, such as ``SMILES``.
         evaluation_name: What one evaluation is called, such as ``docking``.
         licences: Licences of instruments and data, one sentence each, for the report.
+        notes: What a user has to know before anything is measured, one sentence each.
     """
 
     name: str
@@ -195,6 +196,7 @@ class Domain(Protocol[V]):
     value_file: str = ""
     evaluation_name: str = "evaluation"
     licences: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def constraints(self) -> tuple[Constraint[V], ...]:

@@ -228,6 +228,8 @@ def _introduce(job: Job, domain: Domain[Any], folder: Path, out: TextIO, *, agai
     elif domain.proposer is not None:
         say(f"Proposals: {domain.proposer.name} (built in). No language model is used.", out)
     say(f"{NOTICE} Run folder: {folder}", out)
+    for note in domain.notes:
+        say(f"Note: {note}", out)
     if again:
         say("Continuing: what the journal holds is not measured or asked again.", out)
     print("", file=out, flush=True)

@@ -3,48 +3,24 @@
 Only the geometry and the goals are looked at, by these inequalities. A target goal ``D_v >= t``
 (and the normalisation, which is one) leaves at most the rest of the target, its cold part, below
 t. So of the volume an organ shares with the target at least the overlap without that cold part
-receives t. The overlap of two structures that hold a voxel in part is at least
-max(0, a + b - 1) of it; it counts as that, so nothing is called impossible that is not.
+receives t (`certain_overlap` counts voxels held in part so that this holds for every dose, as
+`metrics` measures it). Nothing is called impossible that is not, but for rounding.
 Where a goal only holds if the cold part is placed in the overlap, it is called doubtful.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
-import numpy as np
-
-from textgrad_radiotherapy.case import Case, Structure
+from textgrad_radiotherapy.case import Case
+from textgrad_radiotherapy.certain_overlap import geud_factor, overlap_cc, whole_share
 from textgrad_radiotherapy.course_dose import check_per_course, remark_on_fraction
+from textgrad_radiotherapy.finding import Finding
 from textgrad_radiotherapy.goals import Goal, Metric, Protocol
-from textgrad_radiotherapy.judgement import unjudgeable
 from textgrad_radiotherapy.structure_names import matched
 
-Severity = Literal["impossible", "doubtful", "unjudged"]
-SLACK = 1e-9  # relative: what exceeds a bound by less exceeds it by rounding
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """What is wrong with a goal before any plan is made.
-
-    Args:
-        goal: The goal, its structure named as the case names it.
-        severity: ``impossible``: no plan meets it together with the goals it names. ``doubtful``:
-            hardly any plan does, or it may be mistaken. ``unjudged``: the case cannot tell.
-        reason: What forbids it, with the numbers.
-        remedy: What to change.
-    """
-
-    goal: Goal
-    severity: Severity
-    reason: str
-    remedy: str
-
-    def text(self) -> str:
-        """One paragraph."""
-        return f"{self.severity}: {self.goal.name}: {self.reason}; {self.remedy}"
+SLACK = 1e-9  # relative: volumes and doses closer than this are the same but for rounding
+CLEARLY = 1e-5  # relative: what exceeds a limit by less may still be judged to meet it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +61,7 @@ def find_infeasible(case: Case, protocol: Protocol) -> tuple[Finding, ...]:
             findings.append(
                 Finding(
                     goal=goal,
-                    severity="doubtful",
+                    severity="unusual",
                     reason=remark,
                     remedy="if it is per fraction, multiply it by the number of fractions",
                 )
@@ -99,11 +75,17 @@ def find_infeasible(case: Case, protocol: Protocol) -> tuple[Finding, ...]:
     return tuple(sorted(findings, key=lambda f: (order[f.goal.name], f.severity)))
 
 
-def overlap_cc(one: Structure, other: Structure, case: Case) -> float:
-    """Volume that two structures share for certain, cc."""
-    _, i, j = np.intersect1d(one.voxels, other.voxels, return_indices=True)
-    shared = np.maximum(one.occupancy[i] + other.occupancy[j] - 1.0, 0.0)
-    return float(shared.sum()) * case.grid.voxel_cc
+def unjudgeable(goal: Goal, case: Case) -> str:
+    """Why a goal cannot be judged on a case; empty if it can."""
+    structure = case.structures.get(goal.metric.structure)
+    if structure is None:
+        return f"the case has no {goal.metric.structure}"
+    volume = structure.volume_cc(case.grid)
+    if not volume > 0:
+        return f"{structure.name} is empty on the dose grid"
+    if goal.metric.kind == "Dcc" and goal.metric.argument > volume:
+        return f"{structure.name} has only {volume:.3g} cc"
+    return ""
 
 
 def _share(metric: Metric, argument: float, case: Case) -> float:
@@ -154,33 +136,65 @@ def _contradictions(
     """What goals on the same structure forbid of a bound."""
     if goal.direction == ">=":
         return _against_normalisation(goal, floors, case)
-    name, findings = goal.metric.structure, []
+    name = goal.metric.structure
     for other in goals:
-        if other.direction == ">=" and other.metric == goal.metric and other.limit > goal.limit:
-            findings.append(_against(goal, other.name, "asks for more of the same"))
-    same = [floor for floor in floors if floor.structure == name and floor.share > 0]
+        if other.direction == ">=" and other.metric == goal.metric and _beyond(other.limit, goal):
+            return [_against(goal, other.name, "asks for more of the same", other.limit)]
     point = _point(goal, case)
-    for floor in same:
+    for floor in floors:
+        if floor.structure != name or floor.share <= 0:
+            continue
         if floor.goal is not None and floor.goal.metric == goal.metric:
             continue
-        if point is not None and _exceeds(goal, floor.share, floor.dose_gy, point):
+        bound = _least_of_same(goal, floor, case)
+        if bound is None or not _beyond(bound, goal):
+            continue
+        why = f"brings it to {bound:.4g} Gy at least"
+        if point is not None:
             why = (
-                f"asks {floor.dose_gy:g} Gy of {floor.share:.4g} of {name}, but no more than "
-                f"{point[0]:.4g} of it may exceed {point[1]:g} Gy"
+                f"asks {floor.dose_gy:g} Gy of {100 * floor.share:.4g} % of {name}, but no more "
+                f"than {100 * point[0]:.4g} % of it may exceed {point[1]:g} Gy"
             )
-            findings.append(_against(goal, floor.name, why))
-        least = _least(goal, floor.share, floor.dose_gy)
-        if least is not None and least > goal.limit * (1 + SLACK):
-            why = f"brings it to {least:.4g} Gy at least"
-            findings.append(_against(goal, floor.name, why))
-    return findings[:1]
+        return [_against(goal, floor.name, why, bound)]
+    return []
 
 
-def _exceeds(goal: Goal, share: float, dose: float, point: tuple[float, float]) -> bool:
-    """Whether a share that receives a dose breaks the upper bound of a D or a V at a point."""
-    if goal.metric.unit == "Gy":
-        return share >= point[0] * (1 - SLACK) and dose > point[1] * (1 + SLACK)
-    return share > point[0] * (1 + SLACK) and dose >= point[1]
+def _least_of_same(goal: Goal, floor: _Demand, case: Case) -> float | None:
+    """The least value of a metric if a share of its own structure receives a dose."""
+    point, share = _point(goal, case), floor.share
+    if point is not None and goal.metric.unit == "Gy":
+        return floor.dose_gy if share >= point[0] * (1 - SLACK) else None
+    structure = case.structures[floor.structure]
+    if point is None:  # mean and gEUD look at voxel centres: parts of voxels prove nothing
+        share -= 1.0 - whole_share(structure)
+    return _least(goal, share * structure.volume_cc(case.grid), floor.dose_gy, case)
+
+
+def _least(goal: Goal, hot_cc: float, dose_gy: float, case: Case) -> float | None:
+    """The least value of a metric if a volume of its structure receives a dose.
+
+    None if that says nothing of the metric.
+    """
+    total = case.structures[goal.metric.structure].volume_cc(case.grid)
+    share, metric = hot_cc / total, goal.metric
+    if share <= 0:
+        return None
+    if metric.kind in ("D%", "Dcc"):
+        return dose_gy if share > _share(metric, metric.argument, case) * (1 + SLACK) else None
+    if metric.kind in ("V%", "Vcc"):
+        reached = dose_gy >= metric.argument
+        return (hot_cc if metric.kind == "Vcc" else 100 * share) if reached else None
+    if metric.kind == "mean":
+        return dose_gy * share
+    if metric.kind == "gEUD" and metric.argument >= 1:
+        a = metric.argument
+        return float(dose_gy * (share * geud_factor(a)) ** (1 / a))
+    return None
+
+
+def _beyond(bound: float, goal: Goal) -> bool:
+    """Whether a bound on the metric is above the limit by more than rounding."""
+    return bound > goal.limit + CLEARLY * max(1.0, abs(goal.limit))
 
 
 def _against_normalisation(goal: Goal, floors: list[_Demand], case: Case) -> list[Finding]:
@@ -188,27 +202,26 @@ def _against_normalisation(goal: Goal, floors: list[_Demand], case: Case) -> lis
     point = _point(goal, case)
     for floor in floors:
         fixed = floor.goal is None and floor.structure == goal.metric.structure
-        if fixed and point and point[0] >= floor.share and point[1] > floor.dose_gy * (1 + SLACK):
-            why = f"leaves {point[0]:.4g} of it at {floor.dose_gy:g} Gy at most"
-            return [_against(goal, floor.name, why)]
+        if not fixed or point is None or point[1] <= floor.dose_gy * (1 + CLEARLY):
+            continue
+        if goal.metric.unit == "Gy" and point[0] >= floor.share:
+            why = f"leaves {100 * point[0]:.4g} % of it at {floor.dose_gy:g} Gy at most"
+            return [_against(goal, floor.name, why, floor.dose_gy)]
+        if goal.metric.unit != "Gy" and point[0] > floor.share * (1 + CLEARLY):
+            why = f"leaves {100 * floor.share:.4g} % of it above {floor.dose_gy:g} Gy at most"
+            return [_against(goal, floor.name, why, None)]
     return []
 
 
-def _against(goal: Goal, other: str, why: str) -> Finding:
+def _against(goal: Goal, other: str, why: str, bound: float | None) -> Finding:
     return Finding(
         goal=goal,
         severity="impossible",
         reason=f"{other} {why}",
         remedy="relax one of the two",
+        against=other,
+        bound=bound,
     )
-
-
-def _least(goal: Goal, share: float, dose: float) -> float | None:
-    """The least mean dose or gEUD if this share receives a dose; None for other metrics."""
-    a = 1.0 if goal.metric.kind == "mean" else goal.metric.argument
-    if goal.metric.kind not in ("mean", "gEUD") or a < 1 or share <= 0:
-        return None
-    return float(dose * share ** (1 / a))
 
 
 def _overlaps(goal: Goal, floors: list[_Demand], case: Case) -> list[Finding]:
@@ -216,41 +229,47 @@ def _overlaps(goal: Goal, floors: list[_Demand], case: Case) -> list[Finding]:
     if goal.direction == ">=":
         return []
     organ = case.structures[goal.metric.structure]
-    volume = organ.volume_cc(case.grid)
-    findings = []
-    for floor in floors:
-        if floor.structure == organ.name:
-            continue
-        target = case.structures[floor.structure]
-        shared = overlap_cc(organ, target, case)
-        cold = (1 - floor.share) * target.volume_cc(case.grid)
-        where = f"{shared:.3g} of its {volume:.3g} cc lie in {floor.structure}"
-        hot = shared - cold
-        severity: Severity = "impossible"
-        broken = _broken(goal, hot, volume, floor.dose_gy, case)
-        reason = f"{where}; with {floor.name} at least {hot:.3g} cc receive it, {broken}"
-        if not broken:
-            severity = "doubtful"
-            broken = _broken(goal, shared, volume, floor.dose_gy, case)
-            reason = (
-                f"{where}, {broken}; it holds only if much of the {cold:.3g} cc that "
-                f"{floor.name} leaves cold is placed there"
-            )
-        if broken:
-            remedy = f"relax one of the two, or judge {organ.name} without {floor.structure}"
-            findings.append(Finding(goal=goal, severity=severity, reason=reason, remedy=remedy))
-    return sorted(findings, key=lambda f: f.severity != "impossible")[:1]
+    findings = [
+        found
+        for floor in floors
+        if floor.structure != organ.name
+        and (found := _overlap_finding(goal, floor, case)) is not None
+    ]
+    return sorted(findings, key=lambda f: (f.severity != "impossible", -(f.bound or 0.0)))[:1]
 
 
-def _broken(goal: Goal, hot_cc: float, volume_cc: float, dose: float, case: Case) -> str:
-    """How a hot part of a structure breaks a bound; empty if it does not."""
-    if hot_cc <= 0:
-        return ""
-    share = hot_cc / volume_cc
+def _overlap_finding(goal: Goal, floor: _Demand, case: Case) -> Finding | None:
+    """What one target forbids."""
+    organ, target = (case.structures[n] for n in (goal.metric.structure, floor.structure))
+    volume, shared = organ.volume_cc(case.grid), overlap_cc(organ, target, case)
+    cold = (1 - floor.share) * target.volume_cc(case.grid)
+    where = f"{shared:.3g} of its {volume:.3g} cc lie in {target.name} for certain"
+    remedy = f"relax one of the two, or judge {organ.name} without {target.name}"
+    hot = shared - cold
+    bound = _least(goal, hot, floor.dose_gy, case)
+    if bound is not None and _beyond(bound, goal):
+        reason = f"{where}; with {floor.name} at least {hot:.3g} cc receive it, "
+        return Finding(
+            goal=goal,
+            severity="impossible",
+            reason=reason + _told(goal, bound, volume, case),
+            remedy=remedy,
+            against=floor.name,
+            bound=bound,
+        )
+    loose = _least(goal, shared, floor.dose_gy, case)
+    if loose is None or not _beyond(loose, goal):
+        return None
+    reason = (
+        f"{where}, {_told(goal, loose, volume, case)}; it holds only if much of the {cold:.3g} cc "
+        f"that {floor.name} leaves cold is placed there"
+    )
+    return Finding(goal=goal, severity="doubtful", reason=reason, remedy=remedy)
+
+
+def _told(goal: Goal, bound: float, volume_cc: float, case: Case) -> str:
+    """How a hot part of a structure breaks a limit."""
     point = _point(goal, case)
-    if point is not None and _exceeds(goal, share, dose, point):
-        return f"more than the {point[0] * volume_cc:.3g} cc it may have at {point[1]:g} Gy"
-    least = _least(goal, share, dose)
-    if least is not None and least > goal.limit * (1 + SLACK):
-        return f"which makes {least:.4g} Gy already"
-    return ""
+    if point is None:
+        return f"which makes {bound:.4g} Gy already"
+    return f"more than the {point[0] * volume_cc:.3g} cc it may have at {point[1]:g} Gy"

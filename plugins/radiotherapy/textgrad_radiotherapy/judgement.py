@@ -13,6 +13,7 @@ from textgrad_core.jsondata import JSON
 from textgrad_radiotherapy.case import Case
 from textgrad_radiotherapy.course_dose import check_dose_per_course, check_per_course
 from textgrad_radiotherapy.dvh import checked_dose, checked_structure, structure_dvh
+from textgrad_radiotherapy.feasibility import find_infeasible, unjudgeable
 from textgrad_radiotherapy.goal_notation import check_goal
 from textgrad_radiotherapy.goals import Goal, Protocol
 from textgrad_radiotherapy.metrics import value
@@ -102,9 +103,16 @@ class GoalTable:
         ]  # fmt: skip
         for row in self.rows:
             lines += _text_row(row)
-        remarks = dict.fromkeys(row.remark for row in self.judged if row.remark)
-        lines += ["-" * len(head), *(f"* {remark}" for remark in remarks), self.summary(), NOTICE]
+        lines += ["-" * len(head), *self._remarks(), self.summary(), NOTICE]
         return "\n".join(line for long in lines for line in _wrapped(long)) + "\n"
+
+    def _remarks(self) -> list[str]:
+        """What is to be known of judged goals, each remark once, with the goals it is about."""
+        about: dict[str, list[str]] = {}
+        for row in self.judged:
+            if row.remark:
+                about.setdefault(row.remark, []).append(row.goal.name)
+        return [f"* {', '.join(names)}: {remark}" for remark, names in about.items()]
 
     def summary(self) -> str:
         """One line: goals met, in all and by priority."""
@@ -177,7 +185,11 @@ def judge(case: Case, dose_gy: NDArray[np.floating], protocol: Protocol) -> Goal
         median = histogram.dose_gy(histogram.total_cc / 2)
         check_dose_per_course(target, median, prescribed, protocol.fractions)
     prescribed_case = replace(case, prescription_gy=protocol.prescription_gy)
-    rows = tuple(_row(goal, dose, prescribed_case, protocol) for goal in protocol.goals)
+    notes = {f.goal.name: f.note() for f in find_infeasible(case, protocol) if f.note()}
+    rows = tuple(
+        _row(goal, dose, prescribed_case, protocol, notes.get(goal.name, ""))
+        for goal in protocol.goals
+    )
     return GoalTable(case=case.name, protocol=protocol, rows=rows)
 
 
@@ -192,26 +204,15 @@ def verdict_on(goal: Goal, measured: float) -> Verdict:
     return "fail"
 
 
-def unjudgeable(goal: Goal, case: Case) -> str:
-    """Why a goal cannot be judged on a case; empty if it can."""
-    structure = case.structures.get(goal.metric.structure)
-    if structure is None:
-        return f"the case has no {goal.metric.structure}"
-    volume = structure.volume_cc(case.grid)
-    if not volume > 0:
-        return f"{structure.name} is empty on the dose grid"
-    if goal.metric.kind == "Dcc" and goal.metric.argument > volume:
-        return f"{structure.name} has only {volume:.3g} cc"
-    return ""
-
-
-def _row(goal: Goal, dose: NDArray[np.float64], case: Case, protocol: Protocol) -> GoalRow:
+def _row(
+    goal: Goal, dose: NDArray[np.float64], case: Case, protocol: Protocol, note: str
+) -> GoalRow:
     reason = unjudgeable(goal, case)
     if reason:
         return GoalRow(goal=goal, value=None, margin=None, verdict="unjudged", remark=reason)
     measured = value(goal.metric, dose, case)
     is_dose = goal.metric.unit == "Gy" and protocol.fractions is not None
-    voxel, remark = case.grid.voxel_cc, ""
+    voxel, remark = case.grid.voxel_cc, note
     if goal.metric.kind == "Dcc" and goal.metric.argument < voxel / 2:
         remark = f"a voxel has {voxel:.2g} cc, more than twice as much: judge on a finer grid"
     return GoalRow(

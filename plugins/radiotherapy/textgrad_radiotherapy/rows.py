@@ -70,6 +70,15 @@ def structure_rows(
     return rows
 
 
+def inside_targets(case: Case) -> tuple[str, ...]:
+    """Structures of which targets leave nothing to optimise; no term can look at them."""
+    return tuple(
+        structure.name
+        for structure in case.structures.values()
+        if structure.kind != "target" and _not_taken(case, structure).max() < LEAST_SHARE
+    )
+
+
 def held_out_of(structure: Structure) -> NDArray[np.bool_]:
     """Which voxels of a structure are held back, evenly spread; none of a small one."""
     if structure.voxels.size < FEWEST:
@@ -84,6 +93,17 @@ def _every(voxels: NDArray[np.intp], count: int) -> NDArray[np.bool_]:
 
 def _share_left(case: Case, structure: Structure) -> Floats:
     """Occupancy of a structure's voxels that those before it leave over."""
+    left = _not_taken(case, structure)
+    if left.max() < LEAST_SHARE:
+        raise CaseError(
+            f"structure {structure.name!r} lies inside targets altogether: nothing of it is left "
+            "to optimise, leave its terms out"
+        )
+    return np.where(left < LEAST_SHARE, 0.0, left)
+
+
+def _not_taken(case: Case, structure: Structure) -> Floats:
+    """The same before anything is checked."""
     if structure.kind == "target":
         return structure.occupancy
     taken = np.zeros(case.grid.voxels)
@@ -92,13 +112,7 @@ def _share_left(case: Case, structure: Structure) -> Floats:
         if before:
             taken[other.voxels] += other.occupancy
     free = 1.0 - np.minimum(taken[structure.voxels], 1.0)
-    left = np.minimum(structure.occupancy, free)
-    if left.max() < LEAST_SHARE:
-        raise CaseError(
-            f"structure {structure.name!r} lies inside targets altogether: nothing of it is left "
-            "to optimise, leave its terms out"
-        )
-    return np.where(left < LEAST_SHARE, 0.0, left)
+    return np.minimum(structure.occupancy, free)
 
 
 def _without(share: Floats, held: NDArray[np.bool_]) -> Floats:
@@ -133,7 +147,10 @@ def _rows(case: Case, structure: Structure, share: Floats) -> StructureRows:
     if influence.voxels.size:
         found = influence.voxels[place] == voxels
     if not found.any():
-        raise CaseError(f"no beamlet reaches a voxel of structure {structure.name!r}")
+        raise CaseError(
+            f"no beamlet reaches a voxel of structure {structure.name!r}: leave it, or its goals, "
+            "out, or add beams that do"
+        )
     return StructureRows(
         matrix=influence.matrix[place[found]],
         weights=share[wanted][found] / share.sum(),
