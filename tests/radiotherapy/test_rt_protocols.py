@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from rt_cases import ball, case_of, centred_grid, occupied
+from textgrad_core.cli import main
 from textgrad_radiotherapy.errors import CaseError, GoalError
 from textgrad_radiotherapy.feasibility import find_infeasible
 from textgrad_radiotherapy.goals import Protocol
@@ -88,6 +89,35 @@ def test_limits_of_the_sources() -> None:
     assert textgrad["Bladder D5% <= 65.96 Gy"] == 67.81
 
 
+@pytest.mark.parametrize("name", EMBEDDED)
+def test_what_a_source_does_not_say_is_marked(name: str) -> None:
+    protocol = load_protocol(name)
+    assert protocol.assumptions
+    assert all(a.endswith(".") and len(a) > 20 for a in protocol.assumptions)
+    told = " ".join(protocol.assumptions)
+    if name.startswith("tg119") or name == "textgrad-70.2-39":
+        assert "fraction" in told
+    if any("D0.03cc" in goal.name and "maximum there" in goal.source for goal in protocol.goals):
+        assert "D0.03cc" in told
+
+
+def test_assumptions_are_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["radiotherapy", "protocols", "chhip-60-20"]) == 0
+    shown = capsys.readouterr().out
+    assert max(map(len, shown.splitlines())) <= 80
+    assert "Assumed here, not in the source:" in shown
+    assert "3 % is quoted too" in " ".join(shown.split())
+    assert main(["radiotherapy", "protocols", "textgrad-70.2-39"]) == 0
+    assert "(acceptable 23.88)" in capsys.readouterr().out
+
+
+def test_dose_levels_of_chhip_are_whole_per_cents_of_the_prescription() -> None:
+    for goal in load_protocol("chhip-60-20").goals:
+        if goal.metric.kind in ("V%", "Vcc"):
+            given = float(goal.source.split(", ")[1].split(" Gy")[0])
+            assert goal.metric.argument == pytest.approx(round(100 * given / 74) * 60 / 100)
+
+
 OWN: dict[str, Any] = {
     "name": "own",
     "title": "Our clinic",
@@ -100,6 +130,7 @@ OWN: dict[str, Any] = {
         {"goal": "Rectum V40Gy <= 35 %", "acceptable": 45},
     ],
     "aliases": {"Rectum": ["Rektum"]},
+    "assumptions": ["Volumes are those of the whole organ."],
 }
 
 OWN_TOML = """
@@ -107,6 +138,7 @@ name = "own"
 title = "Our clinic"
 source = "our tumour board"
 fractions = 20
+assumptions = ["Volumes are those of the whole organ."]
 [prescription_gy]
 PTV = 60.0
 [normalise]
@@ -190,6 +222,8 @@ def changed(path: tuple[str | int, ...], new: object) -> dict[str, Any]:
         (("normalise", "dose_gy"), None, "normalise lacks dose_gy"),
         (("aliases", "Rectum"), "Rektum", "aliases is .* not a list"),
         (("aliases",), [], r"aliases is \[\], not an object"),
+        (("assumptions",), "none", "assumptions is .* not a list"),
+        (("assumptions",), [1], "assumptions is 1, not a text"),
     ],
 )
 def test_what_is_wrong_is_named(path: tuple[str | int, ...], new: object, message: str) -> None:

@@ -104,6 +104,7 @@ class Protocol:
             is that dose; None leaves the dose as it was optimised.
         source: The publication.
         aliases: Other names that its structures go by, such as ``Femur_L`` for ``Femur_Head_L``.
+        assumptions: What is not in the source but was settled here, one sentence each.
     """
 
     name: str
@@ -114,3 +115,4 @@ class Protocol:
     normalise: tuple[str, float, float] | None
     source: str
     aliases: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    assumptions: tuple[str, ...] = ()

@@ -7,7 +7,7 @@ import textwrap
 from argparse import Namespace
 
 from textgrad_core.cli.exits import OK
-from textgrad_radiotherapy.goals import Protocol
+from textgrad_radiotherapy.goals import Goal, Protocol
 from textgrad_radiotherapy.notice import NOTICE
 from textgrad_radiotherapy.protocols import load_protocol, protocol_data, protocol_names
 
@@ -48,6 +48,17 @@ def _shown(protocol: Protocol) -> list[str]:
         target, volume, dose = protocol.normalise
         lines.append(f"Plans are scaled so that D{volume:g}% of {target} is {dose:g} Gy.")
     lines += ["", f"{'priority':>8}  goal (Gy per course)"]
-    lines += [f"{goal.priority:>8}  {goal.name}" for goal in protocol.goals]
-    lines += ["", *textwrap.wrap(f"Source: {protocol.source}", WIDTH, break_on_hyphens=False)]
+    lines += [f"{goal.priority:>8}  {goal.name}{_acceptable(goal)}" for goal in protocol.goals]
+    lines += ["", *_wrapped(f"Source: {protocol.source}")]
+    if protocol.assumptions:
+        lines.append("Assumed here, not in the source:")
+        lines += [line for each in protocol.assumptions for line in _wrapped(f"- {each}", "  ")]
     return [*lines, NOTICE]
+
+
+def _acceptable(goal: Goal) -> str:
+    return "" if goal.acceptable is None else f" (acceptable {goal.acceptable:g})"
+
+
+def _wrapped(text: str, indent: str = "") -> list[str]:
+    return textwrap.wrap(text, WIDTH, break_on_hyphens=False, subsequent_indent=indent)

@@ -15,7 +15,7 @@ from textgrad_radiotherapy.goal_notation import parse_goal
 from textgrad_radiotherapy.goals import Goal, Protocol
 
 FIELDS = ("name", "title", "source", "prescription_gy", "fractions", "normalise", "goals",
-          "aliases")  # fmt: skip
+          "aliases", "assumptions")  # fmt: skip
 NEEDED = ("name", "title", "source", "prescription_gy", "goals")
 GOAL_FIELDS = ("goal", "priority", "source", "acceptable")
 NORMALISE_FIELDS = ("structure", "volume_percent", "dose_gy")
@@ -57,7 +57,8 @@ def protocol_from_data(data: JSON, where: str = "protocol") -> Protocol:
     Args:
         data: An object with ``name``, ``title``, ``source``, ``prescription_gy`` (Gy per course
             by target) and ``goals``; perhaps ``fractions``, ``normalise`` (``structure``,
-            ``volume_percent``, ``dose_gy``) and ``aliases`` (lists of other names by structure).
+            ``volume_percent``, ``dose_gy``), ``aliases`` (lists of other names by structure) and
+            ``assumptions`` (a list of sentences: what the source does not say).
             A goal has ``goal`` (in the notation of `parse_goal`), and perhaps ``priority``,
             ``source`` and ``acceptable``, a wider bound in the goal's own unit.
         where: What to call it in messages.
@@ -86,6 +87,10 @@ def protocol_from_data(data: JSON, where: str = "protocol") -> Protocol:
             normalise=_normalise(fields.get("normalise"), prescription),
             source=_text(fields["source"], f"{where}: source"),
             aliases=_aliases(fields.get("aliases", {})),
+            assumptions=tuple(
+                _text(sentence, f"{where}: assumptions")
+                for sentence in _list(fields.get("assumptions", []), f"{where}: assumptions")
+            ),
         )
         check_per_course(protocol)
         _check_goals(protocol)
@@ -116,6 +121,7 @@ def protocol_data(protocol: Protocol) -> dict[str, JSON]:
         else dict(zip(NORMALISE_FIELDS, normalise, strict=True)),
         "goals": goals,
         "aliases": {name: list(others) for name, others in protocol.aliases.items()},
+        "assumptions": list(protocol.assumptions),
     }
 
 
