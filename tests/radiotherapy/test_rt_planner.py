@@ -81,18 +81,19 @@ def asked(data: Any, count: int = 3, lost: int = 0) -> ProposalRequest:
 
 def test_a_small_miss_is_mended_as_the_levers_say() -> None:
     data: PlanData = plan_data(plan((2.0, -0.5), LEVERS))
-    step, foreseen = gauss_newton(data, 2.0, guard=0.0)
-    assert step["PTV under"] == 0.0
-    core = sum(slope * step[name] for name, slope in zip(NAMES, LEVERS[1], strict=True))
+    step = gauss_newton(data, 2.0, guard=1e-3)
+    assert step.log_factors["PTV under"] == 0.0
+    moved = step.log_factors
+    core = sum(slope * moved[name] for name, slope in zip(NAMES, LEVERS[1], strict=True))
     assert core == pytest.approx(-0.5, abs=0.02)  # what is missing, and no more
-    assert foreseen < 0.1 * data.penalty
+    assert step.foreseen < 0.1 * data.penalty
 
 
 def test_steps_keep_to_their_box() -> None:
     data = plan_data(plan((-20.0, -20.0), LEVERS))
     for radius in (0.1, 1.0):
-        step, _ = gauss_newton(data, radius, guard=0.3)
-        assert max(abs(s) for s in step.values()) <= radius + 1e-12
+        step = gauss_newton(data, radius, guard=0.3)
+        assert max(abs(s) for s in step.log_factors.values()) <= radius + 1e-12
 
 
 def test_proposals_are_pure_new_and_legal() -> None:

@@ -19,10 +19,11 @@ from textgrad_radiotherapy.inner import InnerOptimiser, Solution
 from textgrad_radiotherapy.judgement import GoalTable, judge
 from textgrad_radiotherapy.levers import Levers, levers_of
 from textgrad_radiotherapy.metrics import TargetIndices, target_indices, value
+from textgrad_radiotherapy.nature_objective import nature_objective
 from textgrad_radiotherapy.notice import NOTICE
-from textgrad_radiotherapy.penalty import penalty, percent_per_unit
+from textgrad_radiotherapy.penalty import penalty, percent_per_unit, reserve_of
 from textgrad_radiotherapy.planning_dose import PlanningDose
-from textgrad_radiotherapy.rows import structure_rows
+from textgrad_radiotherapy.rows import inside_targets, structure_rows
 from textgrad_radiotherapy.starting_terms import starting_terms
 from textgrad_radiotherapy.structure_names import matched
 from textgrad_radiotherapy.terms import Term
@@ -47,6 +48,7 @@ class Plan:
         table: The goals, judged; its protocol names structures as the case does.
         indices: Conformity and homogeneity of every target.
         penalty: Squared misses of the goals by priority (`penalty.penalty`).
+        nature_objective: The paper's scalar, for comparison (`nature_objective`), Gy^2.
         goals_missed: How many judged goals are not met.
         hot_spots: Where the dose is highest; places to look at, never goals.
         levers: What the weights do to the goals; None on a judging grid.
@@ -63,6 +65,7 @@ class Plan:
     table: GoalTable
     indices: Mapping[str, TargetIndices]
     penalty: float
+    nature_objective: float
     goals_missed: int
     hot_spots: tuple[HotSpot, ...]
     levers: Levers | None = None
@@ -85,13 +88,19 @@ class Plan:
                     "structure": term.structure,
                     "kind": term.kind,
                     "dose_gy": self.solution.doses_gy[term.name],
+                    "own_gy": term.dose_gy,
                     "value": self.solution.term_values[term.name],
                 }
                 for term in self.terms
             ],
             "table": self.table.data(),
             "penalty": self.penalty,
+            "nature_objective": self.nature_objective,
             "reserve_percent": self.reserve_percent,
+            "reserves": {
+                row.goal.name: reserve_of(row.goal, self.protocol, self.reserve_percent)
+                for row in self.table.judged
+            },
             "goals_missed": self.goals_missed,
             "indices": {
                 name: {
@@ -109,7 +118,11 @@ class Plan:
             },
             "levers": None if self.levers is None else self.levers.to_json(),
             "hot_spots": [spot.to_json() for spot in self.hot_spots],
-            "normalisation": {"factor": self.scale, "rule": normalisation_text(self.protocol)},
+            "normalisation": {
+                "factor": self.scale,
+                "rule": normalisation_text(self.protocol),
+                "goals": fixed_goals(self.protocol),
+            },
             "solver": {
                 "objective": solution.objective,
                 "lower_bound": solution.lower_bound,
@@ -153,8 +166,9 @@ class Planner:
     ) -> None:
         self.case = case
         self.protocol = matched(protocol, case)
+        inside = inside_targets(case)
         self.terms = terms or starting_terms(
-            self.protocol, {name: s.kind for name, s in case.structures.items()}
+            self.protocol, {n: s.kind for n, s in case.structures.items() if n not in inside}
         )
         self._gap = gap
         self._solved = InnerOptimiser(structure_rows(case, self.terms), self.terms)
@@ -238,6 +252,7 @@ def measured(
             for name in table.protocol.prescription_gy
         },
         penalty=penalty(table, reserve_percent),
+        nature_objective=nature_objective(case, dose_gy, table.protocol),
         reserve_percent=reserve_percent,
         goals_missed=len(table.judged) - table.met,
         hot_spots=hot_spots(case, dose_gy),
@@ -265,6 +280,14 @@ def normalisation(case: Case, protocol: Protocol, dose_gy: Floats) -> float:
 def normalising_metric(rule: tuple[str, float, float]) -> Metric:
     """The dose that a rule of normalisation fixes."""
     return Metric(structure=rule[0], kind="D%", argument=rule[1])
+
+
+def fixed_goals(protocol: Protocol) -> list[JSON]:
+    """Names of the goals whose value the normalisation sets."""
+    if protocol.normalise is None:
+        return []
+    metric = normalising_metric(protocol.normalise)
+    return [goal.name for goal in protocol.goals if goal.metric == metric]
 
 
 def normalisation_text(protocol: Protocol) -> str:

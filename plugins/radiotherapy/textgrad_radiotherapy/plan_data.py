@@ -27,6 +27,8 @@ class GoalData:
         percent_per_unit: What one unit of the metric counts in per cent.
         by_log_weight: d value / d ln(weight) by term; empty without levers.
         by_dose_level: d value / d dose level by term, per Gy; empty without levers.
+        reserve_percent: Room that the penalty asks for.
+        fixed: Whether the normalisation sets its value, so that no weight moves it.
     """
 
     name: str
@@ -42,6 +44,8 @@ class GoalData:
     percent_per_unit: float
     by_log_weight: Mapping[str, float] = field(default_factory=dict)
     by_dose_level: Mapping[str, float] = field(default_factory=dict)
+    reserve_percent: float = 0.0
+    fixed: bool = False
 
     @property
     def excess_percent(self) -> float:
@@ -51,12 +55,13 @@ class GoalData:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TermData:
-    """A term of the objective: its name, structure, kind and dose level in Gy."""
+    """A term of the objective: name, structure, kind, dose level now and its own one, in Gy."""
 
     name: str
     structure: str
     kind: str
     dose_gy: float
+    own_gy: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,12 +103,20 @@ def plan_data(data: Mapping[str, JSON]) -> PlanData:
             percent_per_unit=raw["percent_per_unit"][r["goal"]],
             by_log_weight=row("by_log_weight", r["goal"]),
             by_dose_level=row("by_dose_level", r["goal"]),
+            reserve_percent=raw.get("reserves", {}).get(r["goal"], raw["reserve_percent"]),
+            fixed=r["goal"] in raw.get("normalisation", {}).get("goals", ()),
         )
         for r in raw["table"]["rows"]
         if r["verdict"] != "unjudged"
     )
     terms = tuple(
-        TermData(name=t["name"], structure=t["structure"], kind=t["kind"], dose_gy=t["dose_gy"])
+        TermData(
+            name=t["name"],
+            structure=t["structure"],
+            kind=t["kind"],
+            dose_gy=t["dose_gy"],
+            own_gy=t.get("own_gy", t["dose_gy"]),
+        )
         for t in raw["terms"]
     )
     return PlanData(

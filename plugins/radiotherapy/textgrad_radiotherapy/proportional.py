@@ -2,10 +2,51 @@
 
 from __future__ import annotations
 
-from textgrad_radiotherapy.plan_data import GoalData, PlanData, TermData
+from collections.abc import Sequence
+from dataclasses import dataclass
 
+from textgrad_core.domain import Proposal, ProposalRequest
+from textgrad_core.outcome import Evaluated
+from textgrad_radiotherapy.plan_data import GoalData, PlanData, TermData, plan_data
+from textgrad_radiotherapy.rounds_lost import rounds_lost
+from textgrad_radiotherapy.weights import Weights, canonical_weights, clipped
+
+NAME = "proportional rule"
+GUARD_PERCENT = 0.3  # goals count as missed with less room than this
 PERCENT_PER_DOUBLING = 5.0  # a miss of so many per cent doubles the weight
 LEAST_FACTOR, MOST_FACTOR = 1.2, 4.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProportionalPlanner:
+    """The rule alone, from the best plan; steps are halved after rounds without gain.
+
+    Args:
+        name: As shown; it says that no model is at work.
+    """
+
+    name: str = NAME
+
+    def propose(self, request: ProposalRequest) -> Sequence[Proposal]:
+        """New weights near the parents; the same request gives the same list."""
+        seen = set(request.avoid)
+        found: list[Proposal] = []
+        for parent in request.parents:
+            if not isinstance(parent.outcome, Evaluated):
+                continue
+            plan = plan_data(parent.outcome.data)
+            factors = proportional_factors(plan, GUARD_PERCENT)
+            lost = rounds_lost(parent, request.history)
+            for halved in range(lost, lost + request.count):
+                if len(found) >= request.count:
+                    return found
+                moved = {n: w * factors[n] ** 0.5**halved for n, w in plan.weights.items()}
+                answer = canonical_weights(Weights(weights=clipped(moved), doses_gy=plan.doses_gy))
+                if answer not in seen:
+                    seen.add(answer)
+                    why = f"more weight for what misses its goal, step x{0.5**halved:g}"
+                    found.append(Proposal(answer=answer, rationale=why, parent=parent.canonical))
+        return found
 
 
 def proportional_factors(plan: PlanData, guard_percent: float = 0.0) -> dict[str, float]:
@@ -13,13 +54,13 @@ def proportional_factors(plan: PlanData, guard_percent: float = 0.0) -> dict[str
 
     Args:
         plan: A plan.
-        guard_percent: Goals met with less room than this count as missed.
+        guard_percent: Goals met with less room than this and their reserve count as missed.
     """
     factors = {term.name: 1.0 for term in plan.terms}
     for goal in plan.goals:
-        excess = goal.excess_percent + guard_percent
+        excess = goal.excess_percent + goal.reserve_percent + guard_percent
         slopes = goal.by_log_weight.values()
-        if excess <= 1e-6 or (slopes and max(map(abs, slopes)) < 1e-6):
+        if excess <= 1e-6 or goal.fixed or (slopes and max(map(abs, slopes)) < 1e-6):
             continue  # met, or fixed by the normalisation
         factor = min(max(1.0 + excess / PERCENT_PER_DOUBLING, LEAST_FACTOR), MOST_FACTOR)
         for term in plan.terms:

@@ -10,6 +10,9 @@ from textgrad_radiotherapy.goals import Goal, Protocol
 from textgrad_radiotherapy.terms import Term
 
 UNDER, OVER = 1.01, 1.03  # levels of a target's terms, of its prescription
+TOWARDS_GOAL = (
+    0.5  # where goals limit its dose, overdose begins that far from prescription to goal
+)
 BELOW_GOAL = 0.8  # a term starts to push below the dose its goal allows to a volume
 MOST_LEVELS = 3  # terms per organ
 BODY = 0.5  # of the highest prescription
@@ -20,7 +23,9 @@ def starting_terms(
 ) -> tuple[Term, ...]:
     """Terms of the inner objective for a protocol.
 
-    Every target gets an underdose and an overdose term about its prescription; every organ at
+    Every target gets an underdose and an overdose term about its prescription, the latter halfway
+    to the lowest dose that its goals allow (a neighbour of a hotter target is allowed more than
+    its own 3 per cent; a goal near the prescription leaves room for less); every organ at
     risk with a goal overdose terms at the doses of its goals (at most three) and its mean dose;
     the body overdose at half the prescription. All weights are 1.
 
@@ -33,7 +38,7 @@ def starting_terms(
     """
     terms: list[Term] = []
     for target, dose in protocol.prescription_gy.items():
-        under, over = round(UNDER * dose, 2), round(OVER * dose, 2)
+        under, over = round(UNDER * dose, 2), round(_over(protocol, target, dose), 2)
         terms += [
             Term(
                 name=f"{target} under", structure=target, kind="squared-underdose", dose_gy=under
@@ -64,6 +69,21 @@ def starting_terms(
                 Term(name=over_body, structure=name, kind="squared-overdose", dose_gy=level)
             )
     return tuple(terms)
+
+
+def _over(protocol: Protocol, target: str, prescribed_gy: float) -> float:
+    """Dose level at which the overdose of a target begins."""
+    limits = [
+        goal.limit
+        for goal in protocol.goals
+        if goal.metric.structure == target
+        and goal.direction == "<="
+        and goal.metric.kind in ("D%", "Dcc", "mean")
+        and goal.limit > prescribed_gy
+    ]
+    if not limits:
+        return OVER * prescribed_gy
+    return prescribed_gy + TOWARDS_GOAL * (min(limits) - prescribed_gy)
 
 
 def _levels(goals: list[Goal]) -> list[float]:
