@@ -271,7 +271,7 @@ def test_bounds_against_direct_optimisation(shared: int, beamlets: int | None) -
     "metric", ["D0.5%", "D10%", "V50Gy", "V60Gy", "Dmean", "gEUD(a=2)", "gEUD(a=8)"]
 )
 def test_bounds_hold_for_voxels_held_in_part(spacing: float, metric: str) -> None:
-    """Doses made to break them: cold where it helps, steep, wavy, and falling beyond the target."""
+    """Doses made to break them: cold where it helps, steep, wavy, falling beyond the target."""
     grid = centred_grid(34, spacing, (0.3, 0.1, 0.4))
     case = case_of(
         grid,
