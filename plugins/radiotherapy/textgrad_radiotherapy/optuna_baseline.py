@@ -60,7 +60,7 @@ class OptunaPlanner:
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         names = _terms(request)
         box = optuna.distributions.FloatDistribution(self.least, self.most)
-        study = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=request.seed))
+        study = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=request.seed % 2**32))
         for trial in request.history:
             drawn = _drawn(trial, names) if trial.origin == self.name else None
             if drawn is None or not isinstance(trial.outcome, Evaluated):
