@@ -43,4 +43,5 @@ def geud_factor(a: float) -> float:
     share = (1.0 + most / 2) / (most * (a + 1.0))  # where the ratio is least
     if share >= 0.5:
         return 1.0
-    return min(1.0, (1.0 + most * (0.5 - share)) ** -a / share)
+    least: float = (1.0 + most * (0.5 - share)) ** -a / share
+    return min(1.0, least)

@@ -10,6 +10,7 @@ from textgrad_radiotherapy.notice import NOTICE
 from textgrad_radiotherapy.plan_data import GoalData, PlanData, plan_data
 
 LEVERS_SHOWN = 4
+LEVELS_SHOWN = 2
 WEAKEST_SHOWN = 0.05  # of the strongest lever of a goal
 CLOSE_PERCENT = 2.0  # a goal met with less room has its levers shown too
 CONFLICTS_SHOWN = 4
@@ -24,7 +25,11 @@ def feedback(data: Mapping[str, JSON], previous: Mapping[str, JSON] | None = Non
     """
     plan = plan_data(data)
     lines = [f"Doses are Gy per course, per fraction in brackets. {NOTICE.capitalize()}."]
-    lines += [_goal_line(goal) for goal in plan.goals]
+    known = {row["goal"]: row["remark"] for row in plan.raw["table"]["rows"] if row["remark"]}
+    for goal in plan.goals:
+        lines.append(_goal_line(goal))
+        if goal.verdict != "pass" and goal.name in known:
+            lines.append(f"  {known[goal.name]}")
     lines += [
         f"not judged: {row['goal']}: {row['remark']}"
         for row in plan.raw["table"]["rows"]
@@ -47,11 +52,15 @@ def feedback(data: Mapping[str, JSON], previous: Mapping[str, JSON] | None = Non
 def predicted(
     before: PlanData, weights: Mapping[str, float], doses_gy: Mapping[str, float]
 ) -> dict[str, float]:
-    """Values of the goals that the levers of a plan predict for other weights, to first order."""
+    """Values of the goals that the levers of a plan predict for other weights, to first order.
+
+    No dose or volume is predicted below 0, no share of a volume above 100 %. Goals that the
+    normalisation fixes are left out.
+    """
     found = {}
     own = {term.name: term.dose_gy for term in before.terms}
     for goal in before.goals:
-        if goal.value is None or not goal.by_log_weight:
+        if goal.value is None or goal.fixed or not goal.by_log_weight:
             continue
         change = sum(
             slope * math.log(weights[name] / before.weights[name])
@@ -60,7 +69,8 @@ def predicted(
         change += sum(
             goal.by_dose_level[name] * (level - own[name]) for name, level in doses_gy.items()
         )
-        found[goal.name] = goal.value + change
+        most = 100.0 if goal.unit == "%" else math.inf
+        found[goal.name] = min(max(goal.value + change, 0.0), most)
     return found
 
 
@@ -68,20 +78,33 @@ def _goal_line(goal: GoalData) -> str:
     word = {"pass": "PASS", "acceptable": "ACCEPTABLE", "fail": "FAIL"}[goal.verdict]
     value = "infinite" if goal.value is None else f"{goal.value:.2f} {goal.unit}".rstrip()
     fraction = "" if goal.per_fraction_gy is None else f" ({goal.per_fraction_gy:.3f})"
-    margin = "-" if goal.margin is None else f"{goal.margin:+.2f}"
+    margin = "-" if goal.margin is None else _signed(goal.margin)
     line = f"{word} P{goal.priority} {goal.name}   value {value}{fraction}  margin {margin}"
-    if goal.verdict == "pass" and goal.excess_percent < -CLOSE_PERCENT:
+    if goal.fixed:
+        return f"{line}, set by the normalisation"
+    room = -goal.excess_percent
+    if goal.verdict == "pass" and room < goal.reserve_percent - 1e-6:
+        line += f", {max(room, 0.0):.1f} % to spare of {goal.reserve_percent:.2g} % asked for"
+    if goal.verdict == "pass" and room > CLOSE_PERCENT:
         return line
-    levers = _strongest(goal)
-    return f"{line} | per doubling: {levers}" if levers else line
+    pull = {f"w[{name}]": by * math.log(2.0) for name, by in goal.by_log_weight.items()}
+    levers = _strongest(pull, LEVERS_SHOWN)
+    levels = _strongest({f"d[{n}]": by for n, by in goal.by_dose_level.items()}, LEVELS_SHOWN)
+    line += f" | per doubling: {levers}" if levers else ""
+    return f"{line} | per Gy of dose level: {levels}" if levels else line
 
 
-def _strongest(goal: GoalData) -> str:
-    pull = {name: slope * math.log(2.0) for name, slope in goal.by_log_weight.items()}
+def _strongest(pull: Mapping[str, float], count: int) -> str:
     ranked = sorted(pull.items(), key=lambda item: -abs(item[1]))
     least = WEAKEST_SHOWN * abs(ranked[0][1]) if ranked else 0.0
-    shown = [(n, p) for n, p in ranked[:LEVERS_SHOWN] if abs(p) > max(least, 1e-3)]
-    return ", ".join(f"w[{name}] {change:+.2f}" for name, change in shown)
+    shown = [(n, p) for n, p in ranked[:count] if abs(p) >= max(least, 0.005)]
+    return ", ".join(f"{name} {_signed(change)}" for name, change in shown)
+
+
+def _signed(number: float, decimals: int = 2) -> str:
+    """With its sign, but zero without a minus."""
+    rounded = round(number, decimals)
+    return f"{rounded if rounded else 0.0:+.{decimals}f}"
 
 
 def _headroom(plan: PlanData) -> list[str]:
@@ -89,7 +112,9 @@ def _headroom(plan: PlanData) -> list[str]:
     if not room:
         return []
     ranked = sorted(room, key=lambda goal: goal.excess_percent)
-    told = ", ".join(f"{g.structure} {g.metric} {g.margin:+.1f} {g.unit}".rstrip() for g in ranked)
+    told = ", ".join(
+        f"{g.structure} {g.metric} {_signed(g.margin or 0.0, 1)} {g.unit}".rstrip() for g in ranked
+    )
     return [f"headroom: {told}"]
 
 
@@ -114,26 +139,32 @@ def _places(plan: PlanData) -> list[str]:
         where = "in a target" if not away else f"{away:.0f} mm from the nearest target"
         lines.append(
             f"hot spot: {spot['structure']} {spot['dose_gy']:.1f} Gy at LPS "
-            f"({x:.0f}, {y:.0f}, {z:.0f}) mm, {where}"
+            f"({_millimetres(x)}, {_millimetres(y)}, {_millimetres(z)}) mm, {where}"
         )
     return lines
+
+
+def _millimetres(number: float) -> str:
+    """To a tenth, as a plane of the grid is found by; whole numbers without decimals."""
+    return f"{round(number, 1) + 0.0:g}"
 
 
 def _status(plan: PlanData) -> list[str]:
     solver, rule = plan.raw["solver"], plan.raw["normalisation"]
     proof = "proven" if solver["certified"] else "for the voxels now to blame"
+    failed = "" if solver["converged"] else f"; NOT converged: {solver['message']}"
     lines = [
-        f"inner solver: relative gap {solver['gap']:.1e} ({proof}), {solver['newton_steps']} "
-        f"Newton steps{'' if solver['converged'] else '; NOT converged: ' + solver['message']}"
+        f"inner solver: relative gap {solver['gap']:.1e} ({proof}), Newton steps "
+        f"{solver['newton_steps']}{failed}"
     ]
     if rule["rule"]:
         lines.append(f"normalised to {rule['rule']}: fluence x {rule['factor']:.4f}")
-    lines.append(f"penalty {plan.penalty:.4g} (0 when every goal is met{_reserve(plan)})")
+    lines.append(f"penalty {plan.penalty:.4g} % (0 when every goal is met{_reserve(plan)})")
     return lines
 
 
 def _reserve(plan: PlanData) -> str:
-    return f" with {plan.reserve_percent:g} % to spare" if plan.reserve_percent else ""
+    return " with the room asked for" if plan.reserve_percent else ""
 
 
 def _between_grids(plan: PlanData) -> list[str]:
@@ -145,7 +176,7 @@ def _between_grids(plan: PlanData) -> list[str]:
     for goal in plan.goals:
         before = planned["values"].get(goal.name)
         if before is not None and goal.value is not None:
-            change = f"{goal.value - before:+.2f} {goal.unit}".rstrip()
+            change = f"{_signed(goal.value - before)} {goal.unit}".rstrip()
             lines.append(f"  {goal.name}: {before:.2f}, judged {goal.value:.2f} ({change})")
     return lines
 
@@ -162,6 +193,7 @@ def _predicted(before: PlanData, now: PlanData) -> list[str]:
     verdict = "worse, the weights before are kept: take a smaller step" if worse else "not worse"
     lines = [
         f"against the plan before: penalty {before.penalty:.4g} -> {now.penalty:.4g}, {verdict}"
+        f"; changed most: {_largest_change(before, now)}"
     ]
     old = {goal.name: goal.value for goal in before.goals}
     for goal in now.goals:
@@ -172,3 +204,15 @@ def _predicted(before: PlanData, now: PlanData) -> list[str]:
                 f"measured {goal.value:.2f}"
             )
     return lines
+
+
+def _largest_change(before: PlanData, now: PlanData) -> str:
+    """The weight, or else the dose level, that was changed most."""
+    factors = {name: weight / before.weights[name] for name, weight in now.weights.items()}
+    name = max(factors, key=lambda n: abs(math.log(factors[n])))
+    if factors[name] != 1.0:
+        return f"w[{name}] x{factors[name]:.3g}"
+    levels = {term.name: term.dose_gy for term in before.terms}
+    moved = {term.name: term.dose_gy - levels[term.name] for term in now.terms}
+    name = max(moved, key=lambda n: abs(moved[n]))
+    return f"d[{name}] {_signed(moved[name])} Gy"

@@ -20,6 +20,7 @@ DOSES = "doses_gy"
 LEAST, MOST = 1e-3, 1e6  # of the reference's weight
 LEAST_LEVEL, MOST_LEVEL = 0.25, 2.0  # of a term's own dose level
 DIGITS = 6
+LONGEST = 20_000  # characters; weights of twenty terms take a few hundred
 _FENCE = re.compile(r"\A\s*(?:`{3,}|~{3,})[^\n]*\n(?P<body>.*?)\n?(?:`{3,}|~{3,})\s*\Z", re.DOTALL)
 
 
@@ -53,9 +54,11 @@ def parse_weights(text: str, terms: Sequence[Term]) -> Weights:
     Raises:
         Invalid: If it is no such object; the message names the part and the bound.
     """
-    fence = _FENCE.match(text)
     names = ", ".join(repr(term.name) for term in terms)
     hint = f"answer with one JSON object that gives a number for each of {names}"
+    if len(text) > LONGEST:
+        raise Invalid(f"the weights are {len(text)} characters long, {LONGEST} are allowed", hint)
+    fence = _FENCE.match(text)
     try:
         data = json.loads(fence["body"] if fence else text, object_pairs_hook=_once)
     except RecursionError:
@@ -67,7 +70,7 @@ def parse_weights(text: str, terms: Sequence[Term]) -> Weights:
     levels = data.pop(DOSES, {})
     unknown = [name for name in data if name not in {term.name for term in terms}]
     if unknown:
-        raise Invalid(f"there is no term {unknown[0]!r}", hint)
+        raise Invalid(f"there is no term {_short(unknown[0])}", hint)
     missing = [term.name for term in terms if term.name not in data]
     if missing:
         raise Invalid(f"the weight of {missing[0]!r} is missing", hint)
@@ -120,7 +123,9 @@ def _levels(data: JSON, terms: Sequence[Term]) -> dict[str, float]:
     for name, given in data.items():
         if name not in own:
             known = ", ".join(repr(n) for n in own)
-            raise Invalid(f"there is no term {name!r} with a dose level", f"those are {known}")
+            raise Invalid(
+                f"there is no term {_short(name)} with a dose level", f"those are {known}"
+            )
         level = _number(given, f"dose level of {name!r}")
         low, high = LEAST_LEVEL * own[name], MOST_LEVEL * own[name]
         if not low <= level <= high:
@@ -148,7 +153,7 @@ def _once(pairs: list[tuple[str, JSON]]) -> dict[str, JSON]:
     found: dict[str, JSON] = {}
     for name, value in pairs:
         if name in found:
-            raise Invalid(f"{name!r} is given twice", "give every name once")
+            raise Invalid(f"{_short(name)} is given twice", "give every name once")
         found[name] = value
     return found
 
@@ -158,4 +163,5 @@ def _rounded(number: float) -> float:
 
 
 def _short(data: JSON) -> str:
-    return json.dumps(data)[:60]
+    text = repr(data) if isinstance(data, str) else json.dumps(data)
+    return text if len(text) <= 60 else f"{text[:60]}..."

@@ -1,0 +1,84 @@
+"""What the weights are to achieve, in words: for prompts, and for people before a run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from textgrad_radiotherapy.finding import Finding
+from textgrad_radiotherapy.goals import Protocol
+from textgrad_radiotherapy.plan import RESERVE_PERCENT, normalisation_text
+from textgrad_radiotherapy.terms import Term
+from textgrad_radiotherapy.weights import DOSES, LEAST, LEAST_LEVEL, MOST, MOST_LEVEL
+
+
+def task_text(protocol: Protocol, terms: Sequence[Term], findings: Sequence[Finding]) -> str:
+    """The task as it is told to whoever chooses the weights.
+
+    Args:
+        protocol: The goals.
+        terms: The objective; the first is the reference.
+        findings: What is known of the goals before planning.
+    """
+    n = protocol.fractions
+    course = f"in {n} fractions" if n else "fractions not stated"
+    known = {f.goal.name: f" ({f.note()})" for f in findings if f.note()}
+    known |= {f.goal.name: f" (not judged: {f.reason})" for f in findings if _unjudged(f)}
+    goals = [
+        f"- priority {goal.priority}: {goal.name}"
+        + ("" if goal.acceptable is None else f", acceptable {goal.acceptable:g}")
+        + known.get(goal.name, "")
+        for goal in protocol.goals
+    ]
+    levels = [
+        f"- {t.name!r}: {t.kind} of {t.structure}"
+        + ("" if t.kind == "mean-dose" else f" at {t.dose_gy:g} Gy")
+        for t in terms
+    ]
+    rule = normalisation_text(protocol)
+    scaled = f" Afterwards the plan is scaled to {rule}." if rule else ""
+    return "\n".join(
+        [
+            f"{protocol.title}, doses in Gy per course, {course}. Goals:",
+            *goals,
+            "Minimise the penalty: the sum over the goals of 2^(1 - priority) x miss in %, doses "
+            "in % of the highest prescription, volumes in % of the structure; about "
+            f"{RESERVE_PERCENT:g} % of room is asked for, and counts less than a miss.",
+            f"The fluence minimises the weighted sum of these terms exactly.{scaled} Terms:",
+            *levels,
+            f"Answer with one JSON object: a positive number for each term, {LEAST:g} to {MOST:g} "
+            f"times that of {terms[0].name!r}; only ratios matter. It may also hold {DOSES!r}, an "
+            f"object of dose levels in Gy per course by term name, {LEAST_LEVEL:g} to "
+            f"{MOST_LEVEL:g} times those above.",
+        ]
+    )
+
+
+def notes_before(
+    protocol: Protocol, findings: Sequence[Finding], inside: Sequence[str]
+) -> tuple[str, ...]:
+    """What a user has to know before planning, one sentence each.
+
+    Goals that are only tight are left out: a plan may well reach them.
+
+    Args:
+        protocol: The goals.
+        findings: What is known of them.
+        inside: Structures that lie inside targets.
+    """
+    found = [f"{f.goal.name}: {f.note()} ({f.reason}; {f.remedy})." for f in findings if f.note()]
+    found += [
+        f"{f.goal.name}: {f.reason}; {f.remedy}." for f in findings if f.severity == "unusual"
+    ]
+    found += [f"{f.goal.name} is not judged: {f.reason}." for f in findings if _unjudged(f)]
+    judged = {goal.metric.structure for goal in protocol.goals}
+    found += [
+        f"{name} lies inside targets altogether: no term of the objective looks at it, its goals "
+        "are judged all the same."
+        for name in inside
+        if name in judged
+    ]
+    return tuple(found)
+
+
+def _unjudged(finding: Finding) -> bool:
+    return finding.severity == "unjudged"
