@@ -15,7 +15,7 @@ import pytest
 from scipy.sparse import csr_array
 
 from textgrad_core.logs import log
-from textgrad_radiotherapy import influence_cache
+from textgrad_radiotherapy import cache_folder, influence_cache
 from textgrad_radiotherapy.case import Beam, Case, Influence, Structure
 from textgrad_radiotherapy.case_checks import check_case, same_grid
 from textgrad_radiotherapy.cases import (
@@ -69,7 +69,7 @@ def test_every_case_loads_and_can_be_planned(name: str) -> None:
 def test_an_unknown_case_is_refused_with_the_known_ones(tmp_path: Path) -> None:
     with pytest.raises(CaseError, match=r"no case 'tg119-moon'.*tg119-prostate, tg119-head-neck"):
         load_case("tg119-moon")
-    with pytest.raises(CaseError, match="no folder with a saved one"):
+    with pytest.raises(CaseError, match="is empty: give one with a case or DICOM files"):
         load_case(tmp_path)
 
 
@@ -586,7 +586,7 @@ def test_the_default_folder_is_among_the_suite_s_caches(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TEXTGRAD_CACHE", str(tmp_path))
-    assert influence_cache.default_folder() == tmp_path / "influence"
+    assert cache_folder.default_folder() == tmp_path / "influence"
 
 
 def test_everything_that_shapes_an_influence_is_in_its_digest(prostate: Case) -> None:

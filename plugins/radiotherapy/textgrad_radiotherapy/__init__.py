@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from textgrad_core.plugin import Plugin, RunDefaults
+from textgrad_core.plugin import Check, Plugin, RunDefaults
 from textgrad_radiotherapy.commands import COMMANDS
 
 if TYPE_CHECKING:
@@ -25,13 +26,13 @@ def make(
     """Build the domain.
 
     Args:
-        case: An embedded case ('textgrad radiotherapy cases' lists them), or the folder of a
-            saved one.
+        case: An embedded case ('textgrad radiotherapy cases' lists them), or your own: a case
+            folder, a folder of DICOM files, a matRad .mat file, an .npz file of arrays.
         protocol: An embedded protocol, or a JSON or TOML file; the case's own if left out.
-        grid_mm: Voxel size of an embedded case; plans are judged on a finer grid.
-        bixel_mm: Width of an embedded case's beamlets.
+        grid_mm: Voxel size, where the influence is computed; plans are judged on a finer grid.
+        bixel_mm: Width of the beamlets, likewise.
         gap: Relative duality gap that every solve has to prove.
-        cache: Folder of influence matrices; the suite's own if left out.
+        cache: Folder of influence matrices; the suite's own if left out, 'none' to keep none.
 
     Raises:
         UsageError: If case or protocol is unknown, or they do not go together.
@@ -50,6 +51,13 @@ def make(
     )
 
 
+def doctor() -> Iterable[Check]:
+    """What is installed for planning; raises nothing and needs no extra."""
+    from textgrad_radiotherapy.doctor import radiotherapy_checks
+
+    return radiotherapy_checks()
+
+
 plugin = Plugin(
     name="radiotherapy",
     summary="Plan IMRT by clinical goals over an exact inner optimiser (research use only)",
@@ -57,6 +65,7 @@ plugin = Plugin(
     extra="radiotherapy",
     requires=("numpy", "scipy"),
     defaults=RunDefaults(steps=8, proposals=3, finalists=1),
+    doctor=doctor,
     commands=COMMANDS,
     distributions=("numpy", "scipy"),
 )

@@ -45,6 +45,11 @@ def one_blas_thread() -> Iterator[None]:
                     put(threads)
 
 
+def blas_threads() -> tuple[int, ...]:
+    """Thread count of every OpenBLAS that can be held to one; empty for other builds."""
+    return tuple(get() for get, _ in _controls())
+
+
 @cache
 def _controls() -> tuple[tuple[Callable[[], int], Callable[[int], None]], ...]:
     """Getter and setter of the thread count of every OpenBLAS that a wheel brought."""

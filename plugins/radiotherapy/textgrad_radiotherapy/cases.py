@@ -1,8 +1,8 @@
-"""Cases by name or folder, the dose of a fluence, and the grid a plan is judged on."""
+"""Cases by name or path, the dose of a fluence, and the grid a plan is judged on."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from textgrad_radiotherapy.case_checks import (
     check_structure,
     named_once,
 )
-from textgrad_radiotherapy.case_folder import is_case_folder, read_case, save_case
+from textgrad_radiotherapy.case_folder import save_case
 from textgrad_radiotherapy.direct import direct_dose
 from textgrad_radiotherapy.engine import Beamlets, choose_beamlets, influence_of
 from textgrad_radiotherapy.errors import CaseError
@@ -55,27 +55,26 @@ def load_case(
     bixel_mm: float = 5.0,
     cache: Path | None = None,
 ) -> Case:
-    """A case that ships with the plugin, or one saved in a folder.
+    """A case that ships with the plugin, or a user's own.
 
     Args:
-        name_or_path: One of `case_names`, or a folder written by `save_case`.
-        grid_mm: Voxel size of a phantom; a saved case has its own.
-        bixel_mm: Width of a phantom's beamlets; a saved case has its own.
-        cache: Folder of influence matrices (`influence_cache.default_folder`); None computes
+        name_or_path: One of `case_names`; or a folder written by `save_case`, a folder of DICOM
+            files, a ``.mat`` file of matRad, or an ``.npz`` file of arrays
+            (`imports.arrays_file`).
+        grid_mm: Voxel size where the influence is computed; a saved one has its own.
+        bixel_mm: Width of the beamlets, likewise.
+        cache: Folder of influence matrices (`cache_folder.default_folder`); None computes
             without keeping anything.
 
     Raises:
-        CaseError: If there is no such case, or the folder holds none that can be planned.
+        CaseError: If there is no such case, or it cannot be planned.
     """
+    from textgrad_radiotherapy.own_case import own_case  # its importers build cases, too
+
     phantom = phantom_named(str(name_or_path))
     if phantom is not None:
         return _phantom_case(phantom, grid_mm, bixel_mm, cache)
-    if is_case_folder(Path(name_or_path)):
-        return check_case(read_case(Path(name_or_path)))
-    raise CaseError(
-        f"no case {str(name_or_path)!r}, and no folder with a saved one; "
-        f"known: {', '.join(DESCRIPTIONS)}"
-    )
+    return own_case(Path(name_or_path), grid_mm=grid_mm, bixel_mm=bixel_mm, cache=cache)
 
 
 def build_case(
@@ -136,7 +135,7 @@ def build_case(
         reach_mm=max(grid.spacing_mm) / 2,
         margin_mm=margin_mm,
     )
-    voxels = np.unique(np.concatenate([s.voxels for s in structures]))
+    voxels = _voxels_of(structures, grid)
     density = np.ascontiguousarray(density, dtype=np.float32)
     digest = digest_of(density, grid, voxels, beams, beamlets, kernel)
     influence = cached(
@@ -186,9 +185,17 @@ def dose(case: Case, fluence: Floats) -> Floats:
     return total
 
 
+def _voxels_of(structures: Iterable[Structure], grid: Grid) -> NDArray[np.intp]:
+    """Flat indices of the voxels that any of the structures reaches into, ascending."""
+    inside = np.zeros(grid.voxels, dtype=bool)
+    for structure in structures:
+        inside[structure.voxels] = True
+    return np.flatnonzero(inside)
+
+
 def _direct(case: Case, kernel: Kernel, fluence: Floats) -> Floats:
     influence: Influence = case.influence
-    voxels = np.unique(np.concatenate([s.voxels for s in case.structures.values()]))
+    voxels = _voxels_of(case.structures.values(), case.grid)
     beamlets = Beamlets(
         beam_of_beamlet=influence.beam_of_beamlet, position_mm=influence.position_mm
     )

@@ -20,7 +20,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from textgrad_core.cache import default_cache_path
 from textgrad_core.logs import log
 from textgrad_radiotherapy.case import Beam, Influence
 from textgrad_radiotherapy.case_checks import check_influence
@@ -31,11 +30,6 @@ from textgrad_radiotherapy.kernel import Kernel
 
 LARGEST_BYTES = 4 * 1024**3
 DAMAGE = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile)
-
-
-def default_folder() -> Path:
-    """Where influences are kept unless a user says otherwise: beside the suite's other caches."""
-    return default_cache_path().parent / "influence"
 
 
 def digest_of(

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 
 from textgrad_core.jsondata import digest
 from textgrad_radiotherapy.case import StructureKind
-from textgrad_radiotherapy.case_folder import NUMBERS, WORDS
 from textgrad_radiotherapy.cases import load_case
 from textgrad_radiotherapy.errors import GoalError
+from textgrad_radiotherapy.own_case import check_own, own_digest
 from textgrad_radiotherapy.phantoms.catalogue import phantom_named
 
 DEFAULT_PROTOCOLS = {
@@ -41,10 +40,12 @@ def default_protocol(case: str) -> str:
     """Name of the protocol that an embedded case is planned by unless a user says otherwise.
 
     Raises:
+        CaseError: If there is no such case.
         GoalError: If the case is a user's own.
     """
     found = DEFAULT_PROTOCOLS.get(case)
     if found is None:
+        check_own(Path(case))
         raise GoalError(
             f"case {Path(case).name!r} has no protocol of its own: name one with --protocol "
             "('textgrad radiotherapy protocols' lists them)"
@@ -53,11 +54,8 @@ def default_protocol(case: str) -> str:
 
 
 def case_digest(case: str) -> str:
-    """Digest of everything a case is made from: a phantom's description, or a folder's files."""
+    """Digest of everything a case is made from: a phantom's description, or a user's files."""
     phantom = phantom_named(case)
     if phantom is not None:
         return digest(repr(phantom))
-    hashed = hashlib.sha256()
-    for name in (WORDS, NUMBERS):
-        hashed.update((Path(case) / name).read_bytes())
-    return hashed.hexdigest()
+    return own_digest(Path(case))

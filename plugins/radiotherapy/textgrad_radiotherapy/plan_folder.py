@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
+import secrets
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -58,7 +57,7 @@ def write_plan_folder(
     curves = dvh_figure(case, dose_gy, goals, before_gy=before_gy)
     wash = dose_wash_figure(case, dose_gy, prescription_gy=goals.protocol.prescription_gy)
     texts = {
-        "README.txt": f"{case.title or case.name}, {goals.protocol.title}: {NOTICE}.\n"
+        "README.txt": f"Case {case.name}, protocol {goals.protocol.title}: {NOTICE}.\n"
         "Doses are Gy per course.\n",
         "dvh.csv": dvh_csv(dvh_curves(case, dose_gy)),
         "dvh.svg": svg_text(curves),
@@ -79,11 +78,10 @@ def write_plan_folder(
 
 
 def _write_bytes(path: Path, content: bytes) -> None:
-    handle, draft = tempfile.mkstemp(dir=path.parent, prefix=".part-", suffix=path.suffix)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        Path(draft).replace(path)
+    draft = path.parent / f".part-{secrets.token_hex(8)}{path.suffix}"
+    try:  # a plain new file: readable by whoever may read the folder's others
+        draft.write_bytes(content)
+        draft.replace(path)
     except BaseException:
-        Path(draft).unlink(missing_ok=True)
+        draft.unlink(missing_ok=True)
         raise

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
+from textgrad_radiotherapy.cache_folder import cache_folder
 from textgrad_radiotherapy.cases import load_case
 from textgrad_radiotherapy.goals import Protocol
-from textgrad_radiotherapy.influence_cache import default_folder
 from textgrad_radiotherapy.plan import Plan, Planner
 from textgrad_radiotherapy.terms import Term
 from textgrad_radiotherapy.weights import Weights, canonical_weights
@@ -28,7 +27,7 @@ class Session:
         grid_mm: Voxel size of a phantom.
         bixel_mm: Width of a phantom's beamlets.
         gap: Relative gap to prove.
-        cache: Folder of influence matrices; None for the suite's own.
+        cache: Folder of influence matrices; None for the suite's own, ``none`` to keep none.
     """
 
     case: str
@@ -61,7 +60,7 @@ class Session:
         """
         with self._lock:
             if self._planner is None:
-                folder = default_folder() if self.cache is None else Path(self.cache)
+                folder = cache_folder(self.cache)
                 case = load_case(
                     self.case, grid_mm=self.grid_mm, bixel_mm=self.bixel_mm, cache=folder
                 )

@@ -65,4 +65,10 @@ COMMANDS = (
         options=options.export_dicom,
         run=_later("export_dicom"),
     ),
+    Command(
+        name="doctor",
+        summary="say what is installed, and where influence matrices are kept",
+        options=options.doctor,
+        run=_later("doctor"),
+    ),
 )

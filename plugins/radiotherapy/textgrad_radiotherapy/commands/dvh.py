@@ -9,6 +9,7 @@ from textgrad_core.cli.exits import OK
 from textgrad_core.errors import UsageError
 from textgrad_core.report import write_atomically
 from textgrad_radiotherapy.commands.opened import open_plan
+from textgrad_radiotherapy.commands.options import cache_of
 from textgrad_radiotherapy.dvh import dvh_csv, dvh_curves
 from textgrad_radiotherapy.notice import NOTICE
 
@@ -17,7 +18,7 @@ def run(given: Namespace) -> int:
     """Write, or print, the curves as CSV."""
     if not 0.001 <= given.step <= 10:
         raise UsageError(f"--step is {given.step:g} Gy: give a number from 0.001 to 10")
-    opened = open_plan(Path(given.plan))
+    opened = open_plan(Path(given.plan), cache_of(given))
     curves = dvh_curves(opened.case, opened.dose_gy, given.structure, step_gy=given.step)
     text = dvh_csv(curves)
     if given.out is None:

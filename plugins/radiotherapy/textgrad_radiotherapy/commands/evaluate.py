@@ -9,6 +9,7 @@ from pathlib import Path
 from textgrad_core.cli.exits import OK, REFUSED
 from textgrad_radiotherapy.cases import dose, judging_case
 from textgrad_radiotherapy.commands.opened import OpenedPlan, open_plan
+from textgrad_radiotherapy.commands.options import cache_of
 from textgrad_radiotherapy.dicom import read_dose
 from textgrad_radiotherapy.goals import Protocol
 from textgrad_radiotherapy.judgement import GoalTable, judge
@@ -19,7 +20,7 @@ from textgrad_radiotherapy.structure_names import matched
 
 def run(given: Namespace) -> int:
     """Judge on the planning grid and on the judging grid; the exit code says if goals are met."""
-    opened = open_plan(Path(given.plan))
+    opened = open_plan(Path(given.plan), cache_of(given))
     protocol = load_protocol(given.protocol) if given.protocol else opened.protocol
     tables = _tables(opened, protocol, given.dose)
     if given.json:

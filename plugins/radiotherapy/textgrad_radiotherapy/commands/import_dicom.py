@@ -10,19 +10,22 @@ from pathlib import Path
 
 from textgrad_core.cli.exits import OK
 from textgrad_core.errors import UsageError
+from textgrad_radiotherapy.cache_folder import cache_folder
 from textgrad_radiotherapy.case import Beam, Case
 from textgrad_radiotherapy.cases import save_case
+from textgrad_radiotherapy.commands.new_folder import check_free, filled
+from textgrad_radiotherapy.commands.options import cache_of
+from textgrad_radiotherapy.course_dose import check_prescription
 from textgrad_radiotherapy.dicom import DicomParts, case_of, read_folder
 from textgrad_radiotherapy.errors import CaseError
-from textgrad_radiotherapy.influence_cache import default_folder
 from textgrad_radiotherapy.notice import NOTICE
 
 
 def run(given: Namespace) -> int:
     """Read the files, compute the influence matrix, write the case."""
     out = Path(given.out)
-    if out.exists() and any(out.iterdir()):
-        raise UsageError(f"--out {given.out!r} exists and is not empty: name a new folder")
+    check_free(out)
+    prescription = _prescriptions(given.prescription)
     parts = read_folder(
         Path(given.folder),
         ct=given.ct,
@@ -32,15 +35,20 @@ def run(given: Namespace) -> int:
         grid_mm=given.grid_mm,
         bixel_mm=given.bixel_mm,
     )
+    prescribed = prescription or parts.prescription_gy
+    fractions = parts.fractions if given.fractions is None else given.fractions
+    if prescribed:
+        check_prescription(dict(prescribed), fractions)
     case = case_of(
         parts,
         name=given.name,
         beams=None if given.gantry is None else _beams(given.gantry, parts, given.bixel_mm),
-        prescription_gy=_prescriptions(given.prescription),
-        fractions=given.fractions,
-        cache=default_folder(),
+        prescription_gy=prescription,
+        fractions=fractions,
+        cache=cache_folder(cache_of(given)),
     )
-    save_case(case, out)
+    with filled(out) as draft:
+        save_case(case, draft)
     if given.json:
         print(json.dumps(_record(case, out), ensure_ascii=False))
     else:
@@ -95,7 +103,10 @@ def _told(case: Case, out: Path) -> list[str]:
         for name, s in case.structures.items()
     ]
     told = ", ".join(f"{name} {gy:g} Gy" for name, gy in case.prescription_gy.items())
-    lines.append(f"Prescription per course: {told}")
+    course = f", in {case.fractions} fractions" if case.fractions else "; fractions not stated"
+    lines.append(f"Prescription per course: {told}{course}")
     lines.append(f"{len(case.beams)} beams, {case.influence.matrix.shape[1]} beamlets")
     lines += [f"Note: {note}" for note in case.notes]
-    return [*lines, f"Written to {out}", NOTICE]
+    lines += [f"Written to {out}; plan it with:", f"  textgrad radiotherapy plan --case {out} "
+              "--protocol P --out DIR", NOTICE]  # fmt: skip
+    return lines

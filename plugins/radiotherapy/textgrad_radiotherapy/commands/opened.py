@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from textgrad_radiotherapy.cache_folder import cache_folder
 from textgrad_radiotherapy.case import Case
 from textgrad_radiotherapy.cases import dose
 from textgrad_radiotherapy.errors import CaseError
 from textgrad_radiotherapy.geometry import Floats
 from textgrad_radiotherapy.goals import Protocol
-from textgrad_radiotherapy.influence_cache import default_folder
 from textgrad_radiotherapy.kept_plan import kept_plan
 
 
@@ -31,14 +31,18 @@ class OpenedPlan:
     dose_gy: Floats
 
 
-def open_plan(folder: Path) -> OpenedPlan:
+def open_plan(folder: Path, cache: str | None = None) -> OpenedPlan:
     """Read a plan folder and compute its dose.
+
+    Args:
+        folder: Where it is.
+        cache: Folder of influence matrices, as `cache_folder` takes it.
 
     Raises:
         CaseError: If there is no plan, or it does not fit its case.
     """
     plan_of, protocol, fluence = kept_plan(folder)
-    case = plan_of.load(default_folder())
+    case = plan_of.load(cache_folder(cache))
     beamlets = case.influence.matrix.shape[1]
     if fluence.shape != (beamlets,):
         raise CaseError(

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentParser
+from argparse import ArgumentParser, Namespace
+
+from textgrad_radiotherapy.cache_folder import KEEP_NONE
+
+CASE_HELP = (
+    "an embedded case, a case folder, a folder of DICOM files, a matRad .mat file, or an .npz "
+    "file of arrays"
+)
 
 
 def plan(parser: ArgumentParser) -> None:
     """Options of ``textgrad radiotherapy plan``."""
-    parser.add_argument("--case", required=True, metavar="C", help="a case, or a case folder")
+    parser.add_argument("--case", required=True, metavar="C", help=CASE_HELP)
     parser.add_argument(
         "--protocol", metavar="P", help="a protocol or its file (default: the case's own)"
     )
     parser.add_argument(
         "--weights", metavar="FILE", help="weights as JSON (default: all the same)"
     )
-    parser.add_argument("--out", required=True, metavar="DIR", help="plan folder to write")
+    parser.add_argument("--out", required=True, metavar="DIR", help="empty or new folder")
     _grid(parser)
+    _cache(parser)
     _json(parser)
 
 
@@ -24,6 +32,7 @@ def evaluate(parser: ArgumentParser) -> None:
     parser.add_argument("plan", metavar="PLAN", help="a plan folder or run folder")
     parser.add_argument("--protocol", metavar="P", help="another protocol than the plan's")
     parser.add_argument("--dose", metavar="RTDOSE", help="judge this dose over the plan's anatomy")
+    _cache(parser)
     _json(parser)
 
 
@@ -33,6 +42,7 @@ def dvh(parser: ArgumentParser) -> None:
     parser.add_argument("--structure", action="append", metavar="S", help="only this; repeatable")
     parser.add_argument("--step", type=float, default=0.1, metavar="GY", help="(default: 0.1)")
     parser.add_argument("--out", metavar="FILE", help="CSV file (default: printed)")
+    _cache(parser)
 
 
 def protocols(parser: ArgumentParser) -> None:
@@ -64,6 +74,7 @@ def import_dicom(parser: ArgumentParser) -> None:
         "--gantry", type=float, nargs="+", metavar="DEG", help="beams, in place of the plan's"
     )
     _grid(parser)
+    _cache(parser)
     _json(parser)
 
 
@@ -71,7 +82,28 @@ def export_dicom(parser: ArgumentParser) -> None:
     """Options of ``textgrad radiotherapy export-dicom``."""
     parser.add_argument("plan", metavar="PLAN", help="a plan folder or run folder")
     parser.add_argument("--out", required=True, metavar="DIR", help="empty or new folder")
+    _cache(parser)
     _json(parser)
+
+
+def doctor(parser: ArgumentParser) -> None:
+    """Options of ``textgrad radiotherapy doctor``."""
+    _cache(parser)
+    _json(parser)
+
+
+def cache_of(given: Namespace) -> str | None:
+    """The folder of influence matrices that the options name, as `cache_folder` takes it."""
+    wanted: str | None = KEEP_NONE if given.no_cache else given.cache
+    return wanted
+
+
+def _cache(parser: ArgumentParser) -> None:
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument(
+        "--cache", metavar="DIR", help="folder of influence matrices (default: the suite's own)"
+    )
+    where.add_argument("--no-cache", action="store_true", help="keep no influence matrix")
 
 
 def _grid(parser: ArgumentParser) -> None:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import sys
 from argparse import Namespace
 from pathlib import Path
 
+from textgrad_core.cli.execute import say
 from textgrad_core.cli.exits import OK, REFUSED
 from textgrad_core.errors import UsageError
 from textgrad_core.report import write_atomically
 from textgrad_radiotherapy import make
+from textgrad_radiotherapy.commands.new_folder import check_free, filled
+from textgrad_radiotherapy.commands.options import cache_of
 from textgrad_radiotherapy.kept_plan import PlanOf, keep_plan
 from textgrad_radiotherapy.notice import NOTICE
 from textgrad_radiotherapy.plan_folder import write_plan_folder
@@ -17,37 +21,49 @@ from textgrad_radiotherapy.plan_folder import write_plan_folder
 
 def run(given: Namespace) -> int:
     """Plan, judge on the finer grid, write; the exit code says if every goal is met."""
+    folder = Path(given.out)
+    check_free(folder)
     domain = make(
         case=given.case,
         protocol=given.protocol,
         grid_mm=given.grid_mm,
         bixel_mm=given.bixel_mm,
+        cache=cache_of(given),
     )
     text = str(domain.start) if given.weights is None else _read(Path(given.weights))
     weights = domain.parse(text)
+    if not given.json:
+        for note in domain.notes:
+            say(f"Note: {note}", sys.stdout)
     plan, judged = domain.session.plan(weights), domain.session.judged(weights)
-    folder = Path(given.out)
-    written = write_plan_folder(
-        folder,
-        judged.case,
-        judged.dose_gy,
-        judged.table,
-        planned_goals=plan.table,
-        before_goals=judged.table,
-        data=judged.to_json(),
-    )
-    write_atomically(folder / "weights.json", domain.canonical(weights) + "\n")
     plan_of = PlanOf(case=domain.case, grid_mm=given.grid_mm, bixel_mm=given.bixel_mm)
-    kept = keep_plan(plan_of, domain.protocol, judged.fluence, folder)
+    with filled(folder) as draft:
+        written = write_plan_folder(
+            draft,
+            judged.case,
+            judged.dose_gy,
+            judged.table,
+            planned_goals=plan.table,
+            before_goals=judged.table,
+            data=judged.to_json(),
+        )
+        write_atomically(draft / "weights.json", domain.canonical(weights) + "\n")
+        kept = keep_plan(plan_of, domain.protocol, judged.fluence, draft)
     files = ["weights.json", *(path.name for path in written), *kept]
     if given.json:
-        found = {"folder": str(folder), "files": files, **judged.to_json()}
+        found = {
+            "folder": str(folder),
+            "files": files,
+            "notes": list(domain.notes),
+            **judged.to_json(),
+        }
         print(json.dumps(found, ensure_ascii=False))
     else:
         print(judged.table.text())
-        print(f"\nMeasured on {judged.case.grid}.")
-        print(f"Inner optimiser: proven gap {plan.solution.gap:.1e}, {plan.solution.message}")
-        print(f"Written to {folder}: {', '.join(files)}\n{NOTICE}")
+        say(f"Measured on {judged.case.grid}.", sys.stdout)
+        say(f"Inner optimiser: {plan.solution.message}", sys.stdout)
+        say(f"Written to {folder}: {', '.join(files)}", sys.stdout)
+        print(NOTICE)
     return OK if judged.table.all_met else REFUSED
 
 

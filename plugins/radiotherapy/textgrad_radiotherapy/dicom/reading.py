@@ -19,7 +19,7 @@ from textgrad_radiotherapy.dicom.rtplan import PlanGeometry, read_plan
 from textgrad_radiotherapy.dicom.rtstruct import Region, StructureSet, read_structures
 from textgrad_radiotherapy.dicom.stack import occupancy, slabs
 from textgrad_radiotherapy.errors import CaseError
-from textgrad_radiotherapy.geometry import Grid
+from textgrad_radiotherapy.geometry import Floats, Grid
 from textgrad_radiotherapy.overlap import averaged, covering
 
 
@@ -74,7 +74,8 @@ def read_folder(
         plan: SOPInstanceUID of the RT plan, or ``none`` to leave plans out.
         dose: SOPInstanceUID of the RT dose, or ``none`` to leave doses out.
         kinds: What structures are, by ROI name, where the file's word misleads.
-        grid: Dose grid; otherwise voxels of ``grid_mm`` around the external outline.
+        grid: Dose grid; otherwise voxels of ``grid_mm`` around the external outline, those of
+            the CT if they are as wide.
         grid_mm: Spacing of that grid; None for the voxels of the CT.
         bixel_mm: Width of the beamlets.
         table: Hounsfield units and densities.
@@ -173,7 +174,20 @@ def _grid(volume: CtVolume, regions: StructureSet, grid_mm: float | None) -> Gri
         reach = slabs([c.z_mm for c in outline], volume.grid.spacing_mm[2])
         low = np.maximum(low, [*points.min(axis=0), reach.low_mm[0]])
         high = np.minimum(high, [*points.max(axis=0), reach.high_mm[-1]])
+    if np.allclose(widths, grid_mm, rtol=0.0, atol=1e-6):
+        return _voxels_of(volume.grid, low, high)
     return covering(low, high, (grid_mm, grid_mm, grid_mm))
+
+
+def _voxels_of(images: Grid, low: Floats, high: Floats) -> Grid:
+    """The voxels of the CT that a box touches: nothing is blurred by moving it between grids."""
+    spacing = np.asarray(images.spacing_mm)
+    edge = np.asarray(images.origin_mm) - spacing / 2
+    first = np.floor((low - edge) / spacing + 1e-6).astype(int)
+    after = np.maximum(np.ceil((high - edge) / spacing - 1e-6).astype(int), first + 1)
+    x, y, z = (np.asarray(images.origin_mm) + first * spacing).tolist()
+    nx, ny, nz = (after - first).tolist()
+    return Grid(origin_mm=(x, y, z), spacing_mm=images.spacing_mm, shape=(nz, ny, nx))
 
 
 def _structures(

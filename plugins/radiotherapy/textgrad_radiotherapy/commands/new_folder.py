@@ -1,0 +1,43 @@
+"""Folders that commands write: all of it or nothing."""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from textgrad_core.errors import UsageError
+
+
+def check_free(folder: Path) -> None:
+    """Refuse what a command must not write into; before any work is done.
+
+    Raises:
+        UsageError: If the folder holds something, or is a file.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"--out {str(folder)!r} is a file: name a new folder")
+    if folder.exists() and any(folder.iterdir()):
+        raise UsageError(f"--out {str(folder)!r} exists and is not empty: name a new folder")
+
+
+@contextmanager
+def filled(folder: Path) -> Iterator[Path]:
+    """A draft to write into; it becomes the folder if all goes well, else it is removed.
+
+    Args:
+        folder: As `check_free` let through; its parents are made.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    draft = folder.parent / f".{folder.name[:80]}.{secrets.token_hex(8)}.part"
+    try:  # from before the draft exists, so that an interrupt leaves none behind
+        draft.mkdir()
+        yield draft
+        if folder.is_dir():
+            folder.rmdir()  # empty; some systems replace no folder
+        draft.replace(folder)
+    except BaseException:
+        shutil.rmtree(draft, ignore_errors=True)
+        raise
