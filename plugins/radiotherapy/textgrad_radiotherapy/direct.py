@@ -11,8 +11,8 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.fft import irfft2, next_fast_len, rfft2
 from scipy.ndimage import map_coordinates
-from scipy.signal import oaconvolve
 
 from textgrad_radiotherapy.beam_geometry import frame_of
 from textgrad_radiotherapy.case import Beam
@@ -72,4 +72,8 @@ def _convolved(
     reach = int(np.ceil(kernel.cutoff_mm / step)) + 2
     offsets: Floats = np.arange(-reach, reach + 1, dtype=np.float64) * step
     stamp = kernel.lateral(offsets[None, :], offsets[:, None], bixel_mm)
-    return np.asarray(oaconvolve(impulses, stamp)), low - reach * step, step
+    size = np.add(impulses.shape, stamp.shape) - 1
+    fast = [next_fast_len(int(n), real=True) for n in size]
+    spectrum = rfft2(impulses, fast) * rfft2(stamp, fast)
+    surface = irfft2(spectrum, fast)[: size[0], : size[1]]
+    return np.asarray(surface), low - reach * step, step
