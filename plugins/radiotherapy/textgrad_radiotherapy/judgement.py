@@ -241,7 +241,7 @@ def _course(protocol: Protocol) -> str:
 def _text_row(row: GoalRow) -> list[str]:
     name, unit = row.goal.name, row.goal.metric.unit
     measured = "-" if row.value is None else f"{row.value:.2f} {unit}".rstrip()
-    margin = "-" if row.margin is None else f"{row.margin:+.2f}"
+    margin = "-" if row.margin is None else f"{row.margin:+z.2f}"
     fraction = "" if row.per_fraction_gy is None else f"{row.per_fraction_gy:.3f}"
     lines = [] if len(name) <= 36 else [f"{row.goal.priority:>2}  {name}"]
     start = " " * 4 + " " * 36 if lines else f"{row.goal.priority:>2}  {name:<36}"
