@@ -223,6 +223,13 @@ class Domain(Protocol[V]):
         """Exact textual feedback: the measurement in words, no model needed."""
         return explain_scores(self.objectives, outcome, previous)
 
+    def lesson(self, outcome: Outcome, previous: Outcome) -> str:
+        """What a candidate that was no better teaches about the one it was made from.
+
+        It is told, besides the feedback on that one, to a model that tries again from there.
+        """
+        return ""
+
     def scalar(self, scores: Mapping[str, float]) -> float:
         """The one number to minimise: by default the weighted sum of the objectives."""
         return sum(

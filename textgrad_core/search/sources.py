@@ -170,7 +170,10 @@ class Model:
                 role=domain.role,
                 task=domain.task,
                 current=parent.canonical,
-                feedback=(Gradient(text=self._feedback(parent)),),
+                feedback=(
+                    Gradient(text=self._feedback(parent)),
+                    *(Gradient(text=text) for text in self._lessons(parent, asked.history)),
+                ),
                 rules=tuple(c.words for c in domain.constraints),
                 record=record_lines(asked.history, domain.objectives, domain.scalar_name),
                 place=(index + 1, asked.count),
@@ -198,6 +201,17 @@ class Model:
         if rejected is not None:
             raise Invalid(rejected.reason, rejected.hint)
         return self._domain.canonical(value)
+
+    def _lessons(self, parent: Trial, history: Sequence[Trial]) -> tuple[str, ...]:
+        """What the latest candidate made from this one teaches, if it was no better."""
+        made = [t for t in history if t.parent == parent.canonical and t.scalar is not None]
+        latest = made[-1] if made else None
+        if latest is None or latest.scalar is None or parent.scalar is None:
+            return ()
+        if latest.scalar < parent.scalar:
+            return ()
+        told = self._domain.lesson(latest.outcome, parent.outcome)
+        return (told,) if told else ()
 
     def _feedback(self, trial: Trial) -> str:
         written = self._critiques.get(trial.canonical) or trial.feedback

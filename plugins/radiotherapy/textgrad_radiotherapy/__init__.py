@@ -22,6 +22,7 @@ def make(
     bixel_mm: float = 5.0,
     gap: float = 1e-4,
     cache: str | None = None,
+    planner: str = "sensitivity",
 ) -> Plans:
     """Build the domain.
 
@@ -33,9 +34,11 @@ def make(
         bixel_mm: Width of the beamlets, likewise.
         gap: Relative duality gap that every solve has to prove.
         cache: Folder of influence matrices; the suite's own if left out, 'none' to keep none.
+        planner: Who proposes where no model does: sensitivity, proportional, or optuna (the
+            paper's baseline, extra 'optuna'; it takes --steps 50 --proposals 1).
 
     Raises:
-        UsageError: If case or protocol is unknown, or they do not go together.
+        UsageError: If case, protocol or planner is unknown, or they do not go together.
     """
     from textgrad_radiotherapy.domain import Plans
     from textgrad_radiotherapy.outline import default_protocol
@@ -48,6 +51,7 @@ def make(
         bixel_mm=bixel_mm,
         gap=gap,
         cache=cache,
+        planner=planner,
     )
 
 

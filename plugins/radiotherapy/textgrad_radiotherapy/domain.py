@@ -14,32 +14,35 @@ from textgrad_core.jsondata import JSON, digest
 from textgrad_core.outcome import Evaluated, Outcome, Rejected, Unmeasured
 from textgrad_core.report import write_atomically
 from textgrad_core.search.result import Result
-from textgrad_radiotherapy.errors import SolverFailed
-from textgrad_radiotherapy.feedback import feedback
+from textgrad_radiotherapy.errors import CaseError, GoalError, SolverFailed
+from textgrad_radiotherapy.feasibility import find_infeasible
+from textgrad_radiotherapy.feedback import feedback, lesson
 from textgrad_radiotherapy.figures.history import Step
 from textgrad_radiotherapy.figures.sections import report_sections
 from textgrad_radiotherapy.goals import Protocol
 from textgrad_radiotherapy.kept_plan import PlanOf, keep_plan
 from textgrad_radiotherapy.kernel import Kernel
 from textgrad_radiotherapy.notice import NOTICE
-from textgrad_radiotherapy.outline import case_digest, structure_kinds
-from textgrad_radiotherapy.plan import GAP, RESERVE_PERCENT, Plan, normalisation_text
+from textgrad_radiotherapy.outline import anatomy_of, case_digest
+from textgrad_radiotherapy.phantoms.catalogue import phantom_named
+from textgrad_radiotherapy.plan import GAP, RESERVE_PERCENT, Plan
 from textgrad_radiotherapy.plan_folder import write_plan_folder
+from textgrad_radiotherapy.planners import WITHOUT_LEVERS, planner_named
 from textgrad_radiotherapy.protocols import protocol_data
-from textgrad_radiotherapy.sensitivity import SensitivityPlanner
+from textgrad_radiotherapy.rows import inside_targets
 from textgrad_radiotherapy.session import Session
 from textgrad_radiotherapy.starting_terms import starting_terms
-from textgrad_radiotherapy.structure_names import matched_names
+from textgrad_radiotherapy.structure_names import matched
+from textgrad_radiotherapy.task import notes_before, task_text
 from textgrad_radiotherapy.terms import Term
 from textgrad_radiotherapy.weights import (
-    DOSES,
-    LEAST,
-    MOST,
     Weights,
     canonical_weights,
     parse_weights,
     start_weights,
 )
+
+MEASURED_AS = 2  # raised when goals or penalty are measured otherwise: no old outcome is shared
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,12 +54,13 @@ class Plans(Domain[Weights]):
     normalised there. Those numbers may choose: they are nearer the truth and hide nothing.
 
     Args:
-        case: Name of an embedded case, or a folder that `cases.save_case` wrote.
+        case: Name of an embedded case, or the path of a user's own (`cases.load_case`).
         protocol: The goals; structures are matched by name and alias.
         grid_mm: Voxel size of an embedded case.
         bixel_mm: Width of an embedded case's beamlets.
         gap: Relative duality gap every solve has to prove.
-        cache: Folder of influence matrices; None for the suite's own.
+        cache: Folder of influence matrices; None for the suite's own, ``none`` to keep none.
+        planner: Who proposes where no model does, see `planners.PLANNERS`.
 
     Raises:
         CaseError: If there is no such case, or it lacks a target of the protocol.
@@ -69,14 +73,16 @@ class Plans(Domain[Weights]):
     bixel_mm: float = 5.0
     gap: float = GAP
     cache: str | None = None
+    planner: str = "sensitivity"
     name: str = field(init=False, default="radiotherapy")
     role: str = field(init=False, default="")
     task: str = field(init=False, default="")
     start: str | None = field(init=False, default=None)
+    notes: tuple[str, ...] = field(init=False, default=())
     objectives: tuple[Objective, ...] = field(
         init=False,
         default=(
-            Objective(name="penalty", unit="%^2", target=0.0, decimals=3),
+            Objective(name="penalty", unit="%", target=0.0, decimals=3),
             Objective(name="goals_missed", label="missed", weight=0.0, target=0.0, decimals=0),
         ),
     )
@@ -90,18 +96,22 @@ class Plans(Domain[Weights]):
 
     def __post_init__(self) -> None:
         """Read the terms off protocol and structures; the case itself is loaded when needed."""
-        kinds = structure_kinds(self.case)
-        if Path(self.case).is_dir():
+        anatomy = anatomy_of(self.case, self.grid_mm, self.bixel_mm, self.cache)
+        if phantom_named(self.case) is None:
             object.__setattr__(self, "case", str(Path(self.case).resolve()))
-        protocol = matched_names(self.protocol, tuple(kinds), self.case)
+        protocol = matched(self.protocol, anatomy)
+        findings = find_infeasible(anatomy, protocol)
+        inside = inside_targets(anatomy)
+        kinds = {name: s.kind for name, s in anatomy.structures.items() if name not in inside}
         terms = starting_terms(protocol, kinds)
         derived = {
             "protocol": protocol,
             "terms": terms,
             "role": f"weights of the terms of an IMRT plan's objective, as one JSON object, for "
             f"the protocol {protocol.title!r} on case {Path(self.case).name}",
-            "task": task_text(protocol, terms),
-            "proposer": SensitivityPlanner(),
+            "task": task_text(protocol, terms, findings),
+            "notes": notes_before(protocol, findings, inside),
+            "proposer": planner_named(self.planner),
             "start": canonical_weights(start_weights(terms)),
             "session": Session(
                 case=self.case,
@@ -111,6 +121,7 @@ class Plans(Domain[Weights]):
                 bixel_mm=self.bixel_mm,
                 gap=self.gap,
                 cache=self.cache,
+                levers=self.planner not in WITHOUT_LEVERS,
             ),
         }
         for attribute, value in derived.items():
@@ -138,6 +149,12 @@ class Plans(Domain[Weights]):
             return Rejected(reason=error.reason, hint=error.hint)
         except SolverFailed as error:
             return Unmeasured(cause=str(error), retryable=False)
+        except (CaseError, GoalError) as error:  # of the case or the protocol, for any weights
+            return Unmeasured(
+                cause=f"case {Path(self.case).name} with protocol {self.protocol.name} cannot be "
+                f"planned: {error}",
+                retryable=False,
+            )
         return Evaluated(
             scores={"penalty": plan.penalty, "goals_missed": float(plan.goals_missed)},
             data=data,
@@ -151,10 +168,16 @@ class Plans(Domain[Weights]):
             case Rejected():
                 return f"Rejected, the weights before are kept: {outcome.text}"
             case Unmeasured():
-                return f"Not planned, the inner optimiser failed: {outcome.cause}"
+                return f"Not planned, and the weights are not to blame: {outcome.cause}"
             case Evaluated():
                 before = previous.data if isinstance(previous, Evaluated) else None
                 return feedback(outcome.data, before)
+
+    def lesson(self, outcome: Outcome, previous: Outcome) -> str:
+        """What the levers predicted of a step, against what was measured."""
+        if isinstance(outcome, Evaluated) and isinstance(previous, Evaluated):
+            return lesson(outcome.data, previous.data)
+        return ""
 
     def fingerprint(self) -> Mapping[str, JSON]:
         """Case, protocol, objective and the libraries that solve it."""
@@ -165,7 +188,9 @@ class Plans(Domain[Weights]):
             "grid_mm": self.grid_mm,
             "bixel_mm": self.bixel_mm,
             "gap": self.gap,
+            "measured_as": MEASURED_AS,
             "reserve_percent": RESERVE_PERCENT,
+            "levers": self.session.levers,
             "engine": Kernel().describe(),
             "numpy": version("numpy"),
             "scipy": version("scipy"),
@@ -181,7 +206,9 @@ class Plans(Domain[Weights]):
         judged, first = (self.session.judged(plan.weights) for plan in self.plans(result))
         outcome = result.best.outcome
         told = feedback(outcome.data) if isinstance(outcome, Evaluated) else NOTICE
+        known = (Section(title="Known before planning", text="\n".join(self.notes)),)
         return (
+            *(known if self.notes else ()),
             *report_sections(
                 judged.case,
                 judged.dose_gy,
@@ -232,31 +259,6 @@ class Plans(Domain[Weights]):
     def close(self) -> None:
         """Let go of the case."""
         self.session.close()
-
-
-def task_text(protocol: Protocol, terms: tuple[Term, ...]) -> str:
-    """What the weights are to achieve, as it is told to whoever chooses them."""
-    n = protocol.fractions
-    course = f"in {n} fractions" if n else "fractions not stated"
-    goals = [f"- priority {goal.priority}: {goal.name}" for goal in protocol.goals]
-    levels = [
-        f"- {t.name!r}: {t.kind} of {t.structure}"
-        + ("" if t.kind == "mean-dose" else f" at {t.dose_gy:g} Gy")
-        for t in terms
-    ]
-    rule = normalisation_text(protocol)
-    scaled = f" Afterwards the plan is scaled to {rule}." if rule else ""
-    return "\n".join(
-        [
-            f"{protocol.title}, doses in Gy per course, {course}. Goals:",
-            *goals,
-            f"The fluence minimises the weighted sum of these terms exactly.{scaled} Terms:",
-            *levels,
-            f"Answer with one JSON object: a positive number for each term, {LEAST:g} to {MOST:g} "
-            f"times that of {terms[0].name!r}; only ratios matter. It may also hold {DOSES!r}, an "
-            "object of dose levels in Gy per course by term name.",
-        ]
-    )
 
 
 def _on_planning_grid(plan: Plan) -> dict[str, JSON]:

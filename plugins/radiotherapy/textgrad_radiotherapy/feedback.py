@@ -49,6 +49,17 @@ def feedback(data: Mapping[str, JSON], previous: Mapping[str, JSON] | None = Non
     return "\n".join(lines)
 
 
+def lesson(data: Mapping[str, JSON], previous: Mapping[str, JSON]) -> str:
+    """What a step that made a plan worse teaches about the plan it was made from.
+
+    Args:
+        data: What `Plan.to_json` wrote of the worse plan.
+        previous: The same of the plan before.
+    """
+    compared = _predicted(plan_data(previous), plan_data(data))
+    return "\n".join(["The latest step from here:", *compared]) if compared else ""
+
+
 def predicted(
     before: PlanData, weights: Mapping[str, float], doses_gy: Mapping[str, float]
 ) -> dict[str, float]:

@@ -28,6 +28,7 @@ class Session:
         bixel_mm: Width of a phantom's beamlets.
         gap: Relative gap to prove.
         cache: Folder of influence matrices; None for the suite's own, ``none`` to keep none.
+        levers: Whether plans say what the weights do to the goals.
     """
 
     case: str
@@ -37,6 +38,7 @@ class Session:
     bixel_mm: float
     gap: float
     cache: str | None
+    levers: bool = True
     _planner: Planner | None = field(init=False, default=None, repr=False)
     _plans: dict[str, Plan] = field(init=False, default_factory=dict, repr=False)
     _judged: dict[str, Plan] = field(init=False, default_factory=dict, repr=False)
@@ -71,7 +73,9 @@ class Session:
         """The plan of these weights on the planning grid, from memory if it is one of the last."""
         key = canonical_weights(weights)
         kept = self._plans.get(key)
-        return kept or self._keep(self._plans, key, self.planner.evaluate(weights))
+        if kept is not None:
+            return kept
+        return self._keep(self._plans, key, self.planner.evaluate(weights, levers=self.levers))
 
     def judged(self, weights: Weights) -> Plan:
         """The same plan on the judging grid."""
