@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 from xml.etree import ElementTree
 
@@ -65,6 +66,23 @@ def test_markers_are_at_the_goals(planned: Planned) -> None:
     assert drawn["prescription-60"].get_xdata()[0] == 60.0
 
 
+def test_goals_at_one_point_are_all_to_be_seen_and_missed_ones_are_hollow(
+    planned: Planned,
+) -> None:
+    case, dose, table = planned
+    goals = ("Cord D30% <= 70 Gy", "PTV D30% <= 70 Gy", "PTV D95% >= 80 Gy")
+    protocol = replace(table.protocol, goals=tuple(parse_goal(g) for g in goals))
+    figure = dvh_figure(case, dose, judge(case, dose, protocol))
+    lines: dict[Any, Any] = {line.get_gid(): line for line in figure.axes[0].get_lines()}
+    places = [
+        line.get_transform().transform(line.get_xydata()[0])
+        for line in (lines[f"goal-{goal}"] for goal in goals[:2])
+    ]
+    assert np.hypot(*(places[1] - places[0])) >= 12 * figure.dpi / 72  # a marker's width apart
+    triangle, hollow = (lines[f"goal-{goal}"].get_marker().vertices for goal in goals[1:])
+    assert len(hollow) == 2 * len(triangle)
+
+
 def test_the_dose_before_is_dashed(planned: Planned) -> None:
     case, dose, table = planned
     figure = dvh_figure(case, dose, table, before_gy=dose / 2)
@@ -96,6 +114,9 @@ def test_the_wash_shows_percent_of_the_prescription_through_the_hot_spot(planned
     axial: Any = next(a for a in figure.axes if a.get_label() == "axial")
     wash = next(i for i in axial.images if i.get_gid() == "wash")
     assert float(np.max(wash.get_array())) == pytest.approx(100 * 70 / 60, rel=0.02)
+    (where,) = [text.get_text() for text in figure.texts if text.get_gid() == "where"]
+    assert "planes through the hot spot (0.0, 0.0, 0.0)" in where
+    assert "70.0 Gy at (0.0, 0.0, 0.0)" in where
     with pytest.raises(CaseError, match="off the grid"):
         dose_wash_figure(case, dose, through=(0.0, 900.0, 0.0))
     with pytest.raises(CaseError, match="prescribes no dose"):
@@ -117,6 +138,8 @@ def test_sections_carry_the_notice_and_pictures(planned: Planned) -> None:
     assert kinds == ["image/svg+xml", "image/svg+xml", "image/png"]
     root = ElementTree.fromstring(sections[0].artefacts[0].text)  # noqa: S314 - our own text
     assert root.tag.endswith("svg")
+    words = {"".join(e.itertext()).strip() for e in root.iter() if e.tag.endswith("}text")}
+    assert NOTICE in words
 
 
 def test_every_picture_carries_the_notice(planned: Planned) -> None:

@@ -33,7 +33,7 @@ ISODOSES = (20.0, 30.0, 50.0, 70.0, 80.0, 90.0, 95.0, 100.0, 105.0, 110.0)  # % 
 LOWEST, HIGHEST = 10.0, 115.0  # % of prescription, ends of the colour scale
 MM_PER_IN = 62.0
 LONGEST_IN = 11.5
-GAP_IN, FOOT_IN, HEAD_IN, LEFT_IN, RIGHT_IN = 0.75, 0.7, 0.75, 0.75, 0.25
+GAP_IN, FOOT_IN, HEAD_IN, LEFT_IN, RIGHT_IN = 0.75, 0.7, 0.9, 0.75, 0.25
 LEAST_IN = 3.3
 BAR_MM = 50.0
 
@@ -65,7 +65,7 @@ def dose_wash_figure(
     if not prescribed:
         raise CaseError(f"case {case.name} prescribes no dose; give prescription_gy, by target")
     target = max(prescribed, key=lambda name: prescribed[name])
-    at = _point(case, dose, through)
+    at, name = _point(case, dose, through)
     window = window_mm(case)
     spans = [max(high - low, 1.0) for low, high in window]
     scale = max(MM_PER_IN, (spans[0] + spans[1]) / LONGEST_IN)
@@ -97,9 +97,14 @@ def dose_wash_figure(
         _key(figure, case, ((second + 1.45) / width, (bottom + deep) / height))
         figure.text(
             LEFT_IN / width, 1 - 0.25 / height,
-            f"{case.title or case.name}: dose, 100 % = {prescribed[target]:g} Gy ({target}), "
-            f"highest {dose.max():.1f} Gy",
+            f"{case.title or case.name}: dose, 100 % = {prescribed[target]:g} Gy ({target})",
             fontsize=11, weight="bold", va="center",
+        )  # fmt: skip
+        figure.text(
+            LEFT_IN / width, 1 - 0.45 / height,
+            f"planes through {name} ({_place(at)}); hot spot {dose.max():.1f} Gy at "
+            f"({_place(hot_spot_mm(case, dose))}); x, y, z in mm (LPS)",
+            fontsize=8, va="center", gid="where",
         )  # fmt: skip
     return figure
 
@@ -113,21 +118,26 @@ def dose_colours() -> Colormap:
 
 def _point(
     case: Case, dose: Floats, through: str | tuple[float, float, float]
-) -> tuple[float, float, float]:
+) -> tuple[tuple[float, float, float], str]:
+    """The point that the planes share, and what it is."""
     isocentre = isocentre_mm(case)
     if isinstance(through, tuple):
-        at = through
+        at, what = through, "the point"
     elif through == "isocentre" and isocentre is not None:
-        at = isocentre
+        at, what = isocentre, "the isocentre"
     else:
-        at = hot_spot_mm(case, dose)
+        at, what = hot_spot_mm(case, dose), "the hot spot"
     for name, value, axis in zip("xyz", at, case.grid.axes_mm(), strict=True):
         if not axis[0] <= value <= axis[-1]:
             raise CaseError(
                 f"{name} = {value:g} mm is off the grid, which reaches from {axis[0]:g} to "
                 f"{axis[-1]:g} mm; choose a point inside, or 'hot spot'"
             )
-    return at
+    return at, what
+
+
+def _place(at: tuple[float, float, float]) -> str:
+    return ", ".join(f"{value + 0.0:.1f}" for value in at)
 
 
 def _draw_plane(
@@ -180,6 +190,8 @@ def _label_plane(
     at: tuple[float, float, float],
 ) -> None:
     """Axes in mm, patient directions, the planes' common point, and a bar for the scale."""
+    from matplotlib.patheffects import Normal, Stroke
+
     left, right, low, high = extent
     axes.set_xlim(left, right)
     axes.set_ylim(*((high, low) if plane.downward else (low, high)))
@@ -190,7 +202,8 @@ def _label_plane(
              (0.5, 0.98, "center", "top"), (0.5, 0.02, "center", "bottom"))  # fmt: skip
     for letter, (x, y, side, line) in zip(plane.letters, spots, strict=True):
         axes.text(x, y, letter, transform=axes.transAxes, color="#ffd84d", fontsize=11,
-                  weight="bold", ha=side, va=line)  # fmt: skip
+                  weight="bold", ha=side, va=line, zorder=6,
+                  path_effects=[Stroke(linewidth=2.0, foreground="black"), Normal()])  # fmt: skip
     axes.plot([at[plane.across]], [at[plane.up]], marker="+", color="white", markersize=9,
               markeredgewidth=1.2, linestyle="none", gid="point")  # fmt: skip
     if right - left > 2 * BAR_MM:

@@ -29,7 +29,9 @@ def style() -> Iterator[None]:
         matplotlib.rcdefaults()
         matplotlib.rcParams.update(
             {
-                "font.family": "DejaVu Sans",  # ships with matplotlib
+                "font.family": "sans-serif",
+                # the first ships with matplotlib, the others are as wide in a browser
+                "font.sans-serif": ["DejaVu Sans", "Verdana", "Geneva"],
                 "font.size": 9.0,
                 "axes.labelsize": 9.0,
                 "axes.titlesize": 10.0,
@@ -40,7 +42,7 @@ def style() -> Iterator[None]:
                 "axes.labelcolor": INK,
                 "axes.edgecolor": "#555555",
                 "svg.hashsalt": SALT,
-                "svg.fonttype": "path",
+                "svg.fonttype": "none",  # text stays text: found, read aloud, copied
             }
         )
         yield

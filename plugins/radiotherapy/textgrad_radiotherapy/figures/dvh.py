@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from matplotlib.path import Path
 
 WIDTH_IN, HEIGHT_IN = 9.6, 5.4
+HOLE = 0.35  # size of the hole in the marker of a missed goal
+ASIDE_IN = 0.17  # between markers of goals at the same point
 Side = Literal["left", "right", "down", "up"]
 # The base of a marker is at the goal, its tip on the side where the goal is met.
 TRIANGLES: dict[Side, tuple[tuple[float, float], ...]] = {
@@ -98,8 +100,12 @@ def dvh_figure(
                     color=case.structures[curve.structure].colour,
                     gid=f"{'before' if dashes == '--' else 'after'}-{curve.structure}",
                 )
+        seen: dict[tuple[float, float, Side], int] = {}
         for mark in marks:
-            _draw_marker(axes, mark, case.structures[mark.row.goal.metric.structure].colour)
+            place = (mark.dose_gy, mark.volume_percent, mark.side)
+            seen[place] = seen.get(place, -1) + 1
+            edge = case.structures[mark.row.goal.metric.structure].colour
+            _draw_marker(axes, mark, edge, seen[place])
         figure.text(0.075, 0.955, _title(case, goals), fontsize=11, weight="bold", va="center")
         _legends(axes, case, drawn, bool(before), bool(marks))
     return figure
@@ -129,24 +135,40 @@ def goal_markers(case: Case, goals: GoalTable | None) -> tuple[Marker, ...]:
     return tuple(found)
 
 
-def marker_path(side: Side) -> Path:
-    """The triangle of a marker."""
+def marker_path(side: Side, *, hollow: bool = False) -> Path:
+    """The triangle of a marker; hollow for a missed goal, which colours alone may not tell."""
     from matplotlib.path import Path
 
-    corners = TRIANGLES[side]
-    return Path([*corners, corners[0]], closed=True)
+    corners = np.asarray(TRIANGLES[side])
+    outer = Path([*corners, corners[0]], closed=True)
+    if not hollow:
+        return outer
+    middle = corners.mean(axis=0)
+    inner = middle + HOLE * (corners[::-1] - middle)  # the other way round: a hole
+    return Path.make_compound_path(outer, Path([*inner, inner[0]], closed=True))
 
 
-def _draw_marker(axes: Axes, mark: Marker, edge: str) -> None:
+def _draw_marker(axes: Axes, mark: Marker, edge: str, aside: int) -> None:
+    """One goal; those at the same point stand side by side, the later ones `aside`."""
+    from matplotlib.transforms import ScaledTranslation
+
+    across = (0.0, 1.0) if mark.side in ("left", "right") else (1.0, 0.0)
+    inches = aside * ASIDE_IN
+    figure = axes.get_figure()
+    if figure is None:
+        raise AssertionError("axes without a figure")
+    shift = ScaledTranslation(inches * across[0], inches * across[1], figure.dpi_scale_trans)
+    missed = mark.row.verdict == "fail"
     axes.plot(
         [mark.dose_gy],
         [mark.volume_percent],
         linestyle="none",
-        marker=marker_path(mark.side),
-        markersize=15 if mark.row.verdict == "fail" else 12,
+        marker=marker_path(mark.side, hollow=missed),
+        markersize=19 if missed else 12,
+        transform=axes.transData + shift,
         markerfacecolor=VERDICT_COLOURS[mark.row.verdict],
         markeredgecolor=edge,
-        markeredgewidth=1.4,
+        markeredgewidth=0.8 if missed else 1.4,
         clip_on=False,
         zorder=5,
         gid=f"goal-{mark.row.goal.name}",
@@ -211,8 +233,10 @@ def _legends(
         ]
     if with_goals:
         keys += [
-            Line2D([], [], linestyle="none", marker=marker_path("left"), markersize=11,
-                   markerfacecolor=colour, markeredgecolor=FAINT, label=label)
+            Line2D([], [], linestyle="none", markersize=14 if colour == MISSED else 11,
+                   marker=marker_path("left", hollow=colour == MISSED),
+                   markerfacecolor=colour, markeredgecolor=FAINT, label=label,
+                   markeredgewidth=0.8)
             for colour, label in (
                 (MET, "goal met (after)"), (ACCEPTABLE, "acceptable"), (MISSED, "goal missed"),
             )

@@ -16,7 +16,7 @@ from textgrad_radiotherapy.geometry import Floats, Grid
 
 Masks = Mapping[str, NDArray[Any]] | Sequence[tuple[str, NDArray[Any]]]
 COLOURS = (
-    "#d62728", "#1f77b4", "#2ca02c", "#ff7f0e", "#9467bd", "#8c564b", "#17becf", "#bcbd22",
+    "#d62728", "#1f77b4", "#2ca02c", "#ff7f0e", "#9467bd", "#e377c2", "#17becf", "#bcbd22",
 )  # fmt: skip
 OWN_MATRIX = "influence matrix of the user"
 EXTERNAL_NAMES = ("body", "external", "skin", "outline", "contour", "patient")

@@ -84,8 +84,8 @@ def pelvis(preset: Preset) -> Phantom:
         parts=(
             Part(name="Body", kind="external", solid=body, colour="#9aa5b1", density=1.0),
             Part(name="PTV", kind="target", solid=ptv, colour="#d62728"),
-            Part(name="CTV", kind="target", solid=ctv, colour="#8c564b"),
-            Part(name="Rectum", kind="oar", solid=rectum, colour="#2ca02c"),
+            Part(name="CTV", kind="target", solid=ctv, colour="#e377c2"),
+            Part(name="Rectum", kind="oar", solid=rectum, colour="#117733"),
             Part(name="Bladder", kind="oar", solid=bladder, colour="#1f77b4"),
             *heads,
         ),

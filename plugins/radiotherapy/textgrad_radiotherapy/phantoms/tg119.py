@@ -27,7 +27,7 @@ SOURCE = (
 )
 NINE_BEAMS = tuple(40.0 * k for k in range(9))
 SEVEN_BEAMS = (0.0, 50.0, 100.0, 150.0, 210.0, 260.0, 310.0)
-BODY, TARGET, CLINICAL = "#9aa5b1", "#d62728", "#8c564b"
+BODY, TARGET, CLINICAL = "#9aa5b1", "#d62728", "#e377c2"
 
 
 SLAB = Box(low_mm=(-150.0, -75.0, -FAR_MM), high_mm=(150.0, 75.0, FAR_MM))
@@ -82,7 +82,7 @@ def prostate() -> Phantom:
             _water(EllipticCylinder(semi_mm=(150.0, 100.0))),
             Part(name="PTV", kind="target", solid=ptv, colour=TARGET),
             Part(name="CTV", kind="target", solid=ctv, colour=CLINICAL),
-            Part(name="Rectum", kind="oar", solid=rectum, colour="#2ca02c"),
+            Part(name="Rectum", kind="oar", solid=rectum, colour="#117733"),
             Part(name="Bladder", kind="oar", solid=bladder, colour="#1f77b4"),
         ),
         z_mm=(-63.0, 75.0),
