@@ -1,0 +1,549 @@
+"""The tools of ``textgrad radiotherapy`` as they are typed: what they print, write and refuse."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import io
+import json
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pydicom
+import pytest
+
+from dicom_cases import edit, small_case
+from textgrad_core.cli import main
+from textgrad_radiotherapy.cases import load_case
+from textgrad_radiotherapy.dicom import export_folder, read_dose
+from textgrad_radiotherapy.notice import NOTICE
+
+CASE = "tg119-prostate"
+COARSE = ("--grid-mm", "10", "--bixel-mm", "10")
+OUT_OF_ALL = ("weights.json", "plan.json", "plan_of.json", "protocol.json", "fluence.npy",
+              "goals.csv", "dvh.csv", "dvh.svg", "dvh.png", "dose_wash.png")  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class Done:
+    """What a command ended with."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def typed(*words: str, folder: Path, cache: Path) -> Done:
+    """The command line ``textgrad ...`` in a folder, with its caches elsewhere."""
+    out, err = io.StringIO(), io.StringIO()
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+    ):
+        patch.chdir(folder)
+        patch.setenv("TEXTGRAD_CACHE", str(cache))
+        patch.setenv("COLUMNS", "80")
+        code = main(words)
+    return Done(returncode=code, stdout=out.getvalue(), stderr=err.getvalue())
+
+
+Typed = Callable[..., Done]
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a plan, its DICOM files, and the case they were read back to."""
+    folder = tmp_path_factory.mktemp("commands")
+    cache = folder / "cache"
+    planned = typed("radiotherapy", "plan", "--case", CASE, *COARSE, "--out", "plan",
+                    folder=folder, cache=cache)  # fmt: skip
+    assert planned.returncode in (0, 6), planned.stderr
+    out = typed("radiotherapy", "export-dicom", "plan", "--out", "dicom",
+                folder=folder, cache=cache)  # fmt: skip
+    assert out.returncode == 0, out.stderr
+    back = typed("radiotherapy", "import-dicom", "dicom", "--out", "case", *COARSE, "--json",
+                 folder=folder, cache=cache)  # fmt: skip
+    assert back.returncode == 0, back.stderr
+    (folder / "planned.txt").write_text(planned.stdout, "utf-8")
+    (folder / "imported.json").write_text(back.stdout, "utf-8")
+    return folder
+
+
+@pytest.fixture
+def run(tmp_path: Path, made: Path) -> Typed:
+    def call(*words: str, folder: Path | None = None) -> Done:
+        return typed(*words, folder=folder or tmp_path, cache=made / "cache")
+
+    return call
+
+
+def refused(done: Done, *words: str) -> None:
+    """It ended as a wrong argument does, with these words and without a traceback."""
+    assert done.returncode == 2, (done.stdout, done.stderr)
+    assert "Traceback" not in done.stderr
+    assert done.stderr.startswith("textgrad: ")
+    for word in words:
+        assert word in done.stderr, done.stderr
+
+
+def data_of(done: Done) -> Any:
+    return json.loads(done.stdout)
+
+
+# what each tool gives
+
+
+def test_plan_prints_the_goals_and_leaves_a_whole_folder(made: Path) -> None:
+    text = (made / "planned.txt").read_text("utf-8")
+    assert "PTV D95% >= 75.6 Gy" in text
+    assert NOTICE in text
+    assert all(len(line) <= 80 for line in text.splitlines()), text
+    written = {path.name for path in (made / "plan").iterdir()}
+    assert set(OUT_OF_ALL) <= written
+    assert not [path for path in made.iterdir() if path.name.startswith(".")]
+    modes = {path.stat().st_mode & 0o777 for path in (made / "plan").iterdir()}
+    assert len(modes) == 1, "one file is more private than the others"
+    assert (made / "plan" / "README.txt").read_text("utf-8").count("TG-119 mock prostate") == 1
+
+
+def test_plan_takes_weights_and_says_what_it_wrote_as_json(made: Path, run: Typed) -> None:
+    weights = json.loads((made / "plan" / "weights.json").read_text("utf-8"))
+    weights["PTV over"] = 8.0
+    (made / "heavier.json").write_text(json.dumps(weights), "utf-8")
+    done = run("radiotherapy", "plan", "--case", CASE, *COARSE, "--weights", "heavier.json",
+               "--out", "heavier", "--json", folder=made)  # fmt: skip
+    found = data_of(done)
+    assert done.returncode == (0 if found["goals_missed"] == 0 else 6)
+    assert found["weights"]["PTV over"] == 8.0
+    assert found["notice"] == NOTICE
+    assert {path.name for path in (made / "heavier").iterdir()} == set(found["files"])
+    before = json.loads((made / "plan" / "plan.json").read_text("utf-8"))
+    over = [
+        next(term["value"] for term in plan["terms"] if term["name"] == "PTV over")
+        for plan in (before, found)
+    ]
+    assert over[1] < over[0], "the term with more weight has to fall"
+
+
+def test_evaluate_judges_on_both_grids_and_by_another_protocol(made: Path, run: Typed) -> None:
+    done = run("radiotherapy", "evaluate", "plan", folder=made)
+    assert done.returncode in (0, 6)
+    assert "Planning grid" in done.stdout
+    assert "Judging grid" in done.stdout
+    assert all(len(line) <= 80 for line in done.stdout.splitlines()), done.stdout
+    assert "-0.00 " not in done.stdout
+    found = data_of(run("radiotherapy", "evaluate", "plan", "--json", folder=made))
+    judged = next(table for name, table in found["tables"].items() if "Judging" in name)
+    kept = json.loads((made / "plan" / "plan.json").read_text("utf-8"))["table"]
+    for row, other in zip(judged["rows"], kept["rows"], strict=True):
+        assert row["value"] == pytest.approx(other["value"], rel=1e-6)
+    other = run("radiotherapy", "evaluate", "plan", "--protocol", "prostate-78-39", folder=made)
+    assert other.returncode == 6
+    assert "78 Gy" in other.stdout
+
+
+def test_an_exported_dose_is_judged_as_the_plan_is(made: Path, run: Typed) -> None:
+    done = run("radiotherapy", "evaluate", "plan", "--dose", "dicom/RTDOSE.dcm", "--json",
+               folder=made)  # fmt: skip
+    found = data_of(run("radiotherapy", "evaluate", "plan", "--json", folder=made))
+    ours = next(table for name, table in found["tables"].items() if "Planning" in name)
+    (theirs,) = data_of(done)["tables"].values()
+    for row, other in zip(ours["rows"], theirs["rows"], strict=True):
+        assert other["value"] == pytest.approx(row["value"], abs=0.05)
+
+
+def test_dvh_gives_falling_curves_of_the_wanted_structures(made: Path, run: Typed) -> None:
+    printed = run("radiotherapy", "dvh", "plan", "--structure", "PTV", "--step", "1", folder=made)
+    assert printed.returncode == 0
+    head, *rows = list(csv.reader(printed.stdout.splitlines()))
+    assert head == ["dose [Gy per course]", "PTV [%]", "PTV [cc]"]
+    volumes = [float(row[1]) for row in rows]
+    assert volumes[0] == pytest.approx(100.0)
+    assert volumes == sorted(volumes, reverse=True)
+    done = run("radiotherapy", "dvh", "plan", "--structure", "PTV", "--step", "1", "--out",
+               "curve.csv", folder=made)  # fmt: skip
+    assert NOTICE in done.stdout
+    assert (made / "curve.csv").read_text("utf-8") == printed.stdout
+
+
+def test_protocols_lists_shows_and_prints_one_that_can_be_given_back(
+    tmp_path: Path, run: Typed
+) -> None:
+    listed = run("radiotherapy", "protocols")
+    assert "chhip-60-20" in listed.stdout
+    assert all(len(line) <= 80 for line in listed.stdout.splitlines())
+    shown = run("radiotherapy", "protocols", "chhip-60-20")
+    assert "in 20 fractions" in shown.stdout
+    assert "Source:" in shown.stdout
+    mine = run("radiotherapy", "protocols", "chhip-60-20", "--json")
+    (tmp_path / "mine.json").write_text(mine.stdout, "utf-8")
+    again = run("radiotherapy", "protocols", "mine.json", "--json")
+    assert data_of(again) == data_of(mine)
+    assert len(data_of(run("radiotherapy", "protocols", "--json"))) == len(
+        listed.stdout.split("\n\n")[0].splitlines()
+    )
+
+
+def test_cases_lists_what_load_case_knows(run: Typed) -> None:
+    found = data_of(run("radiotherapy", "cases", "--json"))
+    assert CASE in found
+    text = run("radiotherapy", "cases").stdout
+    assert all(name in text for name in found)
+    assert all(len(line) <= 80 for line in text.splitlines())
+
+
+def test_doctor_tells_versions_extras_threads_and_the_cache(made: Path, run: Typed) -> None:
+    done = run("radiotherapy", "doctor")
+    assert done.returncode == 0
+    for word in ("numpy", "scipy", "matplotlib", "pydicom", "optuna", "pyRadPlan", "BLAS"):
+        assert word in done.stdout
+    found = {c["name"]: c for c in data_of(run("radiotherapy", "doctor", "--json"))}
+    cache = found["radiotherapy: cache of influence matrices"]["detail"]
+    held = list((made / "cache" / "influence").glob("*.npz"))
+    assert held
+    assert str(made / "cache" / "influence") in cache
+    assert f"{len(held)} in" in cache
+    overall = {c["name"] for c in data_of(run("doctor", "--json"))}
+    assert set(found) <= overall
+
+
+def test_run_leaves_what_the_other_tools_read(tmp_path: Path, run: Typed) -> None:
+    done = run("run", "radiotherapy", "--case", CASE, *COARSE, "--steps", "1", "--proposals", "1",
+               "--out", "run")  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert all(len(line) <= 80 for line in done.stdout.splitlines()), done.stdout
+    written = {path.name for path in (tmp_path / "run").iterdir()}
+    assert {*OUT_OF_ALL, "report.html", "result.csv", "weights_history.csv"} <= written
+    page = (tmp_path / "run" / "report.html").read_text("utf-8")
+    assert NOTICE.casefold() in page.casefold()
+    assert run("radiotherapy", "evaluate", "run").returncode in (0, 6)
+
+
+# there and back by DICOM
+
+
+def test_dicom_there_and_back_keeps_geometry_and_dvh(tmp_path: Path, made: Path) -> None:
+    grid = ("--grid-mm", "5", "--bixel-mm", "10")
+    for words in (
+        ("plan", "--case", CASE, *grid, "--out", "plan"),
+        ("export-dicom", "plan", "--out", "dicom"),
+        ("import-dicom", "dicom", "--out", "case", *grid),
+        ("plan", "--case", "case", "--protocol", "tg119-prostate", "--out", "replanned"),
+    ):
+        done = typed("radiotherapy", *words, folder=tmp_path, cache=made / "cache")
+        assert done.returncode in (0, 6), done.stderr
+    here = load_case(CASE, grid_mm=5.0, bixel_mm=10.0, cache=made / "cache" / "influence")
+    back = load_case(tmp_path / "case")
+    shift = (np.asarray(back.grid.origin_mm) - np.asarray(here.grid.origin_mm)) / 5.0
+    assert shift == pytest.approx(np.round(shift), abs=1e-6), "voxels lie on voxels"
+    assert back.grid.spacing_mm == pytest.approx(here.grid.spacing_mm)
+    assert [b.gantry_deg for b in back.beams] == pytest.approx([b.gantry_deg for b in here.beams])
+    assert back.fractions == here.fractions
+    assert dict(back.prescription_gy) == pytest.approx(dict(here.prescription_gy))
+    for name, structure in here.structures.items():
+        moved = back.structures[name]
+        one, other = (
+            np.average(g.centres_mm(s.voxels), axis=0, weights=s.occupancy)
+            for g, s in ((here.grid, structure), (back.grid, moved))
+        )
+        assert other == pytest.approx(one, abs=1.0), name
+        volume = structure.volume_cc(here.grid)
+        assert moved.volume_cc(back.grid) == pytest.approx(volume, rel=0.1), name
+    first, second = (
+        json.loads((tmp_path / plan / "plan.json").read_text("utf-8"))["table"]["rows"]
+        for plan in ("plan", "replanned")
+    )
+    for row, again in zip(first, second, strict=True):
+        assert again["value"] == pytest.approx(row["value"], abs=0.04 * 75.6), row["goal"]
+
+
+def test_import_tells_the_structures_and_how_to_go_on(made: Path, run: Typed) -> None:
+    found = json.loads((made / "imported.json").read_text("utf-8"))
+    assert found["fractions"] == 42
+    assert found["prescription_gy"] == {"PTV": pytest.approx(75.6)}
+    told = run("radiotherapy", "import-dicom", "dicom", "--out", "again", *COARSE, "--gantry",
+               "0", "120", "240", folder=made)  # fmt: skip
+    assert told.returncode == 0, told.stderr
+    assert "3 beams" in told.stdout
+    assert "in 42 fractions" in told.stdout
+    assert "--case again" in told.stdout
+    assert NOTICE in told.stdout
+    assert {path.name for path in (made / "again").iterdir()} == {"case.json", "arrays.npz"}
+
+
+def test_the_files_say_what_they_are_not_for(made: Path) -> None:
+    dose = pydicom.dcmread(made / "dicom" / "RTDOSE.dcm")
+    assert NOTICE in str(dose.get("SeriesDescription", "")) + str(dose.get("DoseComment", ""))
+
+
+# a user's own case, by its path
+
+
+def arrays(**changed: Any) -> dict[str, Any]:
+    """A file of arrays that can be planned: a target in a body, two beams."""
+    shape = (6, 8, 8)
+    body, target = np.ones(shape, dtype=bool), np.zeros(shape, dtype=bool)
+    target[2:4, 3:5, 3:5] = True
+    organ = np.zeros(shape, dtype=bool)
+    organ[2:4, 6, 3:5] = True
+    rng = np.random.default_rng(3)
+    influence = rng.random((body.size, 12)) * 0.2
+    influence[target.ravel()] += 1.0
+    found = {
+        "target:PTV": target,
+        "oar:Rectum": organ,
+        "external:Body": body,
+        "prescription_gy:PTV": 75.6,
+        "fractions": 42,
+        "origin_mm": np.zeros(3),
+        "spacing_mm": np.full(3, 5.0),
+        "influence": influence,
+        "gantry_deg": np.array([0.0, 90.0]),
+        "beam_of_beamlet": np.repeat([0, 1], 6),
+    }
+    found.update(changed)
+    return {key: value for key, value in found.items() if value is not None}
+
+
+def protocol(**changed: Any) -> dict[str, Any]:
+    return {
+        "name": "mine",
+        "title": "Mine",
+        "source": "a test",
+        "prescription_gy": {"PTV": 75.6},
+        "fractions": 42,
+        "normalise": {"structure": "PTV", "volume_percent": 50, "dose_gy": 75.6},
+        "goals": [{"goal": "PTV D95% >= 60 Gy"}, {"goal": "Rectum Dmean <= 40 Gy"}],
+    } | changed
+
+
+def test_a_file_of_arrays_is_planned(tmp_path: Path, run: Typed) -> None:
+    np.savez(tmp_path / "my.npz", **arrays())
+    (tmp_path / "mine.json").write_text(json.dumps(protocol()), "utf-8")
+    done = run("radiotherapy", "plan", "--case", "my.npz", "--protocol", "mine.json", "--out", "p")
+    assert done.returncode in (0, 6), done.stderr
+    assert "PTV D95% >= 60 Gy" in done.stdout
+    assert run("radiotherapy", "dvh", "p", "--structure", "PTV").returncode == 0
+
+
+def test_a_sparse_influence_gives_the_same_case(tmp_path: Path) -> None:
+    from scipy.sparse import csc_array
+
+    dense = arrays()
+    matrix = csc_array(dense["influence"])
+    sparse = arrays(
+        influence=None, data=matrix.data, indices=matrix.indices, indptr=matrix.indptr,
+        shape=np.array(matrix.shape), format=np.array("csc"),
+    )  # fmt: skip
+    np.savez(tmp_path / "dense.npz", **dense)
+    np.savez(tmp_path / "sparse.npz", **sparse)
+    one, other = (load_case(tmp_path / f"{name}.npz") for name in ("dense", "sparse"))
+    assert (one.influence.matrix != other.influence.matrix).nnz == 0
+    assert len(other.beams) == 2
+
+
+def test_a_folder_of_dicom_files_is_planned_as_it_is(made: Path, run: Typed) -> None:
+    done = run("radiotherapy", "plan", "--case", "dicom", "--protocol", "tg119-prostate", *COARSE,
+               "--out", "from-dicom", folder=made)  # fmt: skip
+    assert done.returncode in (0, 6), done.stderr
+    kept = json.loads((made / "from-dicom" / "plan_of.json").read_text("utf-8"))
+    assert Path(kept["case"]) == (made / "dicom").resolve()
+    assert run("radiotherapy", "evaluate", "from-dicom", folder=made).returncode in (0, 6)
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"influence": None}, ("lacks the influence", "data, indices, indptr, shape, format")),
+        ({"origin_mm": None}, ("lacks origin_mm",)),
+        ({"origin_mm": np.zeros(2)}, ("origin_mm", "(2,)", "three numbers")),
+        ({"spacing_mm": np.array([5.0, 0.0, 5.0])}, ("positive spacings",)),
+        ({"prescription_gy:PTV": None}, ("lacks prescription_gy:NAME",)),
+        ({"prescription_gy:PTV": 1.8}, ("1.8 Gy", "42 fractions", "75.6 Gy per course")),
+        ({"prescription_gy:PTV": float("nan")}, ("nan",)),
+        ({"prescription_gy:GTV": 60.0}, ("GTV",)),
+        ({"beams": np.zeros(3)}, ("unknown array 'beams'", "gantry_deg")),
+        ({"influence": np.full((384, 12), np.nan)}, ("influence",)),
+        ({"influence": np.ones((383, 12))}, ("383 rows", "384 voxels", "8 x 8 x 6")),
+        ({"oar:Rectum": np.zeros((6, 8, 8), dtype=bool)}, ("'Rectum' is empty",)),
+        ({"oar:Rectum": np.zeros((6, 8, 9), dtype=bool)}, ("(6, 8, 8)", "(6, 8, 9)", "one grid")),
+        ({"influence": np.array([object()])}, ("cannot be read as .npz", "without objects")),
+    ],
+)  # fmt: skip
+def test_a_wrong_file_of_arrays_is_refused(
+    changed: Mapping[str, Any], words: tuple[str, ...], tmp_path: Path
+) -> None:
+    from textgrad_core.errors import UsageError
+
+    np.savez(tmp_path / "my.npz", allow_pickle=True, **arrays(**changed))
+    with pytest.raises(UsageError) as told:
+        load_case(tmp_path / "my.npz")
+    for word in words:
+        assert word in str(told.value), str(told.value)
+
+
+# what is refused
+
+
+def test_plan_refuses_what_it_cannot_plan(tmp_path: Path, made: Path, run: Typed) -> None:
+    def plan(*words: str) -> Done:
+        return run("radiotherapy", "plan", *words, "--out", "out")
+
+    refused(plan("--case", "liver"), "'liver'", CASE, "path")
+    refused(plan("--case", str(made / "case")), "--protocol")
+    refused(plan("--case", CASE, "--protocol", "liver"), "'liver'", "chhip-60-20")
+    refused(plan("--case", CASE, "--grid-mm", "nan"), "grid_mm", "nan", "0.5 to 20 mm")
+    refused(plan("--case", CASE, "--grid-mm", "10", "--bixel-mm", "0"), "bixel_mm", "1 to 50 mm")
+    refused(plan("--case", CASE, "--weights", "none.json"), "none.json", "cannot be read")
+    for content, words in (
+        ("{", ("no JSON",)),
+        ('{"PTV under": 1}', ("missing", "PTV over")),
+        ('{"Liver": 1}', ("Liver", "PTV under")),
+        ("[1]", ("no JSON object",)),
+    ):
+        (tmp_path / "w.json").write_text(content, "utf-8")
+        refused(plan("--case", CASE, *COARSE, "--weights", "w.json"), *words)
+    weights = json.loads((made / "plan" / "weights.json").read_text("utf-8"))
+    for bad, told in (
+        ({"PTV over": float("nan")}, ("PTV over", "nan", "positive")),
+        ({"PTV over": -1}, ("PTV over", "-1", "positive")),
+        ({"PTV over": 1e9}, ("PTV over", "1e+06")),
+        ({"doses_gy": {"PTV over": 1.9}}, ("1.9 Gy", "per course", "not per fraction")),
+    ):
+        (tmp_path / "w.json").write_text(json.dumps({**weights, **bad}), "utf-8")
+        refused(plan("--case", CASE, *COARSE, "--weights", "w.json"), *told)
+    for name, content, reasons in (
+        ("p.json", "{", ("p.json", "JSON")),
+        ("p.json", json.dumps(protocol(prescription_gy={"PTV": 1.8})), ("1.8 Gy", "per course")),
+        ("p.json", json.dumps(protocol(goals=[{"goal": "PTV D95 > lots"}])), ("D95 > lots",)),
+        ("p.json", json.dumps(protocol(prescription_gy={"GTV": 70}, normalise=None)),
+         ("GTV", "aliases")),
+    ):  # fmt: skip
+        (tmp_path / name).write_text(content, "utf-8")
+        refused(plan("--case", CASE, *COARSE, "--protocol", name), *reasons)
+    left = {path.name for path in tmp_path.iterdir()}
+    assert left == {"w.json", "p.json"}, "nothing half written"
+
+
+def test_nothing_writes_over_what_is_there(made: Path, run: Typed, tmp_path: Path) -> None:
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "mine.txt").write_text("mine", "utf-8")
+    (tmp_path / "file").write_text("mine", "utf-8")
+    for out, words in (("full", ("full", "name a")), ("file", ("file",))):
+        refused(run("radiotherapy", "plan", "--case", CASE, *COARSE, "--out", out), *words)
+        refused(run("radiotherapy", "import-dicom", str(made / "dicom"), "--out", out), *words)
+        refused(run("radiotherapy", "export-dicom", str(made / "plan"), "--out", out), *words)
+    assert [path.name for path in (tmp_path / "full").iterdir()] == ["mine.txt"]
+    assert (tmp_path / "file").read_text("utf-8") == "mine"
+
+
+def test_a_damaged_plan_is_named(made: Path, run: Typed, tmp_path: Path) -> None:
+    refused(run("radiotherapy", "evaluate", "nowhere"), "nowhere", "plan_of.json", "--out")
+    copy = tmp_path / "plan"
+    for name, content, words in (
+        ("plan_of.json", b"{", ("cannot be read",)),
+        ("plan_of.json", b'{"format": 9}', ("format 9",)),
+        ("fluence.npy", b"rubbish", ("cannot be read",)),
+        ("protocol.json", b"[]", ("protocol.json",)),
+    ):
+        shutil.rmtree(copy, ignore_errors=True)
+        shutil.copytree(made / "plan", copy)
+        (copy / name).write_bytes(content)
+        refused(run("radiotherapy", "dvh", "plan"), *words)
+    np.save(copy / "fluence.npy", np.ones(3))
+    shutil.copy(made / "plan" / "protocol.json", copy)
+    refused(run("radiotherapy", "evaluate", "plan"), "3 beamlets", "plan it again")
+    np.save(copy / "fluence.npy", np.full(np.load(made / "plan" / "fluence.npy").size, np.nan))
+    refused(run("radiotherapy", "export-dicom", "plan", "--out", "x"), "fluence")
+    assert not (tmp_path / "x").exists()
+
+
+def test_structures_steps_and_doses_that_do_not_fit(
+    made: Path, run: Typed, tmp_path: Path
+) -> None:
+    plan = str(made / "plan")
+    refused(run("radiotherapy", "dvh", plan, "--structure", "Liver"), "'Liver'", "Rectum")
+    refused(run("radiotherapy", "dvh", plan, "--step", "nan"), "--step", "nan", "0.001 to 10")
+    refused(run("radiotherapy", "evaluate", plan, "--dose", "none.dcm"), "none.dcm")
+    (tmp_path / "text.dcm").write_text("no DICOM at all", "utf-8")
+    refused(run("radiotherapy", "evaluate", plan, "--dose", "text.dcm"), "text.dcm", "DICOM")
+    shutil.copy(made / "dicom" / "RTDOSE.dcm", tmp_path / "dose.dcm")
+    case = load_case(CASE, grid_mm=10.0, bixel_mm=10.0, cache=made / "cache" / "influence")
+    dose = read_dose(tmp_path / "dose.dcm").on(case.grid).ravel()
+    one = 75.6 / 42 / float(np.median(dose[case.structures["PTV"].voxels]))
+    edit(
+        tmp_path / "dose.dcm",
+        lambda d: setattr(d, "DoseGridScaling", f"{float(d.DoseGridScaling) * one:.10e}"),
+    )
+    refused(
+        run("radiotherapy", "evaluate", plan, "--dose", "dose.dcm"),
+        "one fraction", "42", "multiply",
+    )  # fmt: skip
+    export_folder(small_case(), tmp_path / "other", dose_gy=np.ones(small_case().grid.voxels))
+    other = run("radiotherapy", "evaluate", plan, "--dose", "other/RTDOSE.dcm")
+    refused(other, "39 x 27 x 16 voxels", str(case.grid))
+
+
+def test_dicom_files_that_are_no_case(made: Path, run: Typed, tmp_path: Path) -> None:
+    def get(folder: str, *words: str) -> Done:
+        return run("radiotherapy", "import-dicom", folder, "--out", "out", *COARSE, *words)
+
+    copy = tmp_path / "dicom"
+
+    def fresh() -> Path:
+        shutil.rmtree(copy, ignore_errors=True)
+        shutil.copytree(made / "dicom", copy)
+        return copy
+
+    refused(get("nowhere"), "nowhere")
+    (tmp_path / "text").mkdir()
+    (tmp_path / "text" / "a.dcm").write_text("no DICOM at all", "utf-8")
+    refused(get("text"), "no CT series", "1 other file")
+    (fresh() / "RTSTRUCT.dcm").unlink()
+    refused(get("dicom"), "structure set")
+    (fresh() / "RTPLAN.dcm").unlink()
+    refused(get("dicom"), "no beams", "gantry")
+    refused(get("dicom", "--gantry", "0", "90"), "prescri")
+    slices = sorted(fresh().glob("CT*.dcm"))
+    slices[len(slices) // 2].unlink()
+    refused(get("dicom"), "slice")
+    fresh()
+    refused(get("dicom", "--prescription", "PTV=1.8"), "1.8 Gy", "42 fractions", "per course")
+    refused(get("dicom", "--prescription", "PTV"), "PTV=70.2")
+    refused(get("dicom", "--prescription", "Liver=60"), "Liver")
+    refused(get("dicom", "--fractions", "0"), "0 fractions")
+    refused(get("dicom", "--gantry", "nan"), "nan")
+    refused(get("dicom", "--ct", "1.2.3"), "1.2.3", "CT")
+    refused(get("dicom", "--structures", "1.2.3"), "1.2.3")
+    assert {path.name for path in tmp_path.iterdir()} == {"text", "dicom"}, "nothing half written"
+
+
+def test_errors_are_json_where_json_is_asked_for(run: Typed) -> None:
+    done = run("radiotherapy", "evaluate", "nowhere", "--json")
+    assert done.returncode == 2
+    assert data_of(done)["exit"] == 2
+    assert "nowhere" in data_of(done)["message"]
+
+
+# the cache
+
+
+def test_no_cache_keeps_nothing_and_a_named_one_is_used(tmp_path: Path) -> None:
+    def plan(out: str, *words: str) -> None:
+        done = typed("radiotherapy", "plan", "--case", CASE, *COARSE, "--out", out, *words,
+                     folder=tmp_path, cache=tmp_path / "suite")  # fmt: skip
+        assert done.returncode in (0, 6), done.stderr
+
+    plan("one", "--no-cache")
+    assert not list(tmp_path.rglob("influence"))
+    plan("two", "--cache", "here")
+    assert len(list((tmp_path / "here").glob("*.npz"))) == 1
+    assert not (tmp_path / "suite" / "influence").exists()
+    assert (tmp_path / "one" / "goals.csv").read_text() == (
+        tmp_path / "two" / "goals.csv"
+    ).read_text()
