@@ -122,6 +122,7 @@ def on_grid(plan: Plan) -> dict[str, Any]:
             if row.verdict != "pass" and row.value is not None
         },
         "penalty": round(plan.penalty, 3),
+        "gap": plan.solution.gap,
         "nature_objective": round(plan.nature_objective, 1),
     }
 

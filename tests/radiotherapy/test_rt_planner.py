@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import json
 import math
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from textgrad_core.domain import ProposalRequest
 from textgrad_core.outcome import Evaluated
 from textgrad_core.search.result import Trial
+from textgrad_radiotherapy.penalty import cost, reserve_of
 from textgrad_radiotherapy.plan_data import PlanData, plan_data
 from textgrad_radiotherapy.proportional import proportional_factors
+from textgrad_radiotherapy.protocols import load_protocol
 from textgrad_radiotherapy.sensitivity import SensitivityPlanner, gauss_newton
+from textgrad_radiotherapy.starting_terms import starting_terms
 from textgrad_radiotherapy.terms import Term
-from textgrad_radiotherapy.weights import MOST, parse_weights
+from textgrad_radiotherapy.weights import MOST, canonical_weights, parse_weights
 
 NAMES = ("PTV under", "PTV over", "Core over")
 TERMS = (
@@ -33,7 +41,12 @@ def goal(name: str, structure: str, margin: float, direction: str = "<=") -> dic
     }  # fmt: skip
 
 
-def plan(margins: tuple[float, float], levers: list[list[float]], weights: Any = None) -> Any:
+def plan(
+    margins: tuple[float, float],
+    levers: list[list[float]],
+    weights: Any = None,
+    levels: list[list[float]] | None = None,
+) -> Any:
     rows = [goal("PTV D10%", "PTV", margins[0]), goal("Core D10%", "Core", margins[1])]
     return {
         "weights": weights or dict.fromkeys(NAMES, 1.0),
@@ -50,7 +63,7 @@ def plan(margins: tuple[float, float], levers: list[list[float]], weights: Any =
             "goals": ["PTV D10%", "Core D10%"],
             "terms": list(NAMES),
             "by_log_weight": levers,
-            "by_dose_level": [[0.0] * 3] * 2,
+            "by_dose_level": levels or [[0.0] * 3] * 2,
             "conflicts": [],
         },
     }
@@ -132,6 +145,75 @@ def test_a_plan_that_meets_its_goals_and_one_without_levers_still_give_proposals
     planner = SensitivityPlanner()
     assert len(planner.propose(asked(plan((50.0, 50.0), [[0.0] * 3] * 2), 3))) == 3
     assert len(planner.propose(asked(plan((1.0, 1.0), LEVERS), 3))) == 3
+
+
+def test_dose_levels_move_where_weights_move_nothing() -> None:
+    levels = [[-1.0, 0.5, 0.0], [-1.0, 0.0, 0.8]]
+    data = plan((1.0, -0.6), [[1e-9] * 3] * 2, levels=levels)
+    step = gauss_newton(plan_data(data), 1.8, guard=0.1, levels=True)
+    assert set(step.weights.doses_gy) == {"PTV over", "Core over"}  # never what a target needs
+    moved = step.weights.doses_gy["Core over"] - 20.0
+    assert 0.8 * moved == pytest.approx(-0.65, abs=0.05)
+    assert max(abs(f) for f in step.log_factors.values()) < 1e-3
+    far = plan_data(plan((1.0, -500.0), LEVERS, levels=levels))
+    for _ in range(60):  # stays legal however often it is moved
+        moved_to = gauss_newton(far, 1.8, guard=0.1, levels=True).weights
+        terms = tuple(
+            replace(t, dose_gy=moved_to.doses_gy.get(t.name, t.dose_gy)) for t in far.terms
+        )
+        far = replace(far, terms=terms, doses_gy=moved_to.doses_gy)
+        parse_weights(canonical_weights(moved_to), TERMS)
+    offered = SensitivityPlanner().propose(asked(data, 4, lost=1))
+    assert "doses_gy" in offered[0].answer
+
+
+def test_a_box_is_not_much_larger_than_the_step_before() -> None:
+    data = plan((-30.0, -30.0), LEVERS)
+    small = START.replace('over": 1.0', 'over": 1.3', 1)
+    first = parent({**data, "weights": json.loads(small)}, small)
+    request = ProposalRequest(
+        parents=(replace(first, parent=START),), history=(first,), count=1, seed=1,
+        avoid=frozenset({START, small}),
+    )  # fmt: skip
+    made = parse_weights(SensitivityPlanner().propose(request)[0].answer, TERMS).weights
+    step = max(abs(math.log(made[n] / w)) for n, w in json.loads(small).items())
+    assert step == pytest.approx(1.5 * math.log(1.3), rel=1e-3)
+
+
+@given(
+    misses=st.lists(st.floats(0, 50), min_size=3, max_size=3),
+    reserves=st.lists(st.sampled_from([0.0, 0.4, 1.5]), min_size=3, max_size=3),
+)
+def test_misses_count_in_proportion_and_reserves_less(
+    misses: list[float], reserves: list[float]
+) -> None:
+    counted = cost(np.array(misses), np.array(reserves))
+    for miss, reserve, found in zip(misses, reserves, counted, strict=True):
+        assert max(miss - reserve, 0.0) <= found <= miss  # at least what is really missed
+        if miss >= reserve:
+            assert found == pytest.approx(miss - reserve / 2)
+
+
+def test_a_reserve_is_one_that_a_plan_can_have() -> None:
+    protocol = load_protocol("textgrad-70.2-39")
+    asked_for = {g.name: reserve_of(g, protocol, 1.5) for g in protocol.goals}
+    assert asked_for["PTV D95% >= 70.2 Gy"] == 0.0  # the normalisation sets it
+    assert asked_for["PTV Dmean <= 70.71 Gy"] == pytest.approx(0.5 * 0.51 / 70.2 * 100)
+    assert asked_for["PTV D0.03cc <= 73.83 Gy"] == pytest.approx(2.5)
+    assert asked_for["Rectum Dmean <= 17.18 Gy"] == 1.5
+
+
+def test_a_neighbour_of_a_hotter_target_may_be_hot_and_a_tight_goal_leaves_no_room() -> None:
+    def over(name: str) -> dict[str, float]:
+        protocol = load_protocol(name)
+        kinds: Any = dict.fromkeys(protocol.prescription_gy, "target")
+        terms = starting_terms(protocol, kinds)
+        return {t.structure: t.dose_gy for t in terms if t.kind == "squared-overdose"}
+
+    assert over("tg119-multitarget") == {
+        "PTV_Center": 51.5, "PTV_Superior": 30.0, "PTV_Inferior": 18.75,
+    }  # fmt: skip
+    assert 70.2 < over("textgrad-70.2-39")["PTV"] < 70.71  # its goal for the mean
 
 
 def test_the_rule_raises_what_helps_and_nothing_else() -> None:
