@@ -47,7 +47,7 @@ class Plan:
         dose_gy: Flat over the case's grid, shape (voxels,).
         table: The goals, judged; its protocol names structures as the case does.
         indices: Conformity and homogeneity of every target.
-        penalty: Squared misses of the goals by priority (`penalty.penalty`).
+        penalty: Misses of the goals by priority, per cent (`penalty.penalty`).
         nature_objective: The paper's scalar, for comparison (`nature_objective`), Gy^2.
         goals_missed: How many judged goals are not met.
         hot_spots: Where the dose is highest; places to look at, never goals.

@@ -14,7 +14,7 @@ class Step:
 
     Args:
         weights: Weight of every term, by name.
-        penalty: Squared misses of the goals; less is better.
+        penalty: Misses of the goals in per cent; less is better.
         goals_met: How many judged goals were met.
         accepted: Whether the search went on from it.
     """
