@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 V = TypeVar("V")
 Tier = Literal["screen", "report"]
+RESEARCH_USE = "Research use only."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,6 +179,8 @@ class Domain(Protocol[V]):
         evaluation_name: What one evaluation is called, such as ``docking``.
         licences: Licences of instruments and data, one sentence each, for the report.
         notes: What a user has to know before anything is measured, one sentence each.
+        notice: The words on what results may be used for, a sentence; they stand in the terminal,
+            in ``result.json`` and on top of the page.
     """
 
     name: str
@@ -197,6 +200,7 @@ class Domain(Protocol[V]):
     evaluation_name: str = "evaluation"
     licences: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    notice: str = RESEARCH_USE
 
     @property
     def constraints(self) -> tuple[Constraint[V], ...]:

@@ -178,6 +178,9 @@ def test_the_page_says_what_a_reader_must_know() -> None:
         "result.csv",
     ):
         assert words in page.text, words
+    own = Page(render_report(replace(result, notice="Not for <patients>.")))
+    assert "Not for <patients>." in own.text
+    assert "Research use only." not in own.text
 
 
 def test_the_line_of_parents_leads_from_start_to_best() -> None:

@@ -101,6 +101,9 @@ def test_json_is_complete_and_reads_back() -> None:
     assert record["usage"]["evaluations"] == 5
     assert record["settings"]["domain"]["exhaustiveness"] == 8
     assert record["objectives"][0]["unit"] == "kcal/mol"
+    assert record["notice"] == "Research use only."
+    own = replace(result, notice="Not for patients.")
+    assert result_json(own)["notice"] == "Not for patients."
 
 
 def test_json_withholds_secrets_but_keeps_settings_that_only_sound_like_one() -> None:

@@ -20,7 +20,7 @@ from dicom_cases import edit, small_case
 from textgrad_core.cli import main
 from textgrad_radiotherapy.cases import load_case
 from textgrad_radiotherapy.dicom import export_folder, read_dose
-from textgrad_radiotherapy.notice import NOTICE
+from textgrad_radiotherapy.notice import NOTICE, SENTENCE
 
 CASE = "tg119-prostate"
 COARSE = ("--grid-mm", "10", "--bixel-mm", "10")
@@ -220,7 +220,11 @@ def test_run_leaves_what_the_other_tools_read(tmp_path: Path, run: Typed) -> Non
     written = {path.name for path in (tmp_path / "run").iterdir()}
     assert {*OUT_OF_ALL, "report.html", "result.csv", "weights_history.csv"} <= written
     page = (tmp_path / "run" / "report.html").read_text("utf-8")
-    assert NOTICE.casefold() in page.casefold()
+    assert f"<strong>{SENTENCE}</strong>" in page
+    assert SENTENCE in done.stdout
+    assert "Research use only." not in done.stdout + page
+    kept = json.loads((tmp_path / "run" / "result.json").read_text("utf-8"))
+    assert kept["notice"] == SENTENCE
     assert run("radiotherapy", "evaluate", "run").returncode in (0, 6)
 
 

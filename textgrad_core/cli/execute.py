@@ -34,8 +34,6 @@ from textgrad_core.report.text import visible
 from textgrad_core.search.optimize import optimize
 from textgrad_core.search.result import Result, Usage
 
-NOTICE = "Research use only."
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finished:
@@ -184,6 +182,7 @@ def summary(finished: Finished, folder: Path) -> dict[str, JSON]:
     result = finished.result
     return {
         "plugin": result.domain,
+        "notice": result.notice,
         "folder": str(folder),
         "start": result.start.to_json(),
         "best": result.best.to_json(),
@@ -227,7 +226,7 @@ def _introduce(job: Job, domain: Domain[Any], folder: Path, out: TextIO, *, agai
         say(f"Proposals: the language model {job.engine}.", out)
     elif domain.proposer is not None:
         say(f"Proposals: {domain.proposer.name} (built in). No language model is used.", out)
-    say(f"{NOTICE} Run folder: {folder}", out)
+    say(f"{domain.notice} Run folder: {folder}", out)
     for note in domain.notes:
         say(f"Note: {note}", out)
     if again:

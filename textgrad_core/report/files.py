@@ -111,6 +111,7 @@ def result_json(result: Result) -> dict[str, JSON]:
     usage = result.usage
     return {
         "domain": result.domain,
+        "notice": result.notice,
         "scalar_name": result.scalar_name,
         "proposer": result.proposer,
         "stop_reason": result.stop_reason,

@@ -86,6 +86,7 @@ def result_html(result: Result) -> str:
         _table(heads, rows),
         f'<img alt="course of the run" style="{_PICTURE}" src="{svg_address(picture)}">',
         _soft(f"proposed by {result.proposer}") if result.proposer else "",
+        f"<p>{_safe(result.notice)}</p>",
     )
 
 

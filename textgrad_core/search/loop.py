@@ -93,6 +93,7 @@ class Search:
             stop_reason=reason,
             usage=self._usage(),
             proposer=self._source.label,
+            notice=self._domain.notice,
         )
 
     async def _begin(self, canonical: str) -> None:

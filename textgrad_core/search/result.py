@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from textgrad_core.domain import Objective, Tier
+from textgrad_core.domain import RESEARCH_USE, Objective, Tier
 from textgrad_core.jsondata import JSON
 from textgrad_core.outcome import Evaluated, Outcome, Rejected, Unmeasured
 
@@ -124,6 +124,7 @@ class Result:
         settings: Everything the run was configured with.
         proposer: Who proposed, as it should be shown.
         folder: The run folder, if one was written.
+        notice: What the domain says the result may be used for.
     """
 
     domain: str
@@ -139,6 +140,7 @@ class Result:
     settings: Mapping[str, JSON] = field(default_factory=dict)
     proposer: str = ""
     folder: Path | None = None
+    notice: str = RESEARCH_USE
 
     def with_settings(self, settings: Mapping[str, JSON], folder: Path | None) -> Result:
         """The same result, saying how it was made and where it is kept."""

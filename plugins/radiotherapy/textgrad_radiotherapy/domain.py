@@ -22,7 +22,7 @@ from textgrad_radiotherapy.figures.sections import report_sections
 from textgrad_radiotherapy.goals import Protocol
 from textgrad_radiotherapy.kept_plan import PlanOf, keep_plan
 from textgrad_radiotherapy.kernel import Kernel
-from textgrad_radiotherapy.notice import NOTICE
+from textgrad_radiotherapy.notice import SENTENCE
 from textgrad_radiotherapy.outline import anatomy_of, case_digest
 from textgrad_radiotherapy.phantoms.catalogue import phantom_named
 from textgrad_radiotherapy.plan import GAP, RESERVE_PERCENT, Plan
@@ -79,6 +79,7 @@ class Plans(Domain[Weights]):
     task: str = field(init=False, default="")
     start: str | None = field(init=False, default=None)
     notes: tuple[str, ...] = field(init=False, default=())
+    notice: str = field(init=False, default=SENTENCE)
     objectives: tuple[Objective, ...] = field(
         init=False,
         default=(
@@ -205,7 +206,7 @@ class Plans(Domain[Weights]):
         """Goals, dose-volume histogram and dose on the judging grid, before and after."""
         judged, first = (self.session.judged(plan.weights) for plan in self.plans(result))
         outcome = result.best.outcome
-        told = feedback(outcome.data) if isinstance(outcome, Evaluated) else NOTICE
+        told = feedback(outcome.data) if isinstance(outcome, Evaluated) else SENTENCE
         known = (Section(title="Known before planning", text="\n".join(self.notes)),)
         return (
             *(known if self.notes else ()),

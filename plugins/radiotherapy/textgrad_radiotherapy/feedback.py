@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 
 from textgrad_core.jsondata import JSON
-from textgrad_radiotherapy.notice import NOTICE
+from textgrad_radiotherapy.notice import SENTENCE
 from textgrad_radiotherapy.plan_data import GoalData, PlanData, plan_data
 
 LEVERS_SHOWN = 4
@@ -24,7 +24,7 @@ def feedback(data: Mapping[str, JSON], previous: Mapping[str, JSON] | None = Non
         previous: The same of the plan it was made from; adds what its levers predicted.
     """
     plan = plan_data(data)
-    lines = [f"Doses are Gy per course, per fraction in brackets. {NOTICE.capitalize()}."]
+    lines = [f"Doses are Gy per course, per fraction in brackets. {SENTENCE}"]
     known = {row["goal"]: row["remark"] for row in plan.raw["table"]["rows"] if row["remark"]}
     for goal in plan.goals:
         lines.append(_goal_line(goal))

@@ -3,3 +3,4 @@
 from __future__ import annotations
 
 NOTICE = "research use only, not for clinical use"
+SENTENCE = f"{NOTICE[0].upper()}{NOTICE[1:]}."

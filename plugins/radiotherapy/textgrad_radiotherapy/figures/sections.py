@@ -11,7 +11,7 @@ from textgrad_radiotherapy.figures.dvh import dvh_figure
 from textgrad_radiotherapy.figures.goal_table import goal_table_figure
 from textgrad_radiotherapy.geometry import Floats
 from textgrad_radiotherapy.judgement import GoalTable
-from textgrad_radiotherapy.notice import NOTICE
+from textgrad_radiotherapy.notice import SENTENCE
 
 
 def report_sections(
@@ -42,7 +42,7 @@ def report_sections(
     return (
         Section(
             title="Clinical goals",
-            text=f"{NOTICE[0].upper()}{NOTICE[1:]}. {goals.summary()}. Doses in Gy per course.",
+            text=f"{SENTENCE} {goals.summary()}. Doses in Gy per course.",
             artefacts=(Artefact(name="goals.svg", media_type="image/svg+xml", text=table),),
         ),
         Section(
