@@ -11,6 +11,7 @@ from scipy.sparse import csr_array
 
 from textgrad_radiotherapy.case import Case, Influence, Structure, StructureKind
 from textgrad_radiotherapy.geometry import Floats, Grid
+from textgrad_radiotherapy.terms import Term
 
 Inside = Callable[[Floats, Floats, Floats], NDArray[np.bool_]]
 
@@ -115,3 +116,31 @@ def listed_dose(dose_gy: Floats | list[float]) -> Floats:
     flat = np.zeros(2 * doses.size + 1)
     flat[1::2] = doses
     return flat
+
+
+def terms(*structures: str) -> list[Term]:
+    """The mean dose of each structure as a term."""
+    return [Term(name=f"{s} mean", structure=s, kind="mean-dose") for s in structures]
+
+
+def fluence_of(case: Case) -> Floats:
+    """Weights between 0.5 and 1.5 for every beamlet, always the same."""
+    beamlets = int(case.influence.matrix.shape[1])
+    return np.random.default_rng(7).uniform(0.5, 1.5, beamlets)
+
+
+def mean_gy(case: Case, name: str, dose_gy: Floats) -> float:
+    """Mean dose of a structure."""
+    structure = case.structures[name]
+    return float(np.average(dose_gy[structure.voxels], weights=structure.occupancy))
+
+
+def same_influence(first: Influence, second: Influence) -> bool:
+    """Whether two influences are equal to the last bit."""
+    return (
+        np.array_equal(first.matrix.toarray(), second.matrix.toarray())
+        and np.array_equal(first.voxels, second.voxels)
+        and np.array_equal(first.beam_of_beamlet, second.beam_of_beamlet)
+        and np.array_equal(first.position_mm, second.position_mm)
+        and first.engine == second.engine
+    )

@@ -2,57 +2,24 @@
 
 from __future__ import annotations
 
-import contextlib
 import csv
-import io
 import json
 import shutil
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pydicom
 import pytest
 
 from dicom_cases import edit, small_case
-from textgrad_core.cli import main
+from rt_commands import COARSE, Done, Typed, data_of, protocol, refused, typed
 from textgrad_radiotherapy.cases import load_case
 from textgrad_radiotherapy.dicom import export_folder, read_dose
 from textgrad_radiotherapy.notice import NOTICE, SENTENCE
 
 CASE = "tg119-prostate"
-COARSE = ("--grid-mm", "10", "--bixel-mm", "10")
 OUT_OF_ALL = ("weights.json", "plan.json", "plan_of.json", "protocol.json", "fluence.npy",
               "goals.csv", "dvh.csv", "dvh.svg", "dvh.png", "dose_wash.png")  # fmt: skip
-
-
-@dataclass(frozen=True, kw_only=True)
-class Done:
-    """What a command ended with."""
-
-    returncode: int
-    stdout: str
-    stderr: str
-
-
-def typed(*words: str, folder: Path, cache: Path) -> Done:
-    """The command line ``textgrad ...`` in a folder, with its caches elsewhere."""
-    out, err = io.StringIO(), io.StringIO()
-    with (
-        pytest.MonkeyPatch.context() as patch,
-        contextlib.redirect_stdout(out),
-        contextlib.redirect_stderr(err),
-    ):
-        patch.chdir(folder)
-        patch.setenv("TEXTGRAD_CACHE", str(cache))
-        patch.setenv("COLUMNS", "80")
-        code = main(words)
-    return Done(returncode=code, stdout=out.getvalue(), stderr=err.getvalue())
-
-
-Typed = Callable[..., Done]
 
 
 @pytest.fixture(scope="module")
@@ -80,19 +47,6 @@ def run(tmp_path: Path, made: Path) -> Typed:
         return typed(*words, folder=folder or tmp_path, cache=made / "cache")
 
     return call
-
-
-def refused(done: Done, *words: str) -> None:
-    """It ended as a wrong argument does, with these words and without a traceback."""
-    assert done.returncode == 2, (done.stdout, done.stderr)
-    assert "Traceback" not in done.stderr
-    assert done.stderr.startswith("textgrad: ")
-    for word in words:
-        assert word in done.stderr, done.stderr
-
-
-def data_of(done: Done) -> Any:
-    return json.loads(done.stdout)
 
 
 # what each tool gives
@@ -285,72 +239,6 @@ def test_the_files_say_what_they_are_not_for(made: Path) -> None:
     assert NOTICE in str(dose.get("SeriesDescription", "")) + str(dose.get("DoseComment", ""))
 
 
-# a user's own case, by its path
-
-
-def arrays(**changed: Any) -> dict[str, Any]:
-    """A file of arrays that can be planned: a target in a body, two beams."""
-    shape = (6, 8, 8)
-    body, target = np.ones(shape, dtype=bool), np.zeros(shape, dtype=bool)
-    target[2:4, 3:5, 3:5] = True
-    organ = np.zeros(shape, dtype=bool)
-    organ[2:4, 6, 3:5] = True
-    rng = np.random.default_rng(3)
-    influence = rng.random((body.size, 12)) * 0.2
-    influence[target.ravel()] += 1.0
-    found = {
-        "target:PTV": target,
-        "oar:Rectum": organ,
-        "external:Body": body,
-        "prescription_gy:PTV": 75.6,
-        "fractions": 42,
-        "origin_mm": np.zeros(3),
-        "spacing_mm": np.full(3, 5.0),
-        "influence": influence,
-        "gantry_deg": np.array([0.0, 90.0]),
-        "beam_of_beamlet": np.repeat([0, 1], 6),
-    }
-    found.update(changed)
-    return {key: value for key, value in found.items() if value is not None}
-
-
-def protocol(**changed: Any) -> dict[str, Any]:
-    return {
-        "name": "mine",
-        "title": "Mine",
-        "source": "a test",
-        "prescription_gy": {"PTV": 75.6},
-        "fractions": 42,
-        "normalise": {"structure": "PTV", "volume_percent": 50, "dose_gy": 75.6},
-        "goals": [{"goal": "PTV D95% >= 60 Gy"}, {"goal": "Rectum Dmean <= 40 Gy"}],
-    } | changed
-
-
-def test_a_file_of_arrays_is_planned(tmp_path: Path, run: Typed) -> None:
-    np.savez(tmp_path / "my.npz", **arrays())
-    (tmp_path / "mine.json").write_text(json.dumps(protocol()), "utf-8")
-    done = run("radiotherapy", "plan", "--case", "my.npz", "--protocol", "mine.json", "--out", "p")
-    assert done.returncode in (0, 6), done.stderr
-    assert "PTV D95% >= 60 Gy" in done.stdout
-    assert run("radiotherapy", "dvh", "p", "--structure", "PTV").returncode == 0
-
-
-def test_a_sparse_influence_gives_the_same_case(tmp_path: Path) -> None:
-    from scipy.sparse import csc_array
-
-    dense = arrays()
-    matrix = csc_array(dense["influence"])
-    sparse = arrays(
-        influence=None, data=matrix.data, indices=matrix.indices, indptr=matrix.indptr,
-        shape=np.array(matrix.shape), format=np.array("csc"),
-    )  # fmt: skip
-    np.savez(tmp_path / "dense.npz", **dense)
-    np.savez(tmp_path / "sparse.npz", **sparse)
-    one, other = (load_case(tmp_path / f"{name}.npz") for name in ("dense", "sparse"))
-    assert (one.influence.matrix != other.influence.matrix).nnz == 0
-    assert len(other.beams) == 2
-
-
 def test_a_folder_of_dicom_files_is_planned_as_it_is(made: Path, run: Typed) -> None:
     done = run("radiotherapy", "plan", "--case", "dicom", "--protocol", "tg119-prostate", *COARSE,
                "--out", "from-dicom", folder=made)  # fmt: skip
@@ -358,40 +246,6 @@ def test_a_folder_of_dicom_files_is_planned_as_it_is(made: Path, run: Typed) -> 
     kept = json.loads((made / "from-dicom" / "plan_of.json").read_text("utf-8"))
     assert Path(kept["case"]) == (made / "dicom").resolve()
     assert run("radiotherapy", "evaluate", "from-dicom", folder=made).returncode in (0, 6)
-
-
-@pytest.mark.parametrize(
-    ("changed", "words"),
-    [
-        ({"influence": None}, ("lacks the influence", "data, indices, indptr, shape, format")),
-        ({"origin_mm": None}, ("lacks origin_mm",)),
-        ({"origin_mm": np.zeros(2)}, ("origin_mm", "(2,)", "three numbers")),
-        ({"spacing_mm": np.array([5.0, 0.0, 5.0])}, ("positive spacings",)),
-        ({"prescription_gy:PTV": None}, ("lacks prescription_gy:NAME",)),
-        ({"prescription_gy:PTV": 1.8}, ("1.8 Gy", "42 fractions", "75.6 Gy per course")),
-        ({"prescription_gy:PTV": float("nan")}, ("nan",)),
-        ({"prescription_gy:GTV": 60.0}, ("GTV",)),
-        ({"beams": np.zeros(3)}, ("unknown array 'beams'", "gantry_deg")),
-        ({"influence": np.full((384, 12), np.nan)}, ("influence",)),
-        ({"influence": np.ones((383, 12))}, ("383 rows", "384 voxels", "8 x 8 x 6")),
-        ({"oar:Rectum": np.zeros((6, 8, 8), dtype=bool)}, ("'Rectum' is empty",)),
-        ({"oar:Rectum": np.zeros((6, 8, 9), dtype=bool)}, ("(6, 8, 8)", "(6, 8, 9)", "one grid")),
-        ({"influence": np.array([object()])}, ("cannot be read as .npz", "without objects")),
-    ],
-)  # fmt: skip
-def test_a_wrong_file_of_arrays_is_refused(
-    changed: Mapping[str, Any], words: tuple[str, ...], tmp_path: Path
-) -> None:
-    from textgrad_core.errors import UsageError
-
-    np.savez(tmp_path / "my.npz", allow_pickle=True, **arrays(**changed))
-    with pytest.raises(UsageError) as told:
-        load_case(tmp_path / "my.npz")
-    for word in words:
-        assert word in str(told.value), str(told.value)
-
-
-# what is refused
 
 
 def test_plan_refuses_what_it_cannot_plan(tmp_path: Path, made: Path, run: Typed) -> None:

@@ -14,7 +14,7 @@ from scipy.stats import norm
 from textgrad_radiotherapy.beam_geometry import beamlets_covering, frame_of
 from textgrad_radiotherapy.case import Beam, Influence
 from textgrad_radiotherapy.depth import radiological_depth_mm
-from textgrad_radiotherapy.direct import direct_dose
+from textgrad_radiotherapy.direct import DirectDose
 from textgrad_radiotherapy.engine import Beamlets, influence_of
 from textgrad_radiotherapy.errors import CaseError
 from textgrad_radiotherapy.geometry import Floats, Grid
@@ -201,7 +201,7 @@ def test_the_fast_route_without_a_matrix_agrees() -> None:
     beamlets = Beamlets(
         beam_of_beamlet=influence.beam_of_beamlet, position_mm=influence.position_mm
     )
-    direct = direct_dose(CYLINDER, GRID, EVERYWHERE, beams, beamlets, KERNEL, fluence)
+    direct = DirectDose(CYLINDER, GRID, EVERYWHERE, beams, beamlets, KERNEL)(fluence)
     assert direct == pytest.approx(by_matrix, abs=0.005 * by_matrix.max())
 
 

@@ -11,18 +11,23 @@ import pytest
 
 from rt_cases import ball, case_of, centred_grid, occupied
 from textgrad_radiotherapy.case import Case
+from textgrad_radiotherapy.cases import case_names
 from textgrad_radiotherapy.errors import CaseError
 from textgrad_radiotherapy.figures import report_sections
 from textgrad_radiotherapy.figures.convergence import convergence_figure
-from textgrad_radiotherapy.figures.dose_wash import dose_wash_figure
-from textgrad_radiotherapy.figures.drawing import MET, MISSED, png_bytes, svg_text
+from textgrad_radiotherapy.figures.dose_wash import ISODOSES, dose_wash_figure
+from textgrad_radiotherapy.figures.drawing import ACCEPTABLE, MET, MISSED, png_bytes, svg_text
 from textgrad_radiotherapy.figures.dvh import dvh_figure, goal_markers
+from textgrad_radiotherapy.figures.goal_table import goal_table_figure
 from textgrad_radiotherapy.figures.history import Step
+from textgrad_radiotherapy.figures.pictures import draw
 from textgrad_radiotherapy.geometry import Floats
 from textgrad_radiotherapy.goal_notation import parse_goal
 from textgrad_radiotherapy.goals import Protocol
+from textgrad_radiotherapy.imports.arrays import COLOURS
 from textgrad_radiotherapy.judgement import GoalTable, judge
 from textgrad_radiotherapy.notice import NOTICE
+from textgrad_radiotherapy.phantoms.catalogue import phantom_named
 
 Planned = tuple[Case, Floats, GoalTable]
 
@@ -132,7 +137,8 @@ def test_same_input_gives_the_same_bytes(planned: Planned) -> None:
 
 def test_sections_carry_the_notice_and_pictures(planned: Planned) -> None:
     case, dose, table = planned
-    sections = report_sections(case, dose, table, before_gy=dose / 2, before_goals=table)
+    drawn = draw(case, dose, table, before_gy=dose / 2, before_goals=table)
+    sections = report_sections(table, drawn)
     assert NOTICE in sections[0].text.lower()
     kinds = [artefact.media_type for s in sections for artefact in s.artefacts]
     assert kinds == ["image/svg+xml", "image/svg+xml", "image/png"]
@@ -152,3 +158,81 @@ def test_every_picture_carries_the_notice(planned: Planned) -> None:
     kept, lost = strips.axes[0].get_lines()
     assert np.asarray(kept.get_xydata()).tolist() == [[0.0, 2.0]]
     assert np.asarray(lost.get_xydata()).tolist() == [[1.0, 3.0]]
+
+
+def words_of(figure: Any) -> list[Any]:
+    """Boxes of all words that stand on the figure itself or in its legends, in pixels."""
+    figure.canvas.draw()
+    texts = [*figure.texts, *(text for key in figure.legends for text in key.get_texts())]
+    return [text.get_window_extent() for text in texts if text.get_text()]
+
+
+@pytest.mark.parametrize("half_mm", [38.0, 150.0])
+def test_words_beside_the_planes_never_cover_each_other(half_mm: float) -> None:
+    grid = centred_grid(half_mm + 2.0, half_mm / 8)
+    case = case_of(
+        grid,
+        occupied("Body", "external", ball(half_mm), grid, samples=2),
+        occupied("PTV", "target", ball(half_mm / 3), grid, samples=2),
+        prescription_gy={"PTV": 60.0},
+    )
+    figure = dose_wash_figure(case, np.full(grid.voxels, 60.0))
+    boxes = words_of(figure)
+    assert len(boxes) > 14
+    assert not [(a, b) for n, a in enumerate(boxes) for b in boxes[:n] if a.overlaps(b)]
+    whole = figure.bbox
+    assert all(whole.x0 <= b.x0 and b.x1 <= whole.x1 for b in boxes)
+
+
+def test_isodoses_are_told_in_percent_and_gy(planned: Planned) -> None:
+    case, dose, _ = planned
+    (key,) = [k for k in dose_wash_figure(case, dose).legends if k.get_gid() == "isodoses"]
+    told = [text.get_text() for text in key.get_texts()]
+    assert "95 %  57.0 Gy" in told
+    assert len(told) == len(ISODOSES)
+
+
+# Machado, Oliveira and Fernandes (2009), deuteranopia, on linear RGB.
+DEUTERANOPIA = np.array(
+    [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413],
+     [-0.011820, 0.042940, 0.968881]]
+)  # fmt: skip
+XYZ = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])
+APART = 20.0  # CIE 1976 difference; 2.3 is just noticed side by side
+
+
+def seen(colour: str, eye: Any) -> Any:
+    """CIELAB coordinates of a colour as an eye sees it."""
+    rgb = np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)]) / 255
+    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+    white = XYZ @ np.ones(3)
+    share = (XYZ @ np.clip(eye @ linear, 0, 1)) / white
+    f = np.where(share > 0.008856, np.cbrt(share), 7.787 * share + 16 / 116)
+    return np.array([116 * f[1] - 16, 500 * (f[0] - f[1]), 200 * (f[1] - f[2])])
+
+
+@pytest.mark.parametrize("palette", [*case_names(), "imports", "verdicts"])
+def test_colours_are_told_apart_with_red_green_blindness_too(palette: str) -> None:
+    phantom = phantom_named(palette)
+    colours = list(COLOURS) if palette == "imports" else [MET, ACCEPTABLE, MISSED]
+    if phantom is not None:
+        colours = [part.colour for part in phantom.parts]
+    for eye in (np.eye(3), DEUTERANOPIA):
+        points = [seen(colour, eye) for colour in colours]
+        pairs = [(n, m) for n in range(len(points)) for m in range(n)]
+        assert min(float(np.linalg.norm(points[n] - points[m])) for n, m in pairs) > APART
+
+
+def test_the_goal_table_tells_wider_bounds_and_no_minus_zero(planned: Planned) -> None:
+    case, dose, table = planned
+    level = table.rows[1].value
+    assert level is not None
+    goals = (
+        replace(parse_goal("Cord V50Gy <= 1 %"), acceptable=100.0),
+        parse_goal(f"Cord V50Gy <= {level - 1e-9:.12f} %"),
+    )
+    drawn = goal_table_figure(judge(case, dose, replace(table.protocol, goals=goals)))
+    cells = [text.get_text() for text in drawn.texts]
+    assert "Cord V50Gy <= 1 % (acceptable 100)" in cells
+    assert "+0.00" in cells
+    assert "-0.00" not in cells

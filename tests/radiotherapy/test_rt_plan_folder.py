@@ -13,6 +13,7 @@ import pytest
 from rt_cases import ball, case_of, centred_grid, occupied
 from textgrad_radiotherapy.errors import CaseError
 from textgrad_radiotherapy.figures.history import Step
+from textgrad_radiotherapy.figures.pictures import draw
 from textgrad_radiotherapy.goal_notation import parse_goal
 from textgrad_radiotherapy.goals import Protocol
 from textgrad_radiotherapy.judgement import judge
@@ -42,8 +43,8 @@ def test_every_file_is_readable(tmp_path: Path) -> None:
     folder = tmp_path / "new" / "plan"
     table = judge(CASE, DOSE, PROTOCOL)
     written = write_plan_folder(
-        folder, CASE, DOSE, table, planned_goals=table, before_goals=table, before_gy=DOSE / 2,
-        history=HISTORY, data={"x": 1},
+        folder, CASE, DOSE, table, draw(CASE, DOSE, table, before_gy=DOSE / 2),
+        planned_goals=table, before_goals=table, history=HISTORY, data={"x": 1},
     )  # fmt: skip
     assert sorted(folder.iterdir()) == list(written)  # no drafts are left
     for path in written:
@@ -66,16 +67,23 @@ def test_every_file_is_readable(tmp_path: Path) -> None:
 
 def test_a_dose_that_does_not_fit_writes_nothing(tmp_path: Path) -> None:
     table = judge(CASE, DOSE, PROTOCOL)
+    drawn = draw(CASE, DOSE, table)
     with pytest.raises(CaseError, match="does not fit the grid"):
         write_plan_folder(
-            tmp_path / "plan", CASE, DOSE[1:], table, planned_goals=table, before_goals=table
-        )
+            tmp_path / "plan", CASE, DOSE[1:], table, drawn, planned_goals=table,
+            before_goals=table,
+        )  # fmt: skip
+    with pytest.raises(CaseError, match="does not fit the grid"):
+        draw(CASE, DOSE[1:], table)
     assert not (tmp_path / "plan").exists()
 
 
 def test_a_file_that_cannot_be_replaced_leaves_no_draft(tmp_path: Path) -> None:
     (tmp_path / "dvh.png").mkdir()
     table = judge(CASE, DOSE, PROTOCOL)
+    drawn = draw(CASE, DOSE, table)
     with pytest.raises(OSError, match="dvh"):
-        write_plan_folder(tmp_path, CASE, DOSE, table, planned_goals=table, before_goals=table)
+        write_plan_folder(
+            tmp_path, CASE, DOSE, table, drawn, planned_goals=table, before_goals=table
+        )
     assert not [p for p in tmp_path.iterdir() if p.name.startswith(".")]

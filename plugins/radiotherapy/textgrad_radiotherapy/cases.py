@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from textgrad_radiotherapy.case_checks import (
     named_once,
 )
 from textgrad_radiotherapy.case_folder import save_case
-from textgrad_radiotherapy.direct import direct_dose
+from textgrad_radiotherapy.direct import DirectDose
 from textgrad_radiotherapy.engine import Beamlets, choose_beamlets, influence_of
 from textgrad_radiotherapy.errors import CaseError
 from textgrad_radiotherapy.geometry import Floats, Grid
@@ -33,6 +33,7 @@ __all__ = [
     "build_case",
     "case_names",
     "dose",
+    "doses_of",
     "judging_case",
     "load_case",
     "save_case",
@@ -179,10 +180,29 @@ def dose(case: Case, fluence: Floats) -> Floats:
     check_fluence(fluence, influence.matrix.shape[1])
     kernel = Kernel.described(influence.engine)
     if influence.voxels.size == 0 and kernel is not None:
-        return _direct(case, kernel, fluence)
+        return _direct(case, kernel)(fluence)
     total = np.zeros(case.grid.voxels)
     total[influence.voxels] = influence.matrix @ fluence
     return total
+
+
+def doses_of(case: Case) -> Callable[[Floats], Floats]:
+    """`dose` of one fluence of a case after another, faster than one by one.
+
+    Args:
+        case: The case.
+    """
+    influence, kernel = case.influence, Kernel.described(case.influence.engine)
+    if influence.voxels.size or kernel is None:
+        return lambda fluence: dose(case, fluence)
+    prepared, beamlets = _direct(case, kernel), int(influence.matrix.shape[1])
+
+    def direct(fluence: Floats) -> Floats:
+        fluence = np.asarray(fluence, dtype=np.float64)
+        check_fluence(fluence, beamlets)
+        return prepared(fluence)
+
+    return direct
 
 
 def _voxels_of(structures: Iterable[Structure], grid: Grid) -> NDArray[np.intp]:
@@ -193,13 +213,13 @@ def _voxels_of(structures: Iterable[Structure], grid: Grid) -> NDArray[np.intp]:
     return np.flatnonzero(inside)
 
 
-def _direct(case: Case, kernel: Kernel, fluence: Floats) -> Floats:
+def _direct(case: Case, kernel: Kernel) -> DirectDose:
     influence: Influence = case.influence
     voxels = _voxels_of(case.structures.values(), case.grid)
     beamlets = Beamlets(
         beam_of_beamlet=influence.beam_of_beamlet, position_mm=influence.position_mm
     )
-    return direct_dose(case.density, case.grid, voxels, case.beams, beamlets, kernel, fluence)
+    return DirectDose(case.density, case.grid, voxels, case.beams, beamlets, kernel)
 
 
 def _phantom_case(phantom: Phantom, grid_mm: float, bixel_mm: float, cache: Path | None) -> Case:

@@ -7,7 +7,9 @@ cheap; the formula is the one of :mod:`textgrad_radiotherapy.engine`.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,16 +25,8 @@ from textgrad_radiotherapy.kernel import Kernel
 LOOKUP_MM = 0.5
 
 
-def direct_dose(
-    density: NDArray[np.float32],
-    grid: Grid,
-    voxels: NDArray[np.intp],
-    beams: Sequence[Beam],
-    beamlets: Beamlets,
-    kernel: Kernel,
-    fluence: Floats,
-) -> Floats:
-    """Dose in Gy per course of every voxel of the grid, flat; 0 outside `voxels`.
+class DirectDose:
+    """The dose of one fluence after another; what does not depend on it is computed once.
 
     Args:
         density: Relative to water, shape of the grid.
@@ -41,21 +35,47 @@ def direct_dose(
         beams: The beams.
         beamlets: Their beamlets.
         kernel: Parameters of the engine.
-        fluence: Weight of every beamlet, shape (n,).
     """
-    points = grid.centres_mm(voxels)
-    total = np.zeros(len(voxels))
-    for index, beam in enumerate(beams):
-        centres = beamlets.of(index)
-        near, pu, pv, strength = strengths(density, grid, points, frame_of(beam), centres, kernel)
-        weights = fluence[beamlets.beam_of_beamlet == index]
-        surface, first, step = _convolved(centres, weights, beam.bixel_mm, kernel)
-        where = np.stack([(pv - first[1]) / step, (pu - first[0]) / step])
-        lateral = map_coordinates(surface, where, order=3, mode="constant")
-        total[near] += strength * np.maximum(lateral, 0.0)
-    dose = np.zeros(grid.voxels)
-    dose[voxels] = total
-    return dose
+
+    def __init__(
+        self,
+        density: NDArray[np.float32],
+        grid: Grid,
+        voxels: NDArray[np.intp],
+        beams: Sequence[Beam],
+        beamlets: Beamlets,
+        kernel: Kernel,
+    ) -> None:
+        self._grid, self._voxels, self._kernel = grid, voxels, kernel
+        self._beams, self._beamlets = tuple(beams), beamlets
+        points = grid.centres_mm(voxels)
+
+        def reached(index: int) -> tuple[NDArray[np.intp], Floats, Floats, Floats]:
+            frame = frame_of(self._beams[index])
+            return strengths(density, grid, points, frame, beamlets.of(index), kernel)
+
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            self._reached = list(pool.map(reached, range(len(self._beams))))
+
+    def __call__(self, fluence: Floats) -> Floats:
+        """Gy per course of every voxel of the grid, flat; 0 outside the voxels computed.
+
+        Args:
+            fluence: Weight of every beamlet, shape (n,).
+        """
+        total = np.zeros(len(self._voxels))
+        for index, (near, pu, pv, strength) in enumerate(self._reached):
+            centres = self._beamlets.of(index)
+            weights = fluence[self._beamlets.beam_of_beamlet == index]
+            surface, first, step = _convolved(
+                centres, weights, self._beams[index].bixel_mm, self._kernel
+            )
+            where = np.stack([(pv - first[1]) / step, (pu - first[0]) / step])
+            lateral = map_coordinates(surface, where, order=3, mode="constant")
+            total[near] += strength * np.maximum(lateral, 0.0)
+        dose = np.zeros(self._grid.voxels)
+        dose[self._voxels] = total
+        return dose
 
 
 def _convolved(

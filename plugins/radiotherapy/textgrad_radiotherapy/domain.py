@@ -204,19 +204,15 @@ class Plans(Domain[Weights]):
 
     def sections(self, result: Result) -> tuple[Section, ...]:
         """Goals, dose-volume histogram and dose on the judging grid, before and after."""
-        judged, first = (self.session.judged(plan.weights) for plan in self.plans(result))
+        best, start = self.plans(result)
+        judged = self.session.judged(best.weights)
+        pictures = self.session.pictures(best.weights, start.weights)
         outcome = result.best.outcome
         told = feedback(outcome.data) if isinstance(outcome, Evaluated) else SENTENCE
         known = (Section(title="Known before planning", text="\n".join(self.notes)),)
         return (
             *(known if self.notes else ()),
-            *report_sections(
-                judged.case,
-                judged.dose_gy,
-                judged.table,
-                before_gy=first.dose_gy,
-                before_goals=first.table,
-            ),
+            *report_sections(judged.table, pictures),
             Section(title="Plan in words", text=told),
         )
 
@@ -230,9 +226,9 @@ class Plans(Domain[Weights]):
             judged.case,
             judged.dose_gy,
             judged.table,
+            self.session.pictures(best.weights, start.weights),
             planned_goals=best.table,
             before_goals=first.table,
-            before_gy=first.dose_gy,
             history=self._history(result),
             data=judged.to_json(),
         )

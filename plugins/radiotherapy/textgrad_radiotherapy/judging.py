@@ -68,6 +68,15 @@ def judging_case(case: Case, *, grid_mm: float | None = None) -> Case:
     )
 
 
+def whole_case(planned: Case, judged: Case) -> Case:
+    """The case that figures of the anatomy show, on the judging grid.
+
+    It is the one judged on, unless that holds held-back voxels alone: its structures have holes,
+    while the planning case, on the same grid, has all of them.
+    """
+    return planned if planned.grid == judged.grid else judged
+
+
 def _held_out(case: Case) -> Case:
     """The case reduced to the voxels held back; small structures keep all of theirs."""
     structures: dict[str, Structure] = {}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -11,7 +11,7 @@ from textgrad_core.errors import Invalid
 from textgrad_core.jsondata import JSON
 from textgrad_radiotherapy.blas_threads import one_blas_thread
 from textgrad_radiotherapy.case import Case
-from textgrad_radiotherapy.cases import dose, judging_case
+from textgrad_radiotherapy.cases import doses_of, judging_case
 from textgrad_radiotherapy.geometry import Floats
 from textgrad_radiotherapy.goals import Metric, Protocol
 from textgrad_radiotherapy.hot_spots import HotSpot, hot_spots
@@ -175,7 +175,7 @@ class Planner:
         with one_blas_thread():
             self._solved.solve(start_weights(self.terms).weights, gap=gap)
         self._dose = PlanningDose(case)
-        self._judging: Case | None = None
+        self._judging: tuple[Case, Callable[[Floats], Floats]] | None = None
 
     def evaluate(self, weights: Weights, *, levers: bool = True) -> Plan:
         """Solve, normalise, measure.
@@ -206,9 +206,11 @@ class Planner:
     def judged(self, plan: Plan) -> Plan:
         """The same fluence on the judging grid, normalised there."""
         if self._judging is None:
-            self._judging = judging_case(self.case)
-        raw = dose(self._judging, plan.solution.fluence)
-        return measured(self._judging, self.protocol, plan.weights, plan.terms, plan.solution, raw)
+            finer = judging_case(self.case)
+            self._judging = finer, doses_of(finer)
+        case, doses = self._judging
+        raw = doses(plan.solution.fluence)
+        return measured(case, self.protocol, plan.weights, plan.terms, plan.solution, raw)
 
 
 def measured(

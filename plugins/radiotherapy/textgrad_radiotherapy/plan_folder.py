@@ -11,11 +11,9 @@ from textgrad_core.report import json_text, write_atomically
 from textgrad_radiotherapy.case import Case
 from textgrad_radiotherapy.dvh import dvh_csv, dvh_curves
 from textgrad_radiotherapy.figures.convergence import convergence_figure
-from textgrad_radiotherapy.figures.dose_wash import dose_wash_figure
-from textgrad_radiotherapy.figures.drawing import png_bytes, svg_text
-from textgrad_radiotherapy.figures.dvh import dvh_figure
-from textgrad_radiotherapy.figures.goal_table import goal_table_figure
+from textgrad_radiotherapy.figures.drawing import svg_text
 from textgrad_radiotherapy.figures.history import Step, history_csv
+from textgrad_radiotherapy.figures.pictures import Pictures
 from textgrad_radiotherapy.geometry import Floats
 from textgrad_radiotherapy.goals_csv import goals_csv
 from textgrad_radiotherapy.judgement import GoalTable
@@ -27,10 +25,10 @@ def write_plan_folder(
     case: Case,
     dose_gy: Floats,
     goals: GoalTable,
+    pictures: Pictures,
     *,
     planned_goals: GoalTable,
     before_goals: GoalTable,
-    before_gy: Floats | None = None,
     history: Sequence[Step] = (),
     data: Mapping[str, JSON] | None = None,
 ) -> tuple[Path, ...]:
@@ -41,9 +39,9 @@ def write_plan_folder(
         case: What the plan was measured on.
         dose_gy: Gy per course, flat over the case's grid.
         goals: The same dose, judged.
+        pictures: The same, drawn.
         planned_goals: The same plan, judged on the grid it was planned on.
         before_goals: The plan the search began with, judged on the case's grid.
-        before_gy: Its dose there; drawn dashed.
         history: The plans of the search, in order; no history files without.
         data: What else `plan.json` holds, such as `Plan.to_json`.
 
@@ -54,27 +52,25 @@ def write_plan_folder(
         CaseError: If a dose does not fit the case; nothing is written.
         OSError: If the folder cannot be written; every file there is whole.
     """
-    curves = dvh_figure(case, dose_gy, goals, before_gy=before_gy)
-    wash = dose_wash_figure(case, dose_gy, prescription_gy=goals.protocol.prescription_gy)
     texts = {
         "README.txt": f"Case {case.name}, protocol {goals.protocol.title}: {NOTICE}.\n"
         "Doses are Gy per course.\n",
         "dvh.csv": dvh_csv(dvh_curves(case, dose_gy)),
-        "dvh.svg": svg_text(curves),
+        "dvh.svg": pictures.dvh_svg,
         "goals.csv": goals_csv(goals, planned_goals, before_goals),
-        "goals.svg": svg_text(goal_table_figure(goals, before_goals)),
+        "goals.svg": pictures.goals_svg,
         "plan.json": json_text({**(data or {}), "table": goals.data(), "notice": NOTICE}),
     }
-    pictures = {"dvh.png": png_bytes(curves), "dose_wash.png": png_bytes(wash)}
+    images = {"dvh.png": pictures.dvh_png, "dose_wash.png": pictures.wash_png}
     if history:
         texts["weights_history.csv"] = history_csv(history)
         texts["convergence.svg"] = svg_text(convergence_figure(history, len(goals.judged)))
     folder.mkdir(parents=True, exist_ok=True)
     for name, text in texts.items():
         write_atomically(folder / name, text)
-    for name, content in pictures.items():
+    for name, content in images.items():
         _write_bytes(folder / name, content)
-    return tuple(sorted(folder / name for name in (*texts, *pictures)))
+    return tuple(sorted(folder / name for name in (*texts, *images)))
 
 
 def _write_bytes(path: Path, content: bytes) -> None:

@@ -8,7 +8,9 @@ from typing import Any
 
 from textgrad_radiotherapy.cache_folder import cache_folder
 from textgrad_radiotherapy.cases import load_case
+from textgrad_radiotherapy.figures.pictures import Pictures, draw
 from textgrad_radiotherapy.goals import Protocol
+from textgrad_radiotherapy.judging import whole_case
 from textgrad_radiotherapy.plan import Plan, Planner
 from textgrad_radiotherapy.terms import Term
 from textgrad_radiotherapy.weights import Weights, canonical_weights
@@ -42,12 +44,15 @@ class Session:
     _planner: Planner | None = field(init=False, default=None, repr=False)
     _plans: dict[str, Plan] = field(init=False, default_factory=dict, repr=False)
     _judged: dict[str, Plan] = field(init=False, default_factory=dict, repr=False)
+    _drawn: tuple[tuple[str, str | None], Pictures] | None = field(
+        init=False, default=None, repr=False
+    )
     _lock: threading.Lock = field(init=False, default_factory=threading.Lock, repr=False)
 
     def __getstate__(self) -> dict[str, Any]:
         """The settings alone: plans are made anew where they are needed."""
         kept = {k: v for k, v in self.__dict__.items() if not k.startswith("_")}
-        return {**kept, "_planner": None, "_plans": {}, "_judged": {}}
+        return {**kept, "_planner": None, "_plans": {}, "_judged": {}, "_drawn": None}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Settings and a lock of its own."""
@@ -83,12 +88,31 @@ class Session:
         kept = self._judged.get(key)
         return kept or self._keep(self._judged, key, self.planner.judged(self.plan(weights)))
 
+    def pictures(self, weights: Weights, before: Weights | None = None) -> Pictures:
+        """A plan drawn as it is judged, beside another if there is one; the last is kept."""
+        key = canonical_weights(weights), None if before is None else canonical_weights(before)
+        if self._drawn is not None and self._drawn[0] == key:
+            return self._drawn[1]
+        plan = self.judged(weights)
+        first = None if before is None else self.judged(before)
+        drawn = draw(
+            plan.case,
+            plan.dose_gy,
+            plan.table,
+            anatomy=whole_case(self.planner.case, plan.case),
+            before_gy=None if first is None else first.dose_gy,
+            before_goals=None if first is None else first.table,
+        )
+        self._drawn = key, drawn
+        return drawn
+
     def close(self) -> None:
         """Let go of everything."""
         with self._lock:
             self._planner = None
             self._plans.clear()
             self._judged.clear()
+            self._drawn = None
 
     def _keep(self, plans: dict[str, Plan], key: str, plan: Plan) -> Plan:
         with self._lock:

@@ -37,12 +37,14 @@ def run(given: Namespace) -> int:
             say(f"Note: {note}", sys.stdout)
     plan, judged = domain.session.plan(weights), domain.session.judged(weights)
     plan_of = PlanOf(case=domain.case, grid_mm=given.grid_mm, bixel_mm=given.bixel_mm)
+    pictures = domain.session.pictures(weights)
     with filled(folder) as draft:
         written = write_plan_folder(
             draft,
             judged.case,
             judged.dose_gy,
             judged.table,
+            pictures,
             planned_goals=plan.table,
             before_goals=judged.table,
             data=judged.to_json(),

@@ -10,7 +10,7 @@ import numpy as np
 from textgrad_radiotherapy.case import Case, Structure
 from textgrad_radiotherapy.dvh import checked_dose
 from textgrad_radiotherapy.errors import CaseError
-from textgrad_radiotherapy.figures.drawing import FAINT, INK, new_figure, style
+from textgrad_radiotherapy.figures.drawing import FAINT, INK, case_note, new_figure, style
 from textgrad_radiotherapy.figures.planes import (
     AXIAL,
     CORONAL,
@@ -34,7 +34,9 @@ LOWEST, HIGHEST = 10.0, 115.0  # % of prescription, ends of the colour scale
 MM_PER_IN = 62.0
 LONGEST_IN = 11.5
 GAP_IN, FOOT_IN, HEAD_IN, LEFT_IN, RIGHT_IN = 0.75, 0.7, 0.9, 0.75, 0.25
-LEAST_IN = 3.3
+COLUMN_IN = 4.3  # colours, isodoses and structures beside the axial plane
+LINES_IN, KEY_IN = 0.75, 2.45  # where isodoses and structures begin there
+DEEP_IN = 2.1  # height of the isodoses: no plane beside them is drawn lower
 BAR_MM = 50.0
 
 
@@ -69,8 +71,9 @@ def dose_wash_figure(
     window = window_mm(case)
     spans = [max(high - low, 1.0) for low, high in window]
     scale = max(MM_PER_IN, (spans[0] + spans[1]) / LONGEST_IN)
+    scale = min(scale, spans[1] / DEEP_IN)
     wide, deep, high = (span / scale for span in spans)
-    column = max(deep, LEAST_IN)
+    column = max(deep, COLUMN_IN)
     width = LEFT_IN + wide + GAP_IN + column + RIGHT_IN
     height = FOOT_IN + high + GAP_IN + deep + HEAD_IN
     percent = (100.0 / prescribed[target] * dose).reshape(case.grid.shape)
@@ -81,7 +84,7 @@ def dose_wash_figure(
         (SAGITTAL, (second, FOOT_IN, deep, high)),
     )
     with style():
-        figure = new_figure(width, height, f"case {case.name}, dose grid {case.grid}")
+        figure = new_figure(width, height, case_note(case))
         size = (width, height, width, height)
         for plane, place in places:
             box = tuple(p / s for p, s in zip(place, size, strict=True))
@@ -89,12 +92,10 @@ def dose_wash_figure(
             points = raster(plane, case.grid, at, window)
             _draw_plane(axes, plane, points, case, percent, at)
         bottom = FOOT_IN + high + GAP_IN
-        _colour_bar(
-            figure,
-            (second / width, bottom / height, 0.16 / width, deep / height),
-            prescribed[target],
-        )
-        _key(figure, case, ((second + 1.45) / width, (bottom + deep) / height))
+        top = (bottom + deep) / height
+        _colour_bar(figure, (second / width, bottom / height, 0.16 / width, deep / height))
+        _isodose_key(figure, ((second + LINES_IN) / width, top), prescribed[target])
+        _key(figure, case, ((second + KEY_IN) / width, top))
         figure.text(
             LEFT_IN / width, 1 - 0.25 / height,
             f"{case.title or case.name}: dose, 100 % = {prescribed[target]:g} Gy ({target})",
@@ -211,25 +212,39 @@ def _label_plane(
         share = 0.04
         y = high - share * (high - low) if plane.downward else low + share * (high - low)
         axes.plot([start, start + BAR_MM], [y, y], color="white", linewidth=2.5,
-                  solid_capstyle="butt", gid="scale")  # fmt: skip
+                  solid_capstyle="butt", gid="scale",
+                  path_effects=[Stroke(linewidth=4.0, foreground="black"), Normal()])  # fmt: skip
         axes.annotate(f"{BAR_MM:g} mm", (start + BAR_MM / 2, y), xytext=(0, 3), color="white",
-                      textcoords="offset points", fontsize=7, ha="center",
-                      va="bottom")  # fmt: skip
+                      textcoords="offset points", fontsize=7, ha="center", va="bottom",
+                      path_effects=[Stroke(linewidth=1.5, foreground="black"),
+                                    Normal()])  # fmt: skip
 
 
-def _colour_bar(
-    figure: Figure, place: tuple[float, float, float, float], prescribed_gy: float
-) -> None:
+def _colour_bar(figure: Figure, place: tuple[float, float, float, float]) -> None:
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import Normalize
 
     axes = figure.add_axes(place, label="colours")
     mapped = ScalarMappable(norm=Normalize(LOWEST, HIGHEST), cmap=dose_colours())
     bar = figure.colorbar(mapped, cax=axes, alpha=0.75, extend="max")
-    bar.set_ticks(
-        list(ISODOSES), labels=[f"{p:g} %   {p / 100 * prescribed_gy:.1f} Gy" for p in ISODOSES]
-    )
-    axes.set_title("isodose", fontsize=8, loc="left")
+    bar.set_ticks([25.0, 50.0, 75.0, 100.0], labels=["25 %", "50 %", "75 %", "100 %"])
+
+
+def _isodose_key(figure: Figure, corner: tuple[float, float], prescribed_gy: float) -> None:
+    """The isodose lines in per cent and in Gy."""
+    from matplotlib.lines import Line2D
+
+    colours = dose_colours()
+    handles = [
+        Line2D([], [], color=colours((level - LOWEST) / (HIGHEST - LOWEST)), linewidth=1.4,
+               label=f"{level:g} %  {level / 100 * prescribed_gy:.1f} Gy")
+        for level in reversed(ISODOSES)
+    ]  # fmt: skip
+    lines = figure.legend(
+        handles=handles, loc="upper left", bbox_to_anchor=corner, frameon=False,
+        borderaxespad=0.0, title="isodose lines", title_fontsize=8, alignment="left",
+    )  # fmt: skip
+    lines.set_gid("isodoses")
 
 
 def _key(figure: Figure, case: Case, corner: tuple[float, float]) -> None:

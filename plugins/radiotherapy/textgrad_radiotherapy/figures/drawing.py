@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import io
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +11,8 @@ from textgrad_radiotherapy.notice import NOTICE
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+    from textgrad_radiotherapy.case import Case
 
 MET, ACCEPTABLE, MISSED, UNJUDGED = "#00875a", "#e69f00", "#d7191c", "#777777"
 VERDICT_COLOURS = {"pass": MET, "acceptable": ACCEPTABLE, "fail": MISSED, "unjudged": UNJUDGED}
@@ -70,6 +71,12 @@ def new_figure(width_in: float, height_in: float, note: str = "") -> Figure:
     return figure
 
 
+def case_note(case: Case) -> str:
+    """The case and the voxel size of its dose grid, for the foot of a figure."""
+    spacing = " x ".join(f"{step:.3g}" for step in case.grid.spacing_mm)
+    return f"case {case.name}, dose grid {spacing} mm"
+
+
 def svg_text(figure: Figure) -> str:
     """The figure as SVG, without a date."""
     out = io.StringIO()
@@ -84,8 +91,3 @@ def png_bytes(figure: Figure) -> bytes:
     with style():
         figure.savefig(out, format="png", dpi=DPI, metadata={"Software": None})
     return out.getvalue()
-
-
-def png_base64(figure: Figure) -> str:
-    """The figure as PNG in base64, as an artefact holds it."""
-    return base64.b64encode(png_bytes(figure)).decode("ascii")

@@ -17,6 +17,7 @@ from textgrad_radiotherapy.figures.drawing import (
     MET,
     MISSED,
     VERDICT_COLOURS,
+    case_note,
     new_figure,
     style,
 )
@@ -64,6 +65,7 @@ def dvh_figure(
     goals: GoalTable | None = None,
     *,
     before_gy: Floats | None = None,
+    anatomy: Case | None = None,
     structures: Iterable[str] | None = None,
 ) -> Figure:
     """Cumulative histograms, relative volume over dose, with the goals of a protocol.
@@ -74,6 +76,7 @@ def dvh_figure(
         goals: The same dose judged; goals on doses and volumes are marked, means and indices are
             no points of a histogram.
         before_gy: Another dose, drawn dashed.
+        anatomy: The case with whole structures, whose volumes are named; `case` if None.
         structures: Names; all but empty ones if None.
 
     Raises:
@@ -87,7 +90,7 @@ def dvh_figure(
     tops = [float(c.dose_gy[-1]) for c in (*after, *before)] + [m.dose_gy for m in marks]
     prescription = goals.protocol.prescription_gy if goals else case.prescription_gy
     with style():
-        figure = new_figure(WIDTH_IN, HEIGHT_IN, _engine_note(case))
+        figure = new_figure(WIDTH_IN, HEIGHT_IN, case_note(case))
         axes = figure.add_axes((0.075, 0.135, 0.66, 0.72))
         _frame(axes, 1.04 * max([*tops, *prescription.values(), 1.0]), prescription)
         for curves, dashes, width in ((before, "--", 1.1), (after, "-", 1.8)):
@@ -107,7 +110,7 @@ def dvh_figure(
             edge = case.structures[mark.row.goal.metric.structure].colour
             _draw_marker(axes, mark, edge, seen[place])
         figure.text(0.075, 0.955, _title(case, goals), fontsize=11, weight="bold", va="center")
-        _legends(axes, case, drawn, bool(before), bool(marks))
+        _legends(axes, anatomy or case, drawn, bool(before), bool(marks))
     return figure
 
 
@@ -202,10 +205,6 @@ def _frame(axes: Axes, top_gy: float, prescription: Mapping[str, float]) -> None
 def _title(case: Case, goals: GoalTable | None) -> str:
     name = case.title or case.name
     return f"{name}: {goals.met} of {len(goals.judged)} goals met" if goals else name
-
-
-def _engine_note(case: Case) -> str:
-    return f"case {case.name}, dose grid {' x '.join(f'{s:g}' for s in case.grid.spacing_mm)} mm"
 
 
 def _legends(

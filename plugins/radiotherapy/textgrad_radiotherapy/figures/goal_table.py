@@ -54,10 +54,16 @@ def values_by_goal(table: GoalTable | None) -> dict[str, float]:
 def _cells(row: GoalRow, earlier: dict[str, float]) -> tuple[str, ...]:
     unit = row.goal.metric.unit
     return (
-        str(row.goal.priority), row.goal.name, _number(earlier.get(row.goal.name), unit),
-        _number(row.value, unit), "-" if row.margin is None else f"{row.margin:+.2f}",
+        str(row.goal.priority), _goal(row), _number(earlier.get(row.goal.name), unit),
+        _number(row.value, unit), "-" if row.margin is None else f"{row.margin:+z.2f}",
         row.verdict, "" if row.per_fraction_gy is None else f"{row.per_fraction_gy:.3f}",
     )  # fmt: skip
+
+
+def _goal(row: GoalRow) -> str:
+    """The goal, with the wider bound if there is one."""
+    wider = row.goal.acceptable
+    return row.goal.name if wider is None else f"{row.goal.name} (acceptable {wider:g})"
 
 
 def _number(value: float | None, unit: str) -> str:

@@ -15,8 +15,8 @@ from textgrad_radiotherapy.errors import CaseError
 from textgrad_radiotherapy.geometry import Floats, Grid
 
 Masks = Mapping[str, NDArray[Any]] | Sequence[tuple[str, NDArray[Any]]]
-COLOURS = (
-    "#d62728", "#1f77b4", "#2ca02c", "#ff7f0e", "#9467bd", "#e377c2", "#17becf", "#bcbd22",
+COLOURS = (  # told apart with red-green blindness, too
+    "#d62728", "#1f77b4", "#117733", "#e6b800", "#332288", "#e88fbf", "#882255", "#a6cf7e",
 )  # fmt: skip
 OWN_MATRIX = "influence matrix of the user"
 EXTERNAL_NAMES = ("body", "external", "skin", "outline", "contour", "patient")

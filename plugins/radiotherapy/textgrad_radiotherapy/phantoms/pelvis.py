@@ -73,8 +73,8 @@ def pelvis(preset: Preset) -> Phantom:
             density=1.18,
         )
         for name, x, colour in (
-            ("Femur_Head_L", 88.0, "#9467bd"),
-            ("Femur_Head_R", -88.0, "#c5a3e0"),
+            ("Femur_Head_L", 88.0, "#332288"),
+            ("Femur_Head_R", -88.0, "#ddcc77"),
         )
     ]
     return Phantom(
@@ -84,7 +84,7 @@ def pelvis(preset: Preset) -> Phantom:
         parts=(
             Part(name="Body", kind="external", solid=body, colour="#9aa5b1", density=1.0),
             Part(name="PTV", kind="target", solid=ptv, colour="#d62728"),
-            Part(name="CTV", kind="target", solid=ctv, colour="#e377c2"),
+            Part(name="CTV", kind="target", solid=ctv, colour="#e6b800"),
             Part(name="Rectum", kind="oar", solid=rectum, colour="#117733"),
             Part(name="Bladder", kind="oar", solid=bladder, colour="#1f77b4"),
             *heads,

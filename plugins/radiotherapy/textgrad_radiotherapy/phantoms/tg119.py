@@ -27,7 +27,8 @@ SOURCE = (
 )
 NINE_BEAMS = tuple(40.0 * k for k in range(9))
 SEVEN_BEAMS = (0.0, 50.0, 100.0, 150.0, 210.0, 260.0, 310.0)
-BODY, TARGET, CLINICAL = "#9aa5b1", "#d62728", "#e377c2"
+# Told apart with red-green blindness, too.
+BODY, TARGET, CLINICAL = "#9aa5b1", "#d62728", "#e6b800"
 
 
 SLAB = Box(low_mm=(-150.0, -75.0, -FAR_MM), high_mm=(150.0, 75.0, FAR_MM))
@@ -43,8 +44,8 @@ def multitarget() -> Phantom:
     parts = [_water(SLAB)]
     for name, z, colour in (
         ("PTV_Center", 0.0, TARGET),
-        ("PTV_Superior", 40.0, "#ff7f0e"),
-        ("PTV_Inferior", -40.0, "#bcbd22"),
+        ("PTV_Superior", 40.0, "#e6b800"),
+        ("PTV_Inferior", -40.0, "#332288"),
     ):
         solid = Cylinder(centre_mm=(0.0, 0.0, z), radius_mm=20.0, length_mm=40.0)
         parts.append(Part(name=name, kind="target", solid=solid, colour=colour))
@@ -123,7 +124,7 @@ def head_and_neck() -> Phantom:
             *(
                 Part(name=side, kind="oar", solid=solid, colour=colour)
                 for (side, solid), colour in zip(
-                    parotids.items(), ("#1f77b4", "#17becf"), strict=True
+                    parotids.items(), ("#1f77b4", "#332288"), strict=True
                 )
             ),
         ),

@@ -1,0 +1,67 @@
+"""The pictures of a plan, drawn once for its folder and its page."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from textgrad_radiotherapy.case import Case
+from textgrad_radiotherapy.figures.dose_wash import dose_wash_figure
+from textgrad_radiotherapy.figures.drawing import png_bytes, svg_text
+from textgrad_radiotherapy.figures.dvh import dvh_figure
+from textgrad_radiotherapy.figures.goal_table import goal_table_figure
+from textgrad_radiotherapy.geometry import Floats
+from textgrad_radiotherapy.judgement import GoalTable
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pictures:
+    """What is drawn of a plan.
+
+    Args:
+        dvh_svg: Dose-volume histogram.
+        dvh_png: The same.
+        wash_png: Dose wash.
+        goals_svg: Table of goals.
+        compared: Whether a dose before is drawn beside it.
+    """
+
+    dvh_svg: str
+    dvh_png: bytes
+    wash_png: bytes
+    goals_svg: str
+    compared: bool
+
+
+def draw(
+    case: Case,
+    dose_gy: Floats,
+    goals: GoalTable,
+    *,
+    anatomy: Case | None = None,
+    before_gy: Floats | None = None,
+    before_goals: GoalTable | None = None,
+) -> Pictures:
+    """Draw a plan.
+
+    Args:
+        case: What the plan was measured on.
+        dose_gy: Gy per course, flat over the case's grid.
+        goals: The same dose, judged.
+        anatomy: The case with whole structures on the same grid, where `case` holds some of
+            their voxels only (`judging.whole_case`); `case` if None.
+        before_gy: The dose it is compared with, on the same grid.
+        before_goals: That dose, judged.
+
+    Raises:
+        CaseError: If a dose does not fit the case.
+    """
+    whole = case if anatomy is None else anatomy
+    curves = dvh_figure(case, dose_gy, goals, before_gy=before_gy, anatomy=whole)
+    wash = dose_wash_figure(whole, dose_gy, prescription_gy=goals.protocol.prescription_gy)
+    return Pictures(
+        dvh_svg=svg_text(curves),
+        dvh_png=png_bytes(curves),
+        wash_png=png_bytes(wash),
+        goals_svg=svg_text(goal_table_figure(goals, before_goals)),
+        compared=before_gy is not None,
+    )

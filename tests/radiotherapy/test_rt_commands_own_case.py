@@ -1,0 +1,107 @@
+"""A user's own files given to ``--case``: what is planned, what is refused and how."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from rt_commands import Done, Typed, protocol, typed
+from textgrad_radiotherapy.cases import load_case
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Typed:
+    def call(*words: str) -> Done:
+        return typed(*words, folder=tmp_path, cache=tmp_path / "cache")
+
+    return call
+
+
+def arrays(**changed: Any) -> dict[str, Any]:
+    """A file of arrays that can be planned: a target in a body, two beams."""
+    shape = (6, 8, 8)
+    body, target = np.ones(shape, dtype=bool), np.zeros(shape, dtype=bool)
+    target[2:4, 3:5, 3:5] = True
+    organ = np.zeros(shape, dtype=bool)
+    organ[2:4, 6, 3:5] = True
+    rng = np.random.default_rng(3)
+    influence = rng.random((body.size, 12)) * 0.2
+    influence[target.ravel()] += 1.0
+    found = {
+        "target:PTV": target,
+        "oar:Rectum": organ,
+        "external:Body": body,
+        "prescription_gy:PTV": 75.6,
+        "fractions": 42,
+        "origin_mm": np.zeros(3),
+        "spacing_mm": np.full(3, 5.0),
+        "influence": influence,
+        "gantry_deg": np.array([0.0, 90.0]),
+        "beam_of_beamlet": np.repeat([0, 1], 6),
+    }
+    found.update(changed)
+    return {key: value for key, value in found.items() if value is not None}
+
+
+def test_a_file_of_arrays_is_planned(tmp_path: Path, run: Typed) -> None:
+    np.savez(tmp_path / "my.npz", **arrays())
+    (tmp_path / "mine.json").write_text(json.dumps(protocol()), "utf-8")
+    done = run("radiotherapy", "plan", "--case", "my.npz", "--protocol", "mine.json", "--out", "p")
+    assert done.returncode in (0, 6), done.stderr
+    assert "PTV D95% >= 60 Gy" in done.stdout
+    assert run("radiotherapy", "dvh", "p", "--structure", "PTV").returncode == 0
+
+
+def test_a_sparse_influence_gives_the_same_case(tmp_path: Path) -> None:
+    from scipy.sparse import csc_array
+
+    dense = arrays()
+    matrix = csc_array(dense["influence"])
+    sparse = arrays(
+        influence=None, data=matrix.data, indices=matrix.indices, indptr=matrix.indptr,
+        shape=np.array(matrix.shape), format=np.array("csc"),
+    )  # fmt: skip
+    np.savez(tmp_path / "dense.npz", **dense)
+    np.savez(tmp_path / "sparse.npz", **sparse)
+    one, other = (load_case(tmp_path / f"{name}.npz") for name in ("dense", "sparse"))
+    assert (one.influence.matrix != other.influence.matrix).nnz == 0
+    assert len(other.beams) == 2
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"influence": None}, ("lacks the influence", "data, indices, indptr, shape, format")),
+        ({"origin_mm": None}, ("lacks origin_mm",)),
+        ({"origin_mm": np.zeros(2)}, ("origin_mm", "(2,)", "three numbers")),
+        ({"spacing_mm": np.array([5.0, 0.0, 5.0])}, ("positive spacings",)),
+        ({"prescription_gy:PTV": None}, ("lacks prescription_gy:NAME",)),
+        ({"prescription_gy:PTV": 1.8}, ("1.8 Gy", "42 fractions", "75.6 Gy per course")),
+        ({"prescription_gy:PTV": float("nan")}, ("nan",)),
+        ({"prescription_gy:GTV": 60.0}, ("GTV",)),
+        ({"beams": np.zeros(3)}, ("unknown array 'beams'", "gantry_deg")),
+        ({"influence": np.full((384, 12), np.nan)}, ("influence",)),
+        ({"influence": np.ones((383, 12))}, ("383 rows", "384 voxels", "8 x 8 x 6")),
+        ({"oar:Rectum": np.zeros((6, 8, 8), dtype=bool)}, ("'Rectum' is empty",)),
+        ({"oar:Rectum": np.zeros((6, 8, 9), dtype=bool)}, ("(6, 8, 8)", "(6, 8, 9)", "one grid")),
+        ({"influence": np.array([object()])}, ("cannot be read as .npz", "without objects")),
+    ],
+)  # fmt: skip
+def test_a_wrong_file_of_arrays_is_refused(
+    changed: Mapping[str, Any], words: tuple[str, ...], tmp_path: Path
+) -> None:
+    from textgrad_core.errors import UsageError
+
+    np.savez(tmp_path / "my.npz", allow_pickle=True, **arrays(**changed))
+    with pytest.raises(UsageError) as told:
+        load_case(tmp_path / "my.npz")
+    for word in words:
+        assert word in str(told.value), str(told.value)
+
+
+# what is refused

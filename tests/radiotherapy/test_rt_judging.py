@@ -1,0 +1,104 @@
+"""The grid or the voxels that a plan is judged on."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from rt_cases import fluence_of, mean_gy, terms
+from textgrad_radiotherapy import make
+from textgrad_radiotherapy.case import Case
+from textgrad_radiotherapy.cases import (
+    dose,
+    doses_of,
+    judging_case,
+    save_case,
+    structure_rows,
+)
+from textgrad_radiotherapy.errors import CaseError
+from textgrad_radiotherapy.figures.dose_wash import dose_wash_figure
+from textgrad_radiotherapy.figures.drawing import png_bytes
+
+
+def test_judging_is_finer_with_the_same_beamlets(prostate: Case) -> None:
+    fine = judging_case(prostate)
+    assert fine.grid.spacing_mm == (4.0, 4.0, 4.0)
+    assert fine.beams == prostate.beams
+    assert fine.influence.matrix.shape == (0, prostate.influence.matrix.shape[1])
+    fluence = fluence_of(prostate)
+    coarse_gy, fine_gy = dose(prostate, fluence), dose(fine, fluence)
+    for name in prostate.structures:
+        found, expected = mean_gy(fine, name, fine_gy), mean_gy(prostate, name, coarse_gy)
+        assert found == pytest.approx(expected, rel=0.02)
+    assert any("Judged on" in note for note in fine.notes)
+
+
+def test_judging_on_the_same_voxels_finds_the_same_dose(prostate: Case) -> None:
+    # every third voxel of a 2 mm grid is one of the 6 mm grid
+    fine = judging_case(prostate, grid_mm=2.0)
+    fluence = fluence_of(prostate)
+    at = prostate.grid.centres_mm(prostate.structures["PTV"].voxels)
+    steps = np.rint((at - fine.grid.origin_mm) / fine.grid.spacing_mm).astype(int)
+    flat = np.ravel_multi_index((steps[:, 2], steps[:, 1], steps[:, 0]), fine.grid.shape)
+    coarse_gy = dose(prostate, fluence)[prostate.structures["PTV"].voxels]
+    assert dose(fine, fluence)[flat] == pytest.approx(coarse_gy, rel=0.01)
+
+
+@pytest.mark.parametrize("grid_mm", [6.0, 7.0, 0.1])
+def test_judging_has_to_be_finer(prostate: Case, grid_mm: float) -> None:
+    with pytest.raises(CaseError, match="less than the 6 mm of the planning grid"):
+        judging_case(prostate, grid_mm=grid_mm)
+
+
+def test_a_user_s_case_is_judged_on_its_structures_as_they_were(prostate: Case) -> None:
+    users = replace(prostate, meta={})
+    fine = judging_case(users, grid_mm=3.0)
+    fluence = fluence_of(prostate)
+    for name, structure in users.structures.items():
+        volume = fine.structures[name].volume_cc(fine.grid)
+        assert volume == pytest.approx(structure.volume_cc(users.grid), rel=1e-6)
+        found = mean_gy(fine, name, dose(fine, fluence))
+        assert found == pytest.approx(mean_gy(users, name, dose(users, fluence)), rel=0.02)
+
+
+def test_a_foreign_matrix_is_judged_on_voxels_that_were_held_back(prostate: Case) -> None:
+    foreign = replace(prostate, influence=replace(prostate.influence, engine="somebody's"))
+    judged = judging_case(foreign)
+    names = ("PTV", "Bladder", "Body")
+    planned = structure_rows(foreign, terms(*names), body_every=1)
+    for name in names:
+        held = judged.structures[name].voxels
+        assert held.size > 0.08 * foreign.structures[name].voxels.size
+        assert not np.intersect1d(held, planned[name].voxels).size
+        assert planned[name].weights.sum() == pytest.approx(1.0, abs=0.1)
+    assert any("held back" in note for note in judged.notes)
+    fluence = fluence_of(foreign)
+    assert np.array_equal(dose(judged, fluence), dose(foreign, fluence))
+
+
+def test_one_fluence_after_another_gives_the_same_doses(prostate: Case) -> None:
+    fluence = fluence_of(prostate)
+    for case in (prostate, judging_case(prostate)):
+        doses = doses_of(case)
+        for x in (fluence, 2 * fluence[::-1], fluence):
+            assert np.array_equal(doses(x), dose(case, x))
+        with pytest.raises(CaseError, match="there are"):
+            doses(fluence[:-1])
+
+
+def test_figures_of_held_back_voxels_show_whole_structures(prostate: Case, tmp_path: Path) -> None:
+    foreign = replace(prostate, influence=replace(prostate.influence, engine="somebody's"))
+    domain = make(case=str(save_case(foreign, tmp_path / "mine")), protocol="tg119-prostate")
+    assert domain.start is not None
+    weights = domain.parse(domain.start)
+    plan, shown = domain.session.judged(weights), domain.session.pictures(weights)
+    assert plan.case.structures["PTV"].voxels.size < prostate.structures["PTV"].voxels.size
+    prescribed = plan.protocol.prescription_gy
+    whole = dose_wash_figure(domain.session.planner.case, plan.dose_gy, prescription_gy=prescribed)
+    assert shown.wash_png == png_bytes(whole)
+    volume = prostate.structures["PTV"].volume_cc(prostate.grid)
+    assert f"PTV  ({volume:.3g} cc)" in shown.dvh_svg
+    assert domain.session.pictures(weights) is shown  # drawn once for folder and page
