@@ -9,9 +9,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
-from rt_commands import Done, Typed, protocol, typed
-from textgrad_radiotherapy.cases import load_case
+from rt_commands import Done, Typed, protocol, refused, typed
+from rt_matrad_files import patient, saved, with_dij
+from textgrad_radiotherapy.cases import dose, load_case
 
 
 @pytest.fixture
@@ -105,3 +107,78 @@ def test_a_wrong_file_of_arrays_is_refused(
 
 
 # what is refused
+
+
+def matrad_goals(**changed: Any) -> str:
+    return json.dumps(
+        protocol(
+            prescription_gy={"Target": 60.0}, fractions=30,
+            normalise={"structure": "Target", "volume_percent": 50, "dose_gy": 60},
+            goals=[{"goal": "Target D95% >= 45 Gy"}, {"goal": "Cord Dmean <= 60 Gy"}],
+        )
+        | changed
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("command", [("radiotherapy", "plan"), ("run", "radiotherapy")])
+def test_a_matrad_file_is_planned(command: tuple[str, ...], tmp_path: Path, run: Typed) -> None:
+    saved(with_dij(patient()), tmp_path)
+    (tmp_path / "mine.json").write_text(matrad_goals(), "utf-8")
+    more = ("--steps", "1", "--proposals", "1") if command[0] == "run" else ()
+    done = run(*command, "--case", "case.mat", "--protocol", "mine.json", *more, "--out", "p")
+    assert done.returncode in (0, 6), done.stderr
+    assert "Note: The dose grid is coarse for Cord" in done.stdout
+    assert "Target D95% >= 45 Gy" in (tmp_path / "p" / "goals.csv").read_text("utf-8")
+    assert run("radiotherapy", "evaluate", "p").returncode in (0, 6)
+
+
+def test_a_matrad_file_of_version_7_3_is_refused_with_the_way_out(
+    tmp_path: Path, run: Typed
+) -> None:
+    (tmp_path / "new.mat").write_bytes(
+        b"MATLAB 7.3 MAT-file".ljust(124) + b"\x00\x02IM" + bytes(512)
+    )
+    (tmp_path / "mine.json").write_text(matrad_goals(), "utf-8")
+    done = run("radiotherapy", "plan", "--case", "new.mat", "--protocol", "mine.json",
+               "--out", "p")  # fmt: skip
+    refused(done, "new.mat", "version 7.3", "-v7")
+    assert not (tmp_path / "p").exists()
+
+
+def without_dose(rows: Any, columns: Any) -> NDArray[np.floating]:
+    """The influence of `arrays` with zeros somewhere."""
+    influence = np.array(arrays()["influence"])
+    influence[rows, columns] = 0.0
+    return influence
+
+
+TARGET_ROW = int(np.flatnonzero(arrays()["target:PTV"])[3])
+ORGAN_ROW = int(np.flatnonzero(arrays()["oar:Rectum"])[0])
+
+
+@pytest.mark.parametrize(
+    ("influence", "words"),
+    [
+        (without_dose(slice(None), 4), ("1 beamlets give no dose", "number 4", "leave their col")),
+        (without_dose(TARGET_ROW, slice(None)), ("no beamlet reaches 1 of 8 voxels", "'PTV'")),
+    ],
+)
+def test_a_beamlet_or_target_voxel_without_dose_is_refused(
+    influence: NDArray[np.floating], words: tuple[str, ...], tmp_path: Path, run: Typed
+) -> None:
+    np.savez(tmp_path / "my.npz", allow_pickle=True, **arrays(influence=influence))
+    (tmp_path / "mine.json").write_text(json.dumps(protocol()), "utf-8")
+    plan = ("radiotherapy", "plan", "--case", "my.npz", "--protocol", "mine.json", "--out", "p")
+    refused(run(*plan), *words)
+
+
+def test_an_organ_s_voxel_without_dose_counts_as_cold(tmp_path: Path) -> None:
+    np.savez(
+        tmp_path / "my.npz",
+        allow_pickle=True,
+        **arrays(influence=without_dose(ORGAN_ROW, slice(None))),
+    )
+    case = load_case(tmp_path / "my.npz")
+    found = dose(case, np.ones(12))
+    assert found[ORGAN_ROW] == 0.0
+    assert np.count_nonzero(found) == case.grid.voxels - 1

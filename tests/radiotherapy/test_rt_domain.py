@@ -112,3 +112,20 @@ def test_what_does_not_go_together_is_refused_at_once() -> None:
     with pytest.raises(UsageError, match="prescribes to"):
         make(case="tg119-prostate", protocol="tg119-multitarget")
     assert plugin.make is make
+
+
+@pytest.mark.parametrize(
+    ("grid_mm", "finer"), [(10.0, "16 voxels of 10 x 10 x 10 mm, fewer than 100"), (3.0, "")]
+)
+def test_a_grid_too_coarse_for_an_organ_is_told_before(
+    tmp_path: Path, grid_mm: float, finer: str
+) -> None:
+    domain = make(case="tg119-head-neck", grid_mm=grid_mm, cache=str(tmp_path))
+    told = [note for note in domain.notes if "coarse" in note]
+    assert len(told) == bool(finer)
+    if told:
+        assert "coarse for Parotid" in told[0]
+        assert finer in told[0]
+        assert "a dose grid of 5 mm has enough (--grid-mm" in told[0]
+        enough = make(case="tg119-head-neck", grid_mm=5.0, cache=str(tmp_path))
+        assert not [note for note in enough.notes if "coarse" in note]

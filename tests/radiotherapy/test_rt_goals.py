@@ -330,9 +330,17 @@ def test_a_normalisation_per_fraction_is_refused() -> None:
 
 def test_the_dose_of_one_fraction_is_refused() -> None:
     case, protocol = listed_case([1.0, 1.0]), protocol_of(parse_goal("PTV D95% >= 70.2 Gy"))
-    with pytest.raises(CaseError, match=r"D50% of PTV is 1.85 Gy, times 39 .*multiply it by 39"):
+    with pytest.raises(
+        CaseError, match=r"D50% of PTV is 1.85 Gy, nearer to the 1.8 Gy of one of 39.*by 39"
+    ):
         judge(case, listed_dose([1.85, 1.85]), protocol)
-    assert judge(case, listed_dose([5.0, 5.0]), protocol).met == 0
+    for low_gy in (0.3, 1.2, 5.0, 11.0):  # by ratio nearer to 1.8 than to 70.2 and to 1.8 / 39
+        with pytest.raises(CaseError, match="looks like that of one fraction"):
+            judge(case, listed_dose([low_gy, low_gy]), protocol)
+        # weights may leave a target cold: a dose that was planned here is a course's
+        assert judge(case, listed_dose([low_gy, low_gy]), protocol, planned=True).met == 0
+    for missed_gy in (0.2, 11.5, 60.0):
+        assert judge(case, listed_dose([missed_gy, missed_gy]), protocol).met == 0
     assert judge(case, listed_dose([0.0, 0.0]), protocol).met == 0
     few = protocol_of(parse_goal("PTV D95% >= 9 Gy"), prescription={"PTV": 9.0}, fractions=3)
     assert judge(case, listed_dose([3.0, 3.0]), few).met == 0

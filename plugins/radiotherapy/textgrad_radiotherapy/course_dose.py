@@ -7,8 +7,9 @@ The rules, with P the prescription of a target in n fractions:
    given per fraction. Where n is not stated, P is at least 5 Gy.
 3. A dose asked of a target, its D, mean or gEUD, the dose of its V and the dose it is normalised
    to, is at least 20 % of P.
-4. A dose distribution whose median in a target times n is within 15 % of P, n being 5 or more, is
-   one fraction of the course.
+4. A dose distribution whose median in a target is nearer to P / n than to P by ratio, and nearer
+   to it than to P / n^2, n being 5 or more, is one fraction of the course: the median lies between
+   P / n^1.5 and P / n^0.5. What lies lower misses the target, and is no fraction either.
 
 Organs at risk have low limits for good reasons, so theirs are not refused; a limit no higher than
 1.2 times the dose per fraction is remarked on (`remark_on_fraction`).
@@ -26,7 +27,6 @@ LEAST_GY_PER_FRACTION = 0.5
 LEAST_GY_WITHOUT_FRACTIONS = 5.0
 LEAST_SHARE_OF_PRESCRIPTION = 0.2
 FRACTIONS_TO_COMPARE = 5
-FRACTION_TOLERANCE = 0.15
 REMARK_SHARE = 1.2
 
 
@@ -103,12 +103,13 @@ def check_dose_per_course(
     """
     if fractions is None or fractions < FRACTIONS_TO_COMPARE:
         return
-    if abs(median_gy * fractions / prescribed_gy - 1) <= FRACTION_TOLERANCE:
+    root = math.sqrt(fractions)
+    if prescribed_gy / (fractions * root) < median_gy < prescribed_gy / root:
         raise CaseError(
             f"the dose looks like that of one fraction: D50% of {target} is {median_gy:.3g} Gy, "
-            f"times {fractions} fractions {median_gy * fractions:.4g} Gy, within "
-            f"{FRACTION_TOLERANCE:.0%} of the {prescribed_gy:g} Gy prescribed; multiply it by "
-            f"{fractions}"
+            f"nearer to the {prescribed_gy / fractions:.3g} Gy of one of {fractions} fractions "
+            f"than to the {prescribed_gy:g} Gy of the course (times {fractions} it is "
+            f"{median_gy * fractions:.4g} Gy); multiply it by {fractions}"
         )
 
 

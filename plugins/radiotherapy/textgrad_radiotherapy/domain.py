@@ -111,7 +111,7 @@ class Plans(Domain[Weights]):
             "role": f"weights of the terms of an IMRT plan's objective, as one JSON object, for "
             f"the protocol {protocol.title!r} on case {Path(self.case).name}",
             "task": task_text(protocol, terms, findings),
-            "notes": notes_before(protocol, findings, inside),
+            "notes": notes_before(protocol, findings, inside, anatomy),
             "proposer": planner_named(self.planner),
             "start": canonical_weights(start_weights(terms)),
             "session": Session(

@@ -158,7 +158,9 @@ class GoalTable:
         }
 
 
-def judge(case: Case, dose_gy: NDArray[np.floating], protocol: Protocol) -> GoalTable:
+def judge(
+    case: Case, dose_gy: NDArray[np.floating], protocol: Protocol, *, planned: bool = False
+) -> GoalTable:
     """Measure every goal of a protocol on a dose.
 
     The protocol's prescription holds, not the case's. Goals on organs at risk that the case does
@@ -168,6 +170,7 @@ def judge(case: Case, dose_gy: NDArray[np.floating], protocol: Protocol) -> Goal
         case: The case; structures are matched by name and by the protocol's aliases.
         dose_gy: Gy per course, flat over the case's grid, shape (voxels,).
         protocol: The goals.
+        planned: Whether the dose was planned here: it is per course, however cold its targets.
 
     Raises:
         CaseError: If the dose does not fit, a target is missing or empty, or the dose is that
@@ -183,7 +186,8 @@ def judge(case: Case, dose_gy: NDArray[np.floating], protocol: Protocol) -> Goal
     for target, prescribed in protocol.prescription_gy.items():
         histogram = structure_dvh(checked_structure(target, case), dose, case.grid)
         median = histogram.dose_gy(histogram.total_cc / 2)
-        check_dose_per_course(target, median, prescribed, protocol.fractions)
+        if not planned:
+            check_dose_per_course(target, median, prescribed, protocol.fractions)
     prescribed_case = replace(case, prescription_gy=protocol.prescription_gy)
     notes = {f.goal.name: f.note() for f in find_infeasible(case, protocol) if f.note()}
     rows = tuple(

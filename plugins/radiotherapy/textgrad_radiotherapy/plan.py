@@ -238,7 +238,7 @@ def measured(
     """
     scale = normalisation(case, protocol, raw)
     dose_gy = raw * scale
-    table = judge(case, dose_gy, protocol)
+    table = judge(case, dose_gy, protocol, planned=True)
     prescribed = replace(case, prescription_gy=table.protocol.prescription_gy)
     return Plan(
         case=case,

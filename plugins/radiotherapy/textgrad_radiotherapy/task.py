@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
+from textgrad_radiotherapy.case import Case
 from textgrad_radiotherapy.finding import Finding
 from textgrad_radiotherapy.goals import Protocol
 from textgrad_radiotherapy.plan import RESERVE_PERCENT, normalisation_text
 from textgrad_radiotherapy.terms import Term
 from textgrad_radiotherapy.weights import DOSES, LEAST, LEAST_LEVEL, MOST, MOST_LEVEL
+
+FEW_VOXELS = 100  # a structure of fewer has a histogram of few values
 
 
 def task_text(protocol: Protocol, terms: Sequence[Term], findings: Sequence[Finding]) -> str:
@@ -54,7 +58,7 @@ def task_text(protocol: Protocol, terms: Sequence[Term], findings: Sequence[Find
 
 
 def notes_before(
-    protocol: Protocol, findings: Sequence[Finding], inside: Sequence[str]
+    protocol: Protocol, findings: Sequence[Finding], inside: Sequence[str], anatomy: Case
 ) -> tuple[str, ...]:
     """What a user has to know before planning, one sentence each.
 
@@ -64,6 +68,7 @@ def notes_before(
         protocol: The goals.
         findings: What is known of them.
         inside: Structures that lie inside targets.
+        anatomy: The case, for the size of its structures in voxels.
     """
     found = [f"{f.goal.name}: {f.note()} ({f.reason}; {f.remedy})." for f in findings if f.note()]
     found += [
@@ -77,7 +82,29 @@ def notes_before(
         for name in inside
         if name in judged
     ]
-    return tuple(found)
+    coarse = coarse_grid_note(anatomy)
+    return (*found, coarse) if coarse else tuple(found)
+
+
+def coarse_grid_note(case: Case) -> str:
+    """What a grid too coarse for the smallest target or organ means; empty if it is not."""
+    counts = {
+        name: float(structure.occupancy.sum())
+        for name, structure in case.structures.items()
+        if structure.kind != "external"
+    }
+    smallest = min(counts, key=lambda name: counts[name], default="")
+    if not smallest or counts[smallest] >= FEW_VOXELS:
+        return ""
+    volume_cc = case.structures[smallest].volume_cc(case.grid)
+    finer = math.floor(20 * (volume_cc / FEW_VOXELS) ** (1 / 3)) / 2  # mm, in steps of a half
+    remedy = f"a dose grid of {finer:g} mm" if finer >= 1 else "a finer dose grid"
+    spacing = " x ".join(f"{step:.3g}" for step in case.grid.spacing_mm)
+    return (
+        f"The dose grid is coarse for {smallest}: {volume_cc:.3g} cc are {counts[smallest]:.0f} "
+        f"voxels of {spacing} mm, fewer than {FEW_VOXELS}, so its histogram and goals are "
+        f"uncertain; {remedy} has enough (--grid-mm, where the influence is computed here)."
+    )
 
 
 def _unjudged(finding: Finding) -> bool:
