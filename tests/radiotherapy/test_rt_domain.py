@@ -48,6 +48,12 @@ def test_a_run_is_never_worse_than_its_start_and_leaves_files(tmp_path: Path) ->
     with (tmp_path / "out" / "goals.csv").open() as stream:
         rows = list(csv.DictReader(stream))
     assert [row["goal"] for row in rows] == [g.name for g in domain.protocol.goals]
+    with (tmp_path / "out" / "weights_history.csv").open() as stream:
+        tried = list(csv.DictReader(stream))
+    kept = [float(row["penalty"]) for row in tried if row["accepted"] == "yes"]
+    assert len(tried) == len(screened)
+    assert kept == sorted(kept, reverse=True)
+    assert kept[-1] == pytest.approx(min(float(row["penalty"]) for row in tried))
     gap = float(rows[1]["value"]) - float(rows[1]["on the planning grid"])
     assert gap == pytest.approx(float(rows[1]["difference"]), abs=1e-3)
     sections = domain.sections(result)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -242,16 +243,21 @@ class Plans(Domain[Weights]):
 
     def _history(self, result: Result) -> list[Step]:
         """The plans of the search that were measured, in order."""
-        return [
-            Step(
+        steps: list[Step] = []
+        best = math.inf
+        for trial in result.trials:
+            if not isinstance(trial.outcome, Evaluated):
+                continue
+            scores = trial.outcome.scores
+            step = Step(
                 weights=self.parse(trial.canonical).weights,
-                penalty=trial.outcome.scores["penalty"],
-                goals_met=len(self.protocol.goals) - round(trial.outcome.scores["goals_missed"]),
-                accepted=trial.accepted,
+                penalty=scores["penalty"],
+                goals_met=len(self.protocol.goals) - round(scores["goals_missed"]),
+                accepted=scores["penalty"] <= best,
             )
-            for trial in result.trials
-            if isinstance(trial.outcome, Evaluated)
-        ]
+            best = min(best, step.penalty)
+            steps.append(step)
+        return steps
 
     def close(self) -> None:
         """Let go of the case."""

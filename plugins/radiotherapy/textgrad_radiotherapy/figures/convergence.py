@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def convergence_figure(steps: Sequence[Step], goals: int) -> Figure:
-    """Two strips over the iterations; accepted plans are filled and joined, others crosses.
+    """Two strips over the plans; each that beat all before is filled and joined, others crosses.
 
     Args:
         steps: The plans in order, numbered from 0.
@@ -30,9 +30,11 @@ def convergence_figure(steps: Sequence[Step], goals: int) -> Figure:
             axes = figure.add_axes((0.085, low, 0.72, 0.36), label=label)
             kept = [n for n, step in enumerate(steps) if step.accepted]
             lost = [n for n, step in enumerate(steps) if not step.accepted]
-            axes.plot(kept, [values[n] for n in kept], "o-", color=MET, mec=INK, label="accepted")
+            axes.plot(
+                kept, [values[n] for n in kept], "o-", color=MET, mec=INK, label="best so far"
+            )
             axes.plot(lost, [values[n] for n in lost], "x", color=MISSED, mew=1.8,
-                      label="rejected")  # fmt: skip
+                      label="worse")  # fmt: skip
             axes.set_ylabel(label)
             axes.set_xlim(-0.5, max(len(steps) - 0.5, 0.5))
             axes.set_ylim(bottom=0.0 if top is None else -0.5, top=top)
@@ -44,5 +46,5 @@ def convergence_figure(steps: Sequence[Step], goals: int) -> Figure:
             else:
                 axes.yaxis.set_major_locator(MaxNLocator(integer=True))
                 axes.axhline(goals, color=INK, linestyle=":", linewidth=1.0)
-                axes.set_xlabel("iteration")
+                axes.set_xlabel("plan, in the order tried")
     return figure

@@ -16,7 +16,7 @@ class Step:
         weights: Weight of every term, by name.
         penalty: Misses of the goals in per cent; less is better.
         goals_met: How many judged goals were met.
-        accepted: Whether the search went on from it.
+        accepted: Whether no plan before it was better.
     """
 
     weights: Mapping[str, float]
