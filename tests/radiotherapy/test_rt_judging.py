@@ -21,6 +21,10 @@ from textgrad_radiotherapy.cases import (
 from textgrad_radiotherapy.errors import CaseError
 from textgrad_radiotherapy.figures.dose_wash import dose_wash_figure
 from textgrad_radiotherapy.figures.drawing import png_bytes
+from textgrad_radiotherapy.goal_notation import parse_goal
+from textgrad_radiotherapy.goals import Protocol
+from textgrad_radiotherapy.judgement import judge
+from textgrad_radiotherapy.metrics import value
 
 
 def test_judging_is_finer_with_the_same_beamlets(prostate: Case) -> None:
@@ -102,3 +106,24 @@ def test_figures_of_held_back_voxels_show_whole_structures(prostate: Case, tmp_p
     volume = prostate.structures["PTV"].volume_cc(prostate.grid)
     assert f"PTV  ({volume:.3g} cc)" in shown.dvh_svg
     assert domain.session.pictures(weights) is shown  # drawn once for folder and page
+
+
+def test_volumes_of_held_back_voxels_are_those_of_whole_structures(prostate: Case) -> None:
+    foreign = replace(prostate, influence=replace(prostate.influence, engine="somebody's"))
+    judged = judging_case(foreign)
+    for name, structure in foreign.structures.items():
+        whole = structure.volume_cc(foreign.grid)
+        assert judged.structures[name].volume_cc(judged.grid) == pytest.approx(whole)
+    # a dose that falls evenly along x: its histogram is the same but for the sample
+    even = 100.0 - foreign.grid.centres_mm()[:, 0] / 10
+    for goal in ("Bladder D20cc <= 1 Gy", "Bladder V100Gy <= 1 cc", "PTV D5cc <= 1 Gy"):
+        metric = parse_goal(goal).metric
+        assert value(metric, even, judged) == pytest.approx(value(metric, even, foreign), rel=0.15)
+    small = Protocol(
+        name="p", title="P", source="test", prescription_gy={"PTV": 75.6}, fractions=None,
+        goals=(parse_goal("Bladder D0.2cc <= 80 Gy"),), normalise=None,
+    )  # fmt: skip
+    (row,) = judge(judged, even, small).rows
+    assert "a voxel held back stands for 1.8 cc" in row.remark
+    (row,) = judge(foreign, even, small).rows
+    assert not row.remark

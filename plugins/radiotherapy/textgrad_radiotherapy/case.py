@@ -25,6 +25,7 @@ class Structure:
         voxels: Flat indices into the grid, ascending, of every voxel it reaches into.
         occupancy: Share of each of those voxels that lies inside, above 0 to 1.
         colour: As drawn, ``#rrggbb``.
+        stands_for: Voxels that each of its voxels counts as, where it is judged by a few.
     """
 
     name: str
@@ -32,10 +33,11 @@ class Structure:
     voxels: NDArray[np.intp]
     occupancy: Floats
     colour: str = "#888888"
+    stands_for: float = 1.0
 
     def volume_cc(self, grid: Grid) -> float:
         """Volume in cubic centimetres, partial voxels counted by their share."""
-        return float(self.occupancy.sum()) * grid.voxel_cc
+        return float(self.occupancy.sum()) * grid.voxel_cc * self.stands_for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,11 +24,11 @@ WHOLE = 1.0 - 1e-9
 
 
 def overlap_cc(one: Structure, other: Structure, case: Case) -> float:
-    """Volume in cc that receives a dose in both if it receives it in either."""
+    """Volume in cc of the first that receives a dose in both if it receives it in either."""
     _, i, j = np.intersect1d(one.voxels, other.voxels, return_indices=True)
     a, b = one.occupancy[i], other.occupancy[j]
     error = PART_ERROR * ((a < WHOLE).astype(np.float64) + (b < WHOLE))
-    return float(np.maximum(a + b - 1.0 - error, 0.0).sum()) * case.grid.voxel_cc
+    return float(np.maximum(a + b - 1.0 - error, 0.0).sum()) * case.grid.voxel_cc * one.stands_for
 
 
 def whole_share(structure: Structure) -> float:

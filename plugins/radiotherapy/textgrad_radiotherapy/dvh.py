@@ -166,7 +166,8 @@ def dose_volume(
 def structure_dvh(structure: Structure, dose_gy: Floats, grid: Grid) -> DoseVolume:
     """The histogram of a structure; the dose has been checked, flat over the grid."""
     middle, spread = part_doses(structure, dose_gy, grid)
-    return dose_volume(middle, structure.occupancy * grid.voxel_cc, spread)
+    volume_cc = structure.occupancy * (grid.voxel_cc * structure.stands_for)
+    return dose_volume(middle, volume_cc, spread)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

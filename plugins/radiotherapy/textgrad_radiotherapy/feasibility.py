@@ -243,6 +243,7 @@ def _overlap_finding(goal: Goal, floor: _Demand, case: Case) -> Finding | None:
     organ, target = (case.structures[n] for n in (goal.metric.structure, floor.structure))
     volume, shared = organ.volume_cc(case.grid), overlap_cc(organ, target, case)
     cold = (1 - floor.share) * target.volume_cc(case.grid)
+    cold *= organ.stands_for / target.stands_for  # as the organ's voxels count
     where = f"{shared:.3g} of its {volume:.3g} cc lie in {target.name} for certain"
     remedy = f"relax one of the two, or judge {organ.name} without {target.name}"
     hot = shared - cold

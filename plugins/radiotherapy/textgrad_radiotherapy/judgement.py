@@ -216,9 +216,15 @@ def _row(
         return GoalRow(goal=goal, value=None, margin=None, verdict="unjudged", remark=reason)
     measured = value(goal.metric, dose, case)
     is_dose = goal.metric.unit == "Gy" and protocol.fractions is not None
-    voxel, remark = case.grid.voxel_cc, note
+    each = case.structures[goal.metric.structure].stands_for
+    voxel, remark = case.grid.voxel_cc * each, note
     if goal.metric.kind == "Dcc" and goal.metric.argument < voxel / 2:
         remark = f"a voxel has {voxel:.2g} cc, more than twice as much: judge on a finer grid"
+        if each > 1:
+            remark = (
+                f"a voxel held back stands for {voxel:.2g} cc, more than twice as much: the value "
+                "on the planning grid says more"
+            )
     return GoalRow(
         goal=goal,
         value=measured,

@@ -83,13 +83,17 @@ def _held_out(case: Case) -> Case:
     for name, structure in case.structures.items():
         held = held_out_of(structure)
         if held.any():
+            share = structure.occupancy[held]
             structure = replace(
-                structure, voxels=structure.voxels[held], occupancy=structure.occupancy[held]
+                structure,
+                voxels=structure.voxels[held],
+                occupancy=share,
+                stands_for=float(structure.occupancy.sum() / share.sum()),
             )
         structures[name] = structure
     note = (
         f"Judged on one of {HELD_OUT_EVERY} voxels, which were held back from optimisation: the "
-        "influence matrix is not ours, so there is no finer grid. Volumes in cc are those of the "
-        "voxels judged."
+        "influence matrix is not ours, so there is no finer grid. Each stands for the volume of "
+        "its neighbours."
     )
     return replace(case, structures=structures, notes=(*case.notes, note))

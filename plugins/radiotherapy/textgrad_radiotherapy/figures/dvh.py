@@ -65,7 +65,6 @@ def dvh_figure(
     goals: GoalTable | None = None,
     *,
     before_gy: Floats | None = None,
-    anatomy: Case | None = None,
     structures: Iterable[str] | None = None,
 ) -> Figure:
     """Cumulative histograms, relative volume over dose, with the goals of a protocol.
@@ -76,7 +75,6 @@ def dvh_figure(
         goals: The same dose judged; goals on doses and volumes are marked, means and indices are
             no points of a histogram.
         before_gy: Another dose, drawn dashed.
-        anatomy: The case with whole structures, whose volumes are named; `case` if None.
         structures: Names; all but empty ones if None.
 
     Raises:
@@ -110,7 +108,7 @@ def dvh_figure(
             edge = case.structures[mark.row.goal.metric.structure].colour
             _draw_marker(axes, mark, edge, seen[place])
         figure.text(0.075, 0.955, _title(case, goals), fontsize=11, weight="bold", va="center")
-        _legends(axes, anatomy or case, drawn, bool(before), bool(marks))
+        _legends(axes, case, drawn, bool(before), bool(marks))
     return figure
 
 

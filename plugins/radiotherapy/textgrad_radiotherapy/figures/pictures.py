@@ -56,7 +56,7 @@ def draw(
         CaseError: If a dose does not fit the case.
     """
     whole = case if anatomy is None else anatomy
-    curves = dvh_figure(case, dose_gy, goals, before_gy=before_gy, anatomy=whole)
+    curves = dvh_figure(case, dose_gy, goals, before_gy=before_gy)
     wash = dose_wash_figure(whole, dose_gy, prescription_gy=goals.protocol.prescription_gy)
     return Pictures(
         dvh_svg=svg_text(curves),
