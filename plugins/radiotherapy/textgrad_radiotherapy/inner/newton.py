@@ -10,13 +10,11 @@ constraints, SIAM J. Control Optim. 20 (1982) 221.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Protocol
-
 import numpy as np
 from numpy.typing import NDArray
 
 from textgrad_radiotherapy.geometry import Floats
+from textgrad_radiotherapy.inner.model import Descent, Hessian
 from textgrad_radiotherapy.inner.setting import Setting
 from textgrad_radiotherapy.inner.workspace import Point, Workspace
 
@@ -26,62 +24,9 @@ REFINEMENTS = 4  # times that beamlets a step would make negative are pinned ins
 CROSSING = 2e-3  # of the mean fluence: so far below zero a step may lead
 SHIFT_OF_NEW_PROBLEM = 1e-3
 HALVINGS = 25
+SHORT = 0.3  # share of a step below which it counts as short
+SHORT_STEPS = 3  # more of them in one solve and the method counts as stuck
 SHIFT_FLOOR, SHIFT_CEILING = 1e-9, 10.0
-
-
-class System(Protocol):
-    """A solved Newton system of some beamlets."""
-
-    step: Floats
-    shift: float
-
-    def pin(self, positions: NDArray[np.intp], values: Floats) -> None:
-        """Solve again with these steps given, besides those that were pinned before."""
-        ...
-
-
-class Preconditioner(Protocol):
-    """Roughly the inverse of the Hessian of some beamlets."""
-
-    @property
-    def scale(self) -> float:
-        """Mean diagonal of the Hessian of those beamlets."""
-        ...
-
-    def apply(self, columns: Floats) -> Floats:
-        """Multiply columns, shape (some beamlets, columns)."""
-        ...
-
-
-class Hessian(Protocol):
-    """Second-order model of the objective."""
-
-    def refresh(self, point: Point, setting: Setting) -> None:
-        """Take over the curvatures at a point."""
-        ...
-
-    def system(
-        self, gradient: Floats, free: NDArray[np.intp], move: Floats, shift: float
-    ) -> System:
-        """The Newton system of the free beamlets when the others make `move`."""
-        ...
-
-    def preconditioner(self, free: NDArray[np.intp], shift: float) -> Preconditioner:
-        """For systems with the Hessian of the free beamlets."""
-        ...
-
-
-@dataclass(slots=True, kw_only=True)
-class Descent:
-    """State of the method that outlives a call.
-
-    Args:
-        shift: Levenberg shift, as a share of the mean diagonal of the Hessian.
-        steps: Linear systems solved so far.
-    """
-
-    shift: float = 1e-2
-    steps: int = 0
 
 
 def descend(
@@ -113,14 +58,15 @@ def descend(
         step = _step(hessian, point.fluence, gradient, state, work.problem.dead)
         trial, length = _search(work, setting, point, gradient, step)
         _adapt(state, length)
-        if trial is None:
-            if state.shift >= 1.0:
-                return point
-            continue
+        state.short += length < SHORT
+        if trial is None or state.short > SHORT_STEPS:
+            state.stuck = True
+            return point if trial is None else trial
         decrease = point.objective - trial.objective
         point = trial
         if decrease <= tolerance * abs(point.objective):
             return point
+    state.stuck = True
     return point
 
 
@@ -173,5 +119,5 @@ def _search(
 def _adapt(state: Descent, length: float) -> None:
     if length == 1.0:
         state.shift = max(state.shift / 5.0, SHIFT_FLOOR)
-    elif length < 0.3:
+    elif length < SHORT:
         state.shift = min(state.shift * 5.0, SHIFT_CEILING)

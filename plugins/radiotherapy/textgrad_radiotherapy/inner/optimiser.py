@@ -13,7 +13,8 @@ from textgrad_radiotherapy.errors import CaseError
 from textgrad_radiotherapy.geometry import Floats
 from textgrad_radiotherapy.inner import checks
 from textgrad_radiotherapy.inner.limits import Limits, no_multipliers
-from textgrad_radiotherapy.inner.newton import SHIFT_OF_NEW_PROBLEM, Descent, descend
+from textgrad_radiotherapy.inner.model import Descent
+from textgrad_radiotherapy.inner.newton import SHIFT_OF_NEW_PROBLEM, descend
 from textgrad_radiotherapy.inner.outer import Outcome, solve_outer
 from textgrad_radiotherapy.inner.problem import Problem
 from textgrad_radiotherapy.inner.rounds import outside

@@ -10,7 +10,7 @@ from textgrad_radiotherapy.geometry import Floats
 from textgrad_radiotherapy.inner import limits as hard_limits
 from textgrad_radiotherapy.inner.certificate import lower_bound
 from textgrad_radiotherapy.inner.limits import Limits
-from textgrad_radiotherapy.inner.newton import Descent, Hessian
+from textgrad_radiotherapy.inner.model import Descent, Hessian
 from textgrad_radiotherapy.inner.rounds import Minimum, floor_of, minimise
 from textgrad_radiotherapy.inner.setting import Setting
 from textgrad_radiotherapy.inner.workspace import Workspace

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from textgrad_radiotherapy.geometry import Floats
 from textgrad_radiotherapy.inner import newton
 from textgrad_radiotherapy.inner.certificate import lower_bound
-from textgrad_radiotherapy.inner.newton import Descent, Hessian
+from textgrad_radiotherapy.inner.interior import Path, interior
+from textgrad_radiotherapy.inner.model import Descent, Hessian
 from textgrad_radiotherapy.inner.setting import Setting
 from textgrad_radiotherapy.inner.workspace import Point, Workspace
 
@@ -18,6 +19,7 @@ ROUGH = (1e-2, 1e-3)  # relative decrease at which the first rounds of a cold st
 NEAR_LIMIT = 0.9  # rows of large structures with more than this share of the level join
 ROUNDS = 14
 STEPS_PER_ROUND = 40
+COARSE = 1e-2  # relative gap of a first interior round, before the rows it asks for join
 FIRST = 0.01  # of the gap: relative decrease at which the first accurate round stops
 SINGLE_DECREASE = 1e-6  # down to it gradients in single precision are good enough
 FINEST = 1e-14  # relative decrease that is rounding
@@ -106,24 +108,43 @@ def minimise(
     work.grow(around.hot)
     floor = floor_of(work, setting)
     best: Minimum | None = None
+    path = Path()
+    state.short, state.stuck = 0, False
     for tolerance in (*ROUGH, *fine) if cold else fine:
         work.grow(around.hot)
         exact = tolerance < SINGLE_DECREASE
-        point = newton.descend(
-            work, hessian, setting, work.at(fluence, setting, exact=exact), state,
-            tolerance=tolerance, limit=STEPS_PER_ROUND, exact=exact,
-        )  # fmt: skip
+        point, slopes = work.at(fluence, setting, exact=exact), None
+        if not state.stuck:
+            point = newton.descend(
+                work, hessian, setting, point, state,
+                tolerance=tolerance, limit=STEPS_PER_ROUND, exact=exact,
+            )  # fmt: skip
+        if state.stuck:
+            size = max(point.objective if best is None else best.objective, floor)
+            share = COARSE if best is None else min(gap, tolerance / FIRST)
+            point, slopes = interior(
+                work, hessian, setting, state, path,
+                distance=np.inf if best is None else best.gap * size,
+                wanted=share * size,
+            )  # fmt: skip
         fluence = point.fluence
         around = outside(work, fluence, setting, NEAR_LIMIT)
-        if tolerance > fine[0]:
+        if tolerance > fine[0] and not state.stuck:
             continue
-        found = _measure(work, setting, point, around.excess, gap=gap, floor=floor)
-        best = found if best is None or found.gap < best.gap else best
+        found = _measure(work, setting, point, slopes, around.excess, gap=gap, floor=floor)
+        best = found if best is None else _better(best, found, floor)
         if best.gap <= gap or (tolerance == FINEST and not around.excess.any()):
             break
     if best is None:
         raise AssertionError("no round was measured")
     return _on_all_rows(work, setting, best)
+
+
+def _better(one: Minimum, other: Minimum, floor: float) -> Minimum:
+    """The lower objective with the higher bound: bounds hold for every fluence."""
+    bound = max(m.objective - m.gap * max(m.objective, floor) for m in (one, other))
+    best = min(one, other, key=lambda m: m.objective)
+    return replace(best, gap=(best.objective - bound) / max(best.objective, floor))
 
 
 def _on_all_rows(work: Workspace, setting: Setting, found: Minimum) -> Minimum:
@@ -143,12 +164,19 @@ def floor_of(work: Workspace, setting: Setting) -> float:
 
 
 def _measure(
-    work: Workspace, setting: Setting, point: Point, excess: Floats, *, gap: float, floor: float
+    work: Workspace,
+    setting: Setting,
+    point: Point,
+    slopes: Point | None,
+    excess: Floats,
+    *,
+    gap: float,
+    floor: float,
 ) -> Minimum:
     point = work.at(point.fluence, setting, exact=True)
     objective = point.objective + float(setting.weights @ excess)
     no_limits = np.zeros(len(work.problem.terms), dtype=bool)
     enough = objective - gap * max(objective, floor)
-    bound = lower_bound(work, setting, point, hard=no_limits, enough=enough)
+    bound = lower_bound(work, setting, slopes or point, hard=no_limits, enough=enough)
     relative = (objective - bound) / max(objective, floor)
     return Minimum(point=point, excess=excess, objective=objective, gap=relative)

@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 from textgrad_radiotherapy.errors import CaseError, SolverFailed
 from textgrad_radiotherapy.geometry import Floats
 from textgrad_radiotherapy.inner.functions import GEUD_KINDS, MEAN_KINDS
-from textgrad_radiotherapy.inner.newton import NEAR_ZERO, Hessian
+from textgrad_radiotherapy.inner.model import Hessian
+from textgrad_radiotherapy.inner.newton import NEAR_ZERO
 from textgrad_radiotherapy.inner.problem import Problem
 from textgrad_radiotherapy.inner.setting import Setting
 from textgrad_radiotherapy.inner.solution import Sensitivities
