@@ -1,0 +1,57 @@
+"""Weights far apart, up to the bounds a planner may choose, still end at a proven optimum."""
+
+from __future__ import annotations
+
+import functools
+
+import numpy as np
+import pytest
+
+from textgrad_radiotherapy.cases import load_case, structure_rows
+from textgrad_radiotherapy.inner import InnerOptimiser
+from textgrad_radiotherapy.protocols import load_protocol
+from textgrad_radiotherapy.starting_terms import starting_terms
+from textgrad_radiotherapy.structure_names import matched
+from textgrad_radiotherapy.weights import LEAST, MOST
+
+GAP = 1e-4
+PROTOCOL = "textgrad-70.2-39"
+
+
+@functools.cache
+def solved(name: str, protocol: str) -> InnerOptimiser:
+    """The solved start of a coarse case."""
+    case = load_case(name, grid_mm=6.0, bixel_mm=10.0)
+    kinds = {n: s.kind for n, s in case.structures.items()}
+    terms = starting_terms(matched(load_protocol(protocol), case), kinds)
+    optimiser = InnerOptimiser(structure_rows(case, terms), terms)
+    optimiser.solve(gap=GAP)
+    return optimiser
+
+
+# of plans that the sensitivity planner and the proportional rule chose, in the order of the terms
+CHOSEN = [
+    [1, 24.935, 0.0396237, 0.0268401, 2.41799, 0.00142726, 0.0436818, 0.00449328, 0.00694865],
+    [1, 33485.6, 1, 1, 1, 1, 1, 1, 1],
+    [1, MOST, LEAST, MOST, LEAST, MOST, LEAST, MOST, LEAST],
+]
+
+
+@pytest.mark.parametrize("case", ["adult", "adult_hard"])
+@pytest.mark.parametrize("chosen", CHOSEN)
+def test_weights_a_planner_chose_are_proven(case: str, chosen: list[float]) -> None:
+    optimiser = solved(case, PROTOCOL).copy()
+    names = [term.name for term in optimiser.terms]
+    found = optimiser.solve(dict(zip(names, chosen, strict=True)), gap=GAP)
+    assert found.converged and found.gap <= GAP
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_random_weights_within_bounds_are_proven(seed: int) -> None:
+    optimiser = solved("adult_hard", PROTOCOL).copy()
+    generator = np.random.default_rng(seed)
+    logs = generator.uniform(np.log(LEAST), np.log(MOST), len(optimiser.terms))
+    logs[0] = 0.0
+    weights = {t.name: float(w) for t, w in zip(optimiser.terms, np.exp(logs), strict=True)}
+    found = optimiser.solve(weights, gap=GAP)
+    assert found.converged and found.gap <= GAP
