@@ -24,7 +24,8 @@ LARGEST_SHIFT = 1e3
 FEW_ROWS = 300  # so many rows change the sum; more change the Gram matrices
 BAND = 128  # columns of a matrix that are handled at a time
 SINGLE_SHIFT = 1e-6  # from here on single precision factors a matrix well enough for a step
-NOTHING = 1e-12  # of the largest curvature: rows below are left out of exact sums
+HEAVY, NOTHING = 1e-3, 1e-12  # of the largest curvature: in exact sums rows below are summed
+# in single precision, or not at all
 CHUNK = 512  # rows that are converted to double precision at a time
 STIFF = 1e6  # times the curvature: beamlets that stiff answer for themselves
 LEAST_RIDGE = 1e-10  # of the scaled diagonal
@@ -77,18 +78,25 @@ class GramHessian:
         self._weights = setting.weights.copy()
 
     def renew(self, point: Point, setting: Setting) -> None:
-        """Sum the rows anew in double precision, for `stiffened` until the next refresh."""
+        """Sum the rows anew, heavy ones in double precision; holds until the next refresh."""
         n = self._work.problem.beamlets
         total = np.zeros((n, n), order="F")
         for name, block in self._work.blocks.items():
             curvature = np.zeros(block.rows.size)
             for k in self._work.problem.of_rows(name):
                 curvature += setting.weights[k] * point.pieces[k].curvature
-            rows = np.flatnonzero(curvature > NOTHING * curvature.max(initial=0.0))
-            for at in range(0, rows.size, CHUNK):
-                some = rows[at : at + CHUNK]
+            largest = curvature.max(initial=0.0)
+            heavy = np.flatnonzero(curvature > HEAVY * largest)
+            light = (curvature > NOTHING * largest) & (curvature <= HEAVY * largest)
+            for at in range(0, heavy.size, CHUNK):
+                some = heavy[at : at + CHUNK]
                 part = block.dense(some) * np.sqrt(curvature[some])[:, None]
                 total = dsyrk(1.0, part.T, beta=1.0, c=total, lower=1, overwrite_c=1)
+            rows = np.flatnonzero(light)
+            if rows.size:
+                few = block.dense(rows)
+                few *= np.sqrt(curvature[rows]).astype(np.float32)[:, None]
+                total += ssyrk(1.0, few.T, lower=1)
         self._renewed = total
 
     def _wanted(self, k: int, curvature: Floats, *, smooth: bool) -> Floats:
@@ -177,10 +185,7 @@ class GramHessian:
                 continue
             found[soft] = unit * cho_solve(factor, unit * right[soft], check_finite=False)
             return np.asarray(found)
-        raise SolverFailed(
-            f"the Hessian of {soft.size} beamlets is far from definite: the influence matrix "
-            "spans too many orders of magnitude"
-        )
+        raise SolverFailed(f"the Hessian of {soft.size} beamlets is far from definite")
 
     def preconditioner(self, free: NDArray[np.intp], shift: float) -> FactorPreconditioner:
         """For systems with the Hessian of the free beamlets."""
