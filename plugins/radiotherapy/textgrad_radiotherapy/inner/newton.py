@@ -25,7 +25,7 @@ CROSSING = 2e-3  # of the mean fluence: so far below zero a step may lead
 SHIFT_OF_NEW_PROBLEM = 1e-3
 HALVINGS = 25
 SHORT = 0.3  # share of a step below which it counts as short
-SHORT_STEPS = 3  # more of them in one solve and the method counts as stuck
+SHORT_STEPS = 40  # more of them in one solve and the method counts as stuck
 SHIFT_FLOOR, SHIFT_CEILING = 1e-9, 10.0
 
 
@@ -59,14 +59,15 @@ def descend(
         trial, length = _search(work, setting, point, gradient, step)
         _adapt(state, length)
         state.short += length < SHORT
-        if trial is None or state.short > SHORT_STEPS:
-            state.stuck = True
+        state.stuck = state.short > SHORT_STEPS or (trial is None and state.shift >= 1.0)
+        if state.stuck:
             return point if trial is None else trial
+        if trial is None:
+            continue
         decrease = point.objective - trial.objective
         point = trial
         if decrease <= tolerance * abs(point.objective):
             return point
-    state.stuck = True
     return point
 
 

@@ -19,6 +19,7 @@ ROUGH = (1e-2, 1e-3)  # relative decrease at which the first rounds of a cold st
 NEAR_LIMIT = 0.9  # rows of large structures with more than this share of the level join
 ROUNDS = 14
 STEPS_PER_ROUND = 40
+NEWTON_STEPS = 150  # projected ones; where they do not suffice, interior ones follow
 COARSE = 1e-2  # relative gap of a first interior round, before the rows it asks for join
 FIRST = 0.01  # of the gap: relative decrease at which the first accurate round stops
 SINGLE_DECREASE = 1e-6  # down to it gradients in single precision are good enough
@@ -109,7 +110,7 @@ def minimise(
     floor = floor_of(work, setting)
     best: Minimum | None = None
     path = Path()
-    state.short, state.stuck = 0, False
+    state.short, state.stuck, begun = 0, False, state.steps
     for tolerance in (*ROUGH, *fine) if cold else fine:
         work.grow(around.hot)
         exact = tolerance < SINGLE_DECREASE
@@ -119,6 +120,7 @@ def minimise(
                 work, hessian, setting, point, state,
                 tolerance=tolerance, limit=STEPS_PER_ROUND, exact=exact,
             )  # fmt: skip
+        state.stuck |= state.steps - begun > NEWTON_STEPS
         if state.stuck:
             size = max(point.objective if best is None else best.objective, floor)
             share = COARSE if best is None else min(gap, tolerance / FIRST)
