@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from textgrad_radiotherapy.errors import SolverFailed
 from textgrad_radiotherapy.geometry import Floats
 from textgrad_radiotherapy.inner.model import Descent, Hessian
 from textgrad_radiotherapy.inner.search import lowest_along
@@ -97,7 +98,13 @@ def interior(
         stiffness = multiplier / x
         right = barrier / x - gradient
         step = np.zeros(work.problem.beamlets)
-        step[free] = hessian.stiffened(free, stiffness, right)
+        try:
+            step[free] = hessian.stiffened(free, stiffness, right)
+        except SolverFailed:  # sums that drifted are made anew; else what there is has to do
+            if exact:
+                break
+            exact = True
+            continue
         state.steps += 1
         promised = 0.5 * float(right @ step[free])
         if barrier <= last and promised <= CENTRED * wanted:
