@@ -228,6 +228,31 @@ def test_a_file_is_read_in_its_own_encoding(
     assert main(["code", "judge", str(out), "--problem", PROBLEM]) == OK, capsys.readouterr().out
 
 
+@pytest.mark.parametrize("newline", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize(
+    ("mark", "first", "encoding"),
+    [
+        (codecs.BOM_UTF8, "\u00e9 \u2192", "utf-8"),
+        (b"", "coding: latin-1: \u00e9", "latin-1"),
+        (b"", "-*- coding: cp1252 -*- \u2014", "cp1252"),
+    ],
+)
+def test_a_repaired_file_differs_in_the_edited_line_only(
+    mark: bytes, first: str, encoding: str, newline: str, wrong: Path, tmp_path: Path
+) -> None:
+    lines = [f"# {first}", "", *wrong.read_text().split("\n"), "\x0cSPARE = '\x0c\t'  # \x0c end"]
+    path, out = tmp_path / "laid_out.py", tmp_path / "out.py"
+    path.write_bytes(mark + newline.join(lines).replace("    ", "\t").encode(encoding))
+    arguments = ["code", "repair", str(path), "--problem", PROBLEM, "--out", str(out)]
+    assert main(arguments) == OK
+    end = newline.encode()
+    before, after = path.read_bytes().split(end), out.read_bytes().split(end)
+    assert len(before) == len(after)
+    changed = [i for i, (a, b) in enumerate(zip(before, after, strict=True)) if a != b]
+    assert len(changed) == 1
+    assert WRONG.encode() in before[changed[0]]
+
+
 def test_visible_tests_run_once_and_a_loop_is_not_traced(
     wrong: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -91,6 +91,26 @@ def programs(draw: st.DrawFn) -> str:
     return text if draw(st.booleans()) else text.rstrip("\r\n")
 
 
+@st.composite
+def layouts(draw: st.DrawFn) -> tuple[str, str]:
+    """A sample, and the same program as a file may hold it: marks, declarations, line ends."""
+    plain = draw(st.sampled_from(SAMPLES))
+    lines = plain.split("\n")
+    ends = draw(st.sampled_from(["", "  # a\x0cb", "  # \x0b\x1c\x85\u2028 ", "\t# tab"]))
+    lines = [line + ends if line.endswith(":") else line for line in lines]
+    if draw(st.booleans()):  # a form feed in front of what begins a block of the file
+        lines = ["\x0c" + line if re.match("class |def |for ", line) else line for line in lines]
+    if draw(st.booleans()):
+        lines = [re.sub(r"^ +", lambda m: "\t" * (len(m[0]) // 4), x) for x in lines]
+    first = draw(
+        st.sampled_from(
+            [[], ["# -*- coding: latin-1 -*-"], ["#!/usr/bin/python", "# coding: ascii"]]
+        )
+    )
+    text = draw(st.sampled_from(["\n", "\r\n", "\r"])).join([*first, *lines])
+    return plain, draw(st.sampled_from(["", "\ufeff"])) + text
+
+
 def byte_lines(data: bytes) -> list[bytes]:
     return re.findall(rb"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+$", data)
 
@@ -115,6 +135,25 @@ def test_untouched_lines_stay_byte_for_byte(text: str) -> None:
         assert program.apply(edit.splices).encode() == data
         left = iter(byte_lines(data))
         assert all(line in left for line in untouched), edit.words
+
+
+@settings(max_examples=25, deadline=None)
+@given(layouts())
+def test_layout_hides_no_edit_and_survives_all(both: tuple[str, str]) -> None:
+    plain, text = both
+    found = [edited.program for edited in single_edits(text, {})]
+    assert {same_program_key(e) for e in found} == {
+        same_program_key(e.program) for e in single_edits(plain, {})
+    }
+    first = re.match("\ufeff?(?:#[^\r\n]*[\r\n]+)*", text)
+    assert first is not None
+    assert all(edited.startswith(first[0]) for edited in found)
+
+
+def test_a_moved_statement_keeps_its_form_feeds() -> None:
+    text = "for i in x:\n    a = i\n    b = ('\x0c    ', i)  # \x0c    c\n"
+    moved = "for i in x:\n    a = i\nb = ('\x0c    ', i)  # \x0c    c\n"
+    assert moved in {edited.program for edited in single_edits(text, {})}
 
 
 @settings(max_examples=15, deadline=None)

@@ -414,3 +414,8 @@ def test_quick_failing_tests_are_tried_first() -> None:
 
 def test_diff_ends_its_lines() -> None:
     assert unified("a\nb", "a\nc").splitlines()[-2:] == ["-b", "+c"]
+
+
+def test_diff_ends_lines_where_python_does() -> None:
+    told = unified("a\r\nb = '\x0c\u2028'\r\nc", "a\r\nb = '\x0c\u2028'\r\nd")
+    assert told.split("\n")[-4:] == [" b = '\x0c\u2028'\r", "-c", "+d", ""]

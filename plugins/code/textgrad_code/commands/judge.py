@@ -6,7 +6,6 @@ import json
 import os
 import platform
 import sys
-import tokenize
 from argparse import Namespace
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -14,11 +13,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from textgrad_code.commands.options import judge_of, problem_of
-from textgrad_code.domain import MAX_PROGRAM_CHARS
+from textgrad_code.commands.sources import read_program
 from textgrad_code.errors import ProblemError, SandboxFailed
-from textgrad_code.evidence import evidence, summary
+from textgrad_code.evidence import summary
 from textgrad_code.feedback import feedback
 from textgrad_code.judge import Judge
+from textgrad_code.observing import observed
 from textgrad_code.problem import Problem, TestCase
 from textgrad_code.verdict import Judgement, TestResult, Verdict
 from textgrad_core.cli.exits import FAILED, OK, REFUSED, USAGE
@@ -29,7 +29,6 @@ from textgrad_core.report.text import visible
 WIDTH = 80
 ROWS = 30
 TICK_S = 0.1  # a signal is seen only between two waits
-NOT_TRACED = (Verdict.TLE, Verdict.MLE, Verdict.OLE, Verdict.SV)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +81,7 @@ def _in_order(
     def one(path: str) -> Judged:
         source = ""
         try:
-            source = read_program(Path(path))
+            source = read_program(Path(path)).text
             judgement, data = judged(
                 judge,
                 source,
@@ -119,22 +118,6 @@ def _exit_code(done: Sequence[Judged]) -> int:
     return OK if all(accepted) else REFUSED
 
 
-def read_program(path: Path) -> str:
-    """The text of a program file, in the encoding its byte order mark or first lines declare.
-
-    Raises:
-        UsageError: If it cannot be read, is no text in that encoding, or is too long.
-    """
-    try:
-        with tokenize.open(path) as file:
-            text = file.read()
-    except (OSError, SyntaxError, ValueError, LookupError) as error:
-        raise UsageError(f"{path} cannot be read: {error}") from error
-    if len(text) > MAX_PROGRAM_CHARS:
-        raise UsageError(f"{path} has {len(text)} characters, more than {MAX_PROGRAM_CHARS}")
-    return text
-
-
 def judged(
     judge: Judge,
     source: str,
@@ -158,11 +141,7 @@ def judged(
     if unseen or not feedback_too or judgement.verdict is Verdict.AC:
         return judgement, summary(judgement, which)
     seen = visible_part(judgement, problem)
-    ended = any(r.verdict in NOT_TRACED for r in seen.results)
-    if ended or seen.verdict is Verdict.CE:
-        return judgement, evidence(seen, problem)
-    traces = judge.trace(source, problem, problem.visible[: len(seen.results)])
-    return judgement, evidence(seen, problem, traces)
+    return judgement, observed(judge, source, problem, seen)
 
 
 def visible_part(judgement: Judgement, problem: Problem) -> Judgement:

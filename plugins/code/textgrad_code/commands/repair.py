@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import re
 import textwrap
 from argparse import Namespace
 from pathlib import Path
 
-from textgrad_code.commands.judge import WIDTH, read_program
+from textgrad_code.commands.judge import WIDTH
 from textgrad_code.commands.options import judge_of, problem_of
+from textgrad_code.commands.sources import read_program
 from textgrad_code.problem import Problem
 from textgrad_code.repair.search import RepairResult, repair
 from textgrad_core.cli.exits import OK, REFUSED
@@ -17,8 +17,6 @@ from textgrad_core.errors import UsageError
 from textgrad_core.jsondata import JSON
 from textgrad_core.report import write_atomically
 from textgrad_core.report.text import visible
-
-COOKIE = re.compile(r"^([ \t\f]*#.*?coding[:=][ \t]*)[-\w.]+", re.ASCII)  # PEP 263
 
 
 def run(given: Namespace) -> int:
@@ -30,7 +28,7 @@ def run(given: Namespace) -> int:
         raise UsageError(f"--out {given.out!r}: the folder does not exist; make it first")
     with judge_of(given) as judge:
         found = repair(
-            source,
+            source.text,
             problem,
             judge,
             max_candidates=given.candidates,
@@ -38,18 +36,12 @@ def run(given: Namespace) -> int:
             seed=given.seed,
         )
     if out is not None:
-        write_atomically(out, in_utf8(found.program))
+        write_atomically(out, source.encoded(found.program))
     if given.json:
         print(json.dumps(_record(problem, given.solution, found), ensure_ascii=False))
     else:
         print("\n".join(_told(problem, given.solution, found, out)))
     return OK if found.plausible else REFUSED
-
-
-def in_utf8(program: str) -> str:
-    """The text of a UTF-8 file: what the first two lines declare is no other encoding."""
-    lines = program.split("\n")
-    return "\n".join([*(COOKIE.sub(r"\g<1>utf-8", line) for line in lines[:2]), *lines[2:]])
 
 
 def _told(problem: Problem, path: str, found: RepairResult, out: Path | None) -> list[str]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 from textgrad_code.repair.operators import operand, operator_splice, short
-from textgrad_code.repair.source import Edit, Place, Program, Splice
+from textgrad_code.repair.source import Edit, Place, Program, Splice, lines_with_ends
 
 LOOPS = (ast.For, ast.While, ast.AsyncFor)
 FIXED = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom)
@@ -89,7 +89,7 @@ def _reindented(
     text = program.data[lines[0] : lines[1]].decode()
     moved = "".join(
         new + line.removeprefix(old) if line.strip() and line.startswith(old) else line
-        for line in text.splitlines(keepends=True)
+        for line in lines_with_ends(text)
     )
     at = Place(node=statement, parent=place, field="body", statement=statement)
     splice = Splice(start=lines[0], end=lines[1], text=moved)
@@ -207,7 +207,7 @@ def blocks(program: Program) -> Iterator[tuple[Place, list[ast.stmt]]]:
 
 def headline(program: Program, statement: ast.stmt) -> str:
     """First line of a statement, for people."""
-    return short(program.source(statement).splitlines()[0])
+    return short(lines_with_ends(program.source(statement))[0])
 
 
 def is_docstring(statement: ast.stmt) -> bool:
