@@ -19,6 +19,7 @@ from textgrad_code.endings import verdict_of_exit
 from textgrad_code.errors import SandboxFailed
 from textgrad_code.jail.frames import HEADER_BYTES, packed
 from textgrad_code.problem import Limits
+from textgrad_code.sandbox.inputs import give
 from textgrad_code.sandbox.protocol import Child, Exit
 from textgrad_code.verdict import Verdict
 
@@ -26,6 +27,8 @@ START_S = 30.0  # a machine may be busy; a sandbox that needs longer is broken
 EXIT_S = 5.0
 MOST_PATIENCE = 10.0  # times what was asked for, however long it waits for a processor
 QUICK_S = 0.01  # in less, nothing waits long enough to be worth a look
+MOST_THREADS = 128
+WATCH_S = 0.02  # how often they are counted
 CHUNK = 1 << 16
 KEPT_OUTPUT = 16_384
 SPARE_BYTES = 1 << 21  # a frame is longer than the answer in it
@@ -84,7 +87,8 @@ class Session:
         self.exit: Exit | None = None
         self._received, self._outgoing = bytearray(), memoryview(b"")
         self._output, self._printed, self._frame_bytes = bytearray(), 0, 0
-        self._closed = False
+        self._closed = self._is_script = False
+        self._count_at = monotonic() + WATCH_S
         self._waited_before, self._waited_s = (
             0.0,
             0.0,
@@ -120,7 +124,8 @@ class Session:
         """Send a frame and wait for its answer.
 
         Args:
-            frame: What is asked, without a nonce.
+            frame: What is asked, without a nonce. The text that a script reads is put where it
+                reads it from.
             seconds: How long the answer may take, not counting how long the child waits for a
                 processor.
             most_s: How long it may take with that; None for `MOST_PATIENCE` times `seconds`.
@@ -136,6 +141,7 @@ class Session:
         self._pump(0)
         if self._received:
             return self._violation("data before they were asked for", started)
+        frame = self._without_input(frame)
         nonce = secrets.token_hex(8)
         self._outgoing = memoryview(packed({**frame, "nonce": nonce}))
         self._send()
@@ -148,6 +154,14 @@ class Session:
         if self._received:
             return self._violation("more data than were asked for", started)
         return told
+
+    def _without_input(self, frame: dict[str, Any]) -> dict[str, Any]:
+        self._is_script = self._is_script or frame.get("kind") == "stdin"
+        if not self._is_script or "arguments" not in frame:
+            return frame
+        (text,) = frame["arguments"]
+        give(self.child.input_fd, text)
+        return {**frame, "arguments": []}
 
     def finish(self) -> Exit | None:
         """Kill the child and wait for its last words; None if there are none in time.
@@ -190,7 +204,18 @@ class Session:
                 left = min(seconds - self._seconds_since(started), most_s + started - monotonic())
             if left <= 0:
                 return self._ended(Verdict.TLE, f"no answer after {seconds:.2f} s", started)
-            self._pump(left)
+            threads = self._threads()
+            if threads > MOST_THREADS:
+                message = f"had {threads} threads; at most {MOST_THREADS} may run at a time"
+                return self._ended(Verdict.RE, message, started)
+            self._pump(min(left, WATCH_S))
+
+    def _threads(self) -> int:
+        """How many the program has; 0 if that is not known, or was looked at just now."""
+        if monotonic() < self._count_at:
+            return 0
+        self._count_at = monotonic() + WATCH_S
+        return self.child.threads() or 0
 
     def _seconds_since(self, started: float) -> float:
         """Wall time without what the child waited for a processor since then."""

@@ -14,7 +14,7 @@ from textgrad_code.jail.privileges import die_with
 from textgrad_code.jail.syscalls import Architecture
 from textgrad_code.jail.wire import NOT_BEGUN, NOT_BEGUN_BYTES, Order
 
-OUTPUT, ERRORS, JOB, ANSWERS = 1, 2, 3, 4
+INPUT, OUTPUT, ERRORS, JOB, ANSWERS = 0, 1, 2, 3, 4
 _END, _RULES, _FIRST_FREE = 5, 6, 7
 _OUT_OF_THE_WAY = 20
 _DESCRIPTORS_OF_OLD_KERNELS = 4096
@@ -32,7 +32,6 @@ class Confinement:
         files: Whether files may be opened for reading.
         own_user: Whether nothing else runs as this user.
         base_bytes: Address space the interpreter itself takes.
-        nothing: Descriptor of an empty file, for standard input.
     """
 
     architecture: Architecture
@@ -40,7 +39,6 @@ class Confinement:
     files: bool
     own_user: bool
     base_bytes: int
-    nothing: int
 
 
 def live(
@@ -50,12 +48,13 @@ def live(
 
     Args:
         order: Its limits.
-        descriptors: Read end of the job, write ends of answers, output and end.
+        descriptors: Read end of the job, write ends of answers and output, the file that is
+            standard input, write end of the end.
         held: The jail.
         server: Process id of the fork server, as this process sees it.
         drive: Called with `JOB` and `ANSWERS` once the jail is closed.
     """
-    end = descriptors[3]
+    end = descriptors[-1]
     try:
         end = arrange(descriptors, held)
         _confine(order, held, server)
@@ -81,14 +80,14 @@ def arrange(descriptors: list[int], held: Confinement) -> int:
     They are first moved up, because those received may sit where others have to go.
 
     Args:
-        descriptors: As received: job, answers, output, end.
-        held: Where an empty file and the rule set are.
+        descriptors: As received: job, answers, output, input, end.
+        held: Where the rule set is.
 
     Returns:
         The number that the end's pipe has now.
     """
-    job, answers, output, end = descriptors
-    places = {0: held.nothing, OUTPUT: output, ERRORS: output, JOB: job, ANSWERS: answers}
+    job, answers, output, text, end = descriptors
+    places = {INPUT: text, OUTPUT: output, ERRORS: output, JOB: job, ANSWERS: answers}
     places[_END] = end
     if held.rules is not None:
         places[_RULES] = held.rules

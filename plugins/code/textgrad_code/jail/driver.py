@@ -13,7 +13,9 @@ come here. Every frame carries a nonce that its answer repeats:
     <- {"nonce", "bye": true}
 
 Before all of them goes {"hello": version of Python}, when no line of the program has been seen.
-With ``most_steps`` the answer to a test holds ``trace`` too: {"steps", "lines": [[line, count]]}.
+The text that a script reads is no part of a frame: it is descriptor 0, a file that the judge has
+filled before it asks. With ``most_steps`` the answer to a test holds ``trace`` too:
+{"steps", "lines": [[line, count]]}.
 """
 
 from __future__ import annotations
@@ -39,7 +41,7 @@ from textgrad_code.jail.loading import (
     target,
 )
 from textgrad_code.jail.nodes import AnswerTooLarge, NotSerialisable
-from textgrad_code.jail.streams import Script, flush_streams, own_streams, use_streams
+from textgrad_code.jail.streams import Script, Scripts, flush_streams, own_streams, use_streams
 from textgrad_code.jail.tracing import LineTrace, StepsUsedUp
 
 VERSION = sys.version.split()[0]
@@ -103,7 +105,9 @@ class Driver:
             self.tell({"compile_error": compile_failure(error)})
             return False
         told: dict[str, Any] = {"ready": True}
-        if self.signature.kind != "stdin":
+        if self.signature.kind == "stdin":
+            self.scripts = Scripts()
+        else:
             told = self.guarded(self._run_top_level)
         self.tell(told)
         return "ready" in told
@@ -136,16 +140,15 @@ class Driver:
         called: Called = call(self.signature, self.target, body, self.most_bytes // 2)
         return {"answer": called.answer, "mutated": called.mutated}
 
-    def _script(self, body: bytes) -> dict[str, Any]:
-        text = json.loads(body)["arguments"][0]
-        script = Script(text, self.most_bytes, self._printed_too_much)
+    def _script(self, _body: bytes) -> dict[str, Any]:
+        script = self.scripts.begin(lambda: Script(self.most_bytes, self._printed_too_much))
         use_streams((script.stdin, script.stdout, self.streams[2]))
         try:
-            run_as_main(self.code, script.open)
+            run_as_main(self.code)
         except SystemExit as ended:
             if ended.code not in (None, 0):
                 raise
-        return {"answer": script.printed(), "mutated": []}
+        return {"answer": script.finish(), "mutated": []}
 
     def guarded(self, work: Any, *arguments: Any) -> dict[str, Any]:
         """What work gives, or what ended it. The program may raise anything at all."""

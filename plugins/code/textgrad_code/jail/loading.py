@@ -72,16 +72,11 @@ def run_top_level(code: types.CodeType, module: types.ModuleType, signature: Sig
     exec(code, names)  # this is what the jail is for
 
 
-def run_as_main(code: types.CodeType, opens: Callable[..., Any]) -> None:
-    """Run the program as a script, with nothing but the built-ins.
-
-    Args:
-        code: The program.
-        opens: Its built-in ``open``.
-    """
+def run_as_main(code: types.CodeType) -> None:
+    """Run the program as a script, with nothing but the built-ins."""
     module = types.ModuleType("__main__")
     names = module.__dict__
-    names.update(dict.fromkeys(CREDITS, sys.exit), open=opens, __builtins__=__builtins__)
+    names.update(dict.fromkeys(CREDITS, sys.exit), __builtins__=__builtins__)
     names["__file__"] = FILE
     before = sys.modules["__main__"]
     sys.modules["__main__"] = module

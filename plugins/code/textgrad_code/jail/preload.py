@@ -12,10 +12,9 @@ from pathlib import Path
 _NAMES = """
     __future__ abc argparse array ast base64 binascii bisect builtins calendar cmath codecs
     collections collections.abc concurrent.futures.thread contextlib contextvars copy csv
-    ctypes
-    dataclasses datetime decimal difflib enum errno fractions functools gc getpass graphlib
-    hashlib heapq hmac html inspect io ipaddress itertools json keyword linecache locale logging
-    math mmap numbers operator pickle platform pprint queue random re reprlib resource secrets
+    ctypes dataclasses datetime decimal difflib enum errno fileinput fractions functools gc
+    getpass graphlib hashlib heapq hmac html inspect io ipaddress itertools json keyword
+    linecache locale logging math mmap numbers operator pickle platform pprint queue random re reprlib resource secrets
     select shutil signal socket statistics string stringprep struct subprocess sys tempfile
     textwrap threading time timeit token tokenize traceback types typing unicodedata unittest
     urllib.parse uuid warnings weakref zlib

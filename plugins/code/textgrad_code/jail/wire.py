@@ -5,8 +5,9 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 
-# One datagram each, to the fork server. A launch carries four descriptors: the job's read end,
-# the write ends of answers and of output, and the pipe that its end is told on.
+# One datagram each, to the fork server. A launch carries five descriptors: the job's read end,
+# the write ends of answers and of output, the file that is standard input, and the pipe that its
+# end is told on.
 LAUNCH, KILL = b"L", b"K"
 _ORDER = struct.Struct("=cBQQQ")
 ORDER_BYTES = _ORDER.size

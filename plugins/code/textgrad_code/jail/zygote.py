@@ -35,7 +35,7 @@ from textgrad_code.jail.wire import (
 )
 
 PROBES = "textgrad_code.jail.probes:drive"
-_DESCRIPTORS = 4
+_DESCRIPTORS = 5
 _OPEN_FILES = 4096
 
 
@@ -77,9 +77,9 @@ def _prepare(settings: dict[str, Any], orders: socket.socket) -> Server:
     os.environ.clear()
     limits.small_thread_stacks()
     base_bytes, nothing = limits.mapped_bytes(), os.open(os.devnull, os.O_RDONLY)
-    os.dup2(nothing, 0)
-    for output in (1, 2):
-        os.dup2(nothing, output)
+    for standard in (0, 1, 2):
+        os.dup2(nothing, standard)
+    os.close(nothing)
     library, files = preload.standard_library(), tier != "seccomp-strict"
     preload.import_from(library if files else None)
     own_user = _close_in(tier, library)
@@ -89,7 +89,6 @@ def _prepare(settings: dict[str, Any], orders: socket.socket) -> Server:
         files=files,
         own_user=own_user,
         base_bytes=base_bytes,
-        nothing=nothing,
     )
     greeting = {"python": sys.version.split()[0], "packages": packages}
     return Server(orders, held, drives, greeting)
@@ -221,7 +220,7 @@ class Server:
 
     def _launch(self, order: Order, descriptors: list[int]) -> None:
         server = os.getpid()
-        end = descriptors[3]
+        *given, end = descriptors
         try:
             process = os.fork()
         except OSError as error:
@@ -232,7 +231,7 @@ class Server:
         if process == 0:
             live(order, descriptors, self.held, server, self.drives[order.entry])
         self.running[process] = order.run, end
-        for descriptor in descriptors[:3]:
+        for descriptor in given:
             os.close(descriptor)
 
     def _collect(self) -> None:

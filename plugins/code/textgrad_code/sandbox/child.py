@@ -13,6 +13,7 @@ from pathlib import Path
 
 from textgrad_code.errors import SandboxFailed
 from textgrad_code.jail.wire import END_BYTES, ENDED, NOT_BEGUN, NOT_BEGUN_BYTES, End
+from textgrad_code.sandbox.inputs import input_file
 from textgrad_code.sandbox.protocol import ChildLimits, Exit, Usage
 
 _GONE = -1
@@ -41,7 +42,7 @@ class JailedChild:
         kill: Callable[[int], None],
         closed: Callable[[JailedChild], None],
     ) -> None:
-        """Make the four pipes; `far_ends` go to the child."""
+        """Make the four pipes and the input; `far_ends` go to the child."""
         self.run, self.limits = run, limits
         self._kill, self._closed = kill, closed
         self._exit: Exit | None = None
@@ -50,13 +51,14 @@ class JailedChild:
         try:
             for _ in range(4):
                 pipes += os.pipe()
+            pipes += input_file()
             self._owned = os.dup(pipes[0])
         except OSError as error:
             _close(pipes)
             raise SandboxFailed(f"no pipes for a program: {error}") from error
         job_end, self.job_fd, self.answer_fd, answer_end = pipes[:4]
-        self.output_fd, output_end, self.exit_fd, exit_end = pipes[4:]
-        self.far_ends = [job_end, answer_end, output_end, exit_end]
+        self.output_fd, output_end, self.exit_fd, exit_end, self.input_fd, input_end = pipes[4:]
+        self.far_ends = [job_end, answer_end, output_end, input_end, exit_end]
         os.set_blocking(self.job_fd, False)
         os.set_blocking(self.exit_fd, False)
 
@@ -111,6 +113,17 @@ class JailedChild:
             return None
         return Usage(cpu_s=cpu_s, peak_memory_mib=int(peak_kib[1]) / 1024, waited_s=waited_s)
 
+    def threads(self) -> int | None:
+        """How many it has, also if its first one has ended; None if that cannot be known."""
+        process = fcntl.fcntl(self._owned, fcntl.F_GETOWN)
+        if process <= 0:
+            return None
+        try:
+            folders = Path(f"/proc/{process}/task").stat().st_nlink
+        except OSError:
+            return None
+        return folders - 2 if self.is_waiting() else None
+
     def kill(self) -> None:
         """End it at once; harmless if it has ended."""
         if self._exit is None and self.exit_fd != _GONE:
@@ -129,8 +142,8 @@ class JailedChild:
     def abandon(self) -> None:
         """Close the descriptors and tell nobody: in a fork, the process is another's."""
         _close([self.job_fd, self.answer_fd, self.output_fd, self.exit_fd, *self.far_ends])
-        _close([self._owned])
-        self._owned = _GONE
+        _close([self.input_fd, self._owned])
+        self._owned = self.input_fd = _GONE
         self.job_fd = self.answer_fd = self.output_fd = self.exit_fd = _GONE
         self.far_ends = []
 
