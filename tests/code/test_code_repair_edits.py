@@ -297,6 +297,19 @@ REPAIRS = [
     ("initial value", "c = 0", "c = float('-inf')"),
     ("initial value", "c = 0", "c = a[0]"),
     ("variable", "c = a", "c = b"),
+    ("in place", "a = sorted(b)", "a[:] = sorted(b)"),
+    ("guard", "while n and a[n] == b: pass", "while n < len(a) and (n and a[n] == b): pass"),
+    ("guard", "while a[-1] > b: pass", "while a and (a[-1] > b): pass"),
+    ("guard", "if a.next: pass", "if a and a.next: pass"),
+    ("guard", "while a.next.next: pass", "while a.next and a.next.next: pass"),
+    ("key", "a.sort()", "a.sort(key=len)"),
+    ("key", "a.sort(key=lambda x: x[1])", "a.sort(key=lambda x: -x[1])"),
+    ("key", "a.sort(key=lambda x: x[1])", "a.sort(key=lambda x: (x[1], x))"),
+    ("key", "a.sort(key=lambda x: (x[0], x[1]))", "a.sort(key=lambda x: (x[0], -x[1]))"),
+    ("key", "c = sorted(a, key=b.get)", "c = sorted(a, key=lambda item: (-b.get(item), item))"),
+    ("pop", "c = a.popitem()", "c = a.popitem(last=False)"),
+    ("order", "a.append(b + 1)", "a.insert(0, b + 1)"),
+    ("pair", "a[n[0]] += n[1]", "a[n[1]] += n[0]"),
     ("misspelled", "c = lenn(a)", "c = len(a)"),
     ("misspelled", "a.apend(b)", "a.append(b)"),
     ("misspelled", "c = true", "c = True"),
@@ -317,6 +330,36 @@ def test_edit_is_offered(operator: str, before: str, after: str) -> None:
 
 
 BLOCKS = {
+    "a value read after it was overwritten": (
+        "def f(a, b):\n    a = b\n    b = a\n    return a, b\n",
+        "def f(a, b):\n    a, b = b, a\n    return a, b\n",
+    ),
+    "an attribute read after it was overwritten": (
+        "def f(n):\n    n.left = g(n.right)\n    n.right = g(n.left)\n",
+        "def f(n):\n    n.left, n.right = g(n.right), g(n.left)\n",
+    ),
+    "a reset in every round": (
+        "def f(a):\n    s = 0\n    for x in a:\n        for y in x:\n            s += y\n",
+        "def f(a):\n    s = 0\n    for x in a:\n        s = 0\n        for y in x:\n"
+        "            s += y\n",
+    ),
+    "a list begun anew in every round": (
+        "def f(a, b):\n    s = []\n    while a:\n        s.append(a.pop())\n        b.append(s)\n",
+        "def f(a, b):\n    s = []\n    while a:\n        s = []\n        s.append(a.pop())\n"
+        "        b.append(s)\n",
+    ),
+    "a sum kept by the module": (
+        "s = 0\ndef f(a):\n    global s\n    for x in a: s += x\n    return s\n",
+        "s = 0\ndef f(a):\n    global s\n    s = 0\n    for x in a: s += x\n    return s\n",
+    ),
+    "a table kept by the module": (
+        "s = {}\ndef f(a):\n    for x in a: s[x] = 1\n    return s\n",
+        "s = {}\ndef f(a):\n    s.clear()\n    for x in a: s[x] = 1\n    return s\n",
+    ),
+    "an answer that belongs into the argument": (
+        "def f(self, a: list) -> None:\n    return sorted(a)\n",
+        "def f(self, a: list) -> None:\n    a[:] = sorted(a)\n",
+    ),
     "a missing return": (
         "def f(a):\n    for x in a:\n        if x: return x\n",
         "def f(a):\n    for x in a:\n        if x: return x\n    return -1\n",

@@ -180,10 +180,13 @@ class Program:
         return start, found.end() if found else len(self.data)
 
     def indent(self, node: ast.stmt) -> str | None:
-        """White space in front of a statement; None if something else stands there too."""
+        """White space in front of a statement; None if something else stands there too.
+
+        Python counts anew behind a form feed.
+        """
         start, _ = self.span(node)
         before = self.data[self.line_of(start)[0] : start].decode()
-        return before if not before.strip() else None
+        return before.rpartition("\x0c")[2] if not before.strip() else None
 
     def whole_lines(self, node: ast.stmt) -> tuple[int, int] | None:
         """Byte offsets of the lines a statement has to itself; None if it shares one."""
