@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from textgrad_code.evidence import evidence, shown, summary
+from textgrad_code.differences import shown
+from textgrad_code.evidence import evidence, summary
 from textgrad_code.feedback import feedback, fenced
 from textgrad_code.problem import Parameter, Problem, Signature, TestCase
 from textgrad_code.verdict import (
@@ -154,9 +155,11 @@ def test_no_text_leaves_its_fence(text: str) -> None:
     assert not any(fence in line for line in lines[1:-1])
 
 
-@given(st.recursive(st.integers() | st.text(), lambda v: st.lists(v)), st.integers(20, 200))
+@given(st.recursive(st.integers() | st.text(), lambda v: st.lists(v)), st.integers(60, 200))
 def test_a_shown_value_is_short(value: Any, characters: int) -> None:
-    assert len(shown(value, characters)) <= characters + 60
+    text = shown(value, characters)
+    assert len(text) <= characters
+    assert text.isprintable()
 
 
 @pytest.mark.parametrize("verdict", [v for v in Verdict if v not in (Verdict.AC, Verdict.CE)])

@@ -86,7 +86,10 @@ class Stack:
     asked = problem("Stack", kind="design")
     assert verdicts(judge, program, asked, test, test) == "AC AC"
     wrong = only(judge, program.replace("pop()", "pop(0)"), asked, test)
-    assert (wrong.verdict, wrong.message) == (Verdict.WA, "at [3]: expected 2, got 1")
+    assert (wrong.verdict, wrong.message) == (
+        Verdict.WA,
+        "operation 3, pop(): expected 2, got 1",
+    )
     missing = only(judge, program.replace("def pop", "def top"), asked, test)
     assert missing.message == "AttributeError: 'Stack' object has no attribute 'pop'"
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from textgrad_code.evidence import shown
+from textgrad_code.differences import shown
+from textgrad_code.evidence import SHOWN_CHARS
 from textgrad_code.jail.failures import source_lines
 from textgrad_code.problem import Problem
 from textgrad_code.verdict import Verdict
@@ -16,6 +18,7 @@ OTHERS = 6
 SUSPECTS = 5
 LINE_CHARS = 160
 SUPERLINEAR = 1.7
+HIDDEN_WORK = 0.5  # exponent of the time beyond that of the steps
 
 
 def feedback(
@@ -43,7 +46,7 @@ def feedback(
         return _joined(parts)
     failing = [t for t in _rows(data, "tests") if t["verdict"] != Verdict.AC]
     if failing:
-        failing.sort(key=lambda t: (len(shown(_arguments(problem, t), 10**9)), t["index"]))
+        failing.sort(key=lambda t: (_length(problem, t), t["index"]))
         parts.append(_case(problem, failing[0]))
         parts.append(_others(failing[1:]))
     parts.append(_passing(data))
@@ -123,11 +126,13 @@ def _case(problem: Problem, test: Mapping[str, Any]) -> str:
     lines = [f"Smallest failing case, {test_name(test)}: {verdict.words}."]
     names = [p.name for p in problem.signature.parameters]
     if len(names) == len(case.arguments) and problem.signature.kind in ("method", "function"):
-        told = [f"{n} = {shown(a)}" for n, a in zip(names, case.arguments, strict=True)]
+        told = [
+            f"{n} = {shown(a, SHOWN_CHARS)}" for n, a in zip(names, case.arguments, strict=True)
+        ]
     else:
-        told = [shown(a) for a in case.arguments]
+        told = [shown(a, SHOWN_CHARS) for a in case.arguments]
     lines.append("input: " + ", ".join(told))
-    lines.append(f"expected: {shown(case.expected)}")
+    lines.append(f"expected: {shown(case.expected, SHOWN_CHARS)}")
     if test["answer"] is not None:
         lines.append(f"got: {inline(test['answer'])}")
     if test["difference"]:
@@ -223,15 +228,21 @@ def _growth(data: Mapping[str, JSON], problem: Problem) -> str:
     )
     time = growth["time_exponent"]
     told += f", {time:.2f} of the time)." if time is not None else ")."
+    if time is not None and time > growth["exponent"] + HIDDEN_WORK:
+        told += (
+            " The time grows faster than the lines executed: some line does much work at once "
+            "(a search in a list, a slice, a copy, a growing text)."
+        )
     slow = any(t["verdict"] == Verdict.TLE for t in _rows(data, "tests"))
-    if slow or growth["exponent"] >= SUPERLINEAR:
+    if slow or max(growth["exponent"], time or 0.0) >= SUPERLINEAR:
         bounds = "; ".join(problem.constraints)
         told += f" Compare with the bounds of the input: {bounds}." if bounds else ""
     return told
 
 
-def _arguments(problem: Problem, test: Mapping[str, Any]) -> JSON:
-    return list(problem.visible[int(test["index"])].arguments)
+def _length(problem: Problem, test: Mapping[str, Any]) -> int:
+    """Characters of a test's input."""
+    return len(json.dumps(problem.visible[int(test["index"])].arguments, ensure_ascii=False))
 
 
 def _rows(data: Mapping[str, JSON], key: str) -> list[Mapping[str, Any]]:

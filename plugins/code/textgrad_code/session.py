@@ -16,7 +16,7 @@ from typing import Any
 
 from textgrad_code.answers import Violation, parse_frame
 from textgrad_code.endings import verdict_of_exit
-from textgrad_code.errors import SandboxFailed
+from textgrad_code.errors import DeadlinePassed, SandboxFailed
 from textgrad_code.jail.frames import HEADER_BYTES, packed
 from textgrad_code.problem import Limits
 from textgrad_code.sandbox.inputs import give
@@ -89,10 +89,7 @@ class Session:
         self._output, self._printed, self._frame_bytes = bytearray(), 0, 0
         self._closed = self._is_script = False
         self._count_at = monotonic() + WATCH_S
-        self._waited_before, self._waited_s = (
-            0.0,
-            0.0,
-        )  # for a processor: so far, since the question
+        self._waited_before = self._waited_s = 0.0  # for a processor: so far; since the question
         self._poll = select.poll()
         self._readers: dict[int, Callable[[], None]] = {
             child.answer_fd: self._read_answer,
@@ -104,15 +101,21 @@ class Session:
         for fd in (child.job_fd, child.answer_fd, child.output_fd):
             os.set_blocking(fd, False)
 
-    def greet(self) -> str:
+    def greet(self, most_s: float = START_S) -> str:
         """Wait for the driver, which has not seen the program yet; its version of Python.
+
+        Args:
+            most_s: How long.
 
         Raises:
             SandboxFailed: If it does not start.
+            DeadlinePassed: If there is less time than a sandbox may need for that.
         """
-        told = self._await(monotonic(), START_S, START_S)
+        told = self._await(monotonic(), most_s, most_s)
         if isinstance(told, Reply) and isinstance(told.frame.get("hello"), str):
             return str(told.frame["hello"])[:40]
+        if most_s < START_S and isinstance(told, Ended) and told.verdict is Verdict.TLE:
+            raise DeadlinePassed(f"the driver had not started {most_s:.3g} s before the deadline")
         self.child.no_greeting = True
         why = told.message if isinstance(told, Ended) else "it sent something else"
         output = bytes(self._output[:400]).decode("utf-8", "replace").strip()

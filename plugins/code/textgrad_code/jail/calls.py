@@ -6,10 +6,11 @@ import json
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from textgrad_code.jail.loading import Signature
+from textgrad_code.jail.loading import Operation, Signature
 from textgrad_code.jail.nodes import Shape, build, find_node
 from textgrad_code.jail.values import encode
 
+PLAIN = Operation((), None)
 SCALARS = (bool, int, float, str, type(None))
 
 
@@ -50,10 +51,20 @@ def call(
     return Called(answer, _mutated(signature, built, body))
 
 
-def build_arguments(parameters: tuple[Shape | None, ...], arguments: list[Any]) -> list[Any]:
-    """What the program is called with: nodes where they are declared, plain data elsewhere."""
+def build_arguments(
+    parameters: tuple[Shape | None, ...],
+    arguments: list[Any],
+    roots: dict[str, Any] | None = None,
+) -> list[Any]:
+    """What the program is called with: nodes where they are declared, plain data elsewhere.
+
+    Args:
+        parameters: What they were declared to be.
+        arguments: JSON data.
+        roots: The first node given of every type; kept between the operations of a design.
+    """
     built: list[Any] = []
-    roots: dict[str, Any] = {}
+    roots = {} if roots is None else roots
     for index, value in enumerate(arguments):
         shape = _shape(parameters, index)
         if shape is None:
@@ -75,11 +86,14 @@ def _design(
 ) -> list[Any]:
     """Operations in turn, the constructor first; ``parameters`` are the constructor's."""
     operations, lists = arguments
-    first = build_arguments(signature.parameters, lists[0]) if lists else []
+    roots: dict[str, Any] = {}
+    first = build_arguments(signature.parameters, lists[0], roots) if lists else []
     made = cls(*first)
     answers: list[Any] = [None] * bool(operations)
     for name, values in zip(operations[1:], lists[1:], strict=True):
-        answers.append(encode(getattr(made, name)(*values), None, most))
+        known = signature.operations.get(name, PLAIN)
+        answer = getattr(made, name)(*build_arguments(known.parameters, values, roots))
+        answers.append(encode(answer, known.returns, most))
     return answers
 
 
