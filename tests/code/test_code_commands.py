@@ -365,6 +365,11 @@ def test_doctor_says_which_isolation_there_is(capsys: pytest.CaptureFixture[str]
     [
         (["code", "judge", "no/such.py", "--problem", PROBLEM], "no/such.py"),
         (["code", "judge", "RIGHT", "--problem", "no-such"], "no-such"),
+        (["code", "judge", "RIGHT", "--problem", "pair-with-su"], "did you mean pair-with-sum?"),
+        (["code", "judge", "RIGHT", "--problem", "no-such"], "textgrad code problems"),
+        (["code", "repair", "EMPTY", "--problem", PROBLEM], "--starter"),
+        (["code", "repair", "BINARY", "--problem", PROBLEM], "UTF-8"),
+        (["code", "repair", "FOLDER", "--problem", PROBLEM], "irectory"),
         (["code", "judge", "RIGHT"], "--problem"),
         (["code", "judge", "RIGHT", "--problem", PROBLEM, "--workers", "-1"], "--workers"),
         (["code", "judge", "RIGHT", "--problem", PROBLEM, "--min-tier", "x"], "full, landlock"),
@@ -380,7 +385,11 @@ def test_doctor_says_which_isolation_there_is(capsys: pytest.CaptureFixture[str]
 def test_mistakes_are_named(
     arguments: list[str], said: str, right: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    typed = [str(right) if a == "RIGHT" else a for a in arguments]
+    files = {"RIGHT": right, "FOLDER": right.parent}
+    for name, content in (("EMPTY", b" \n"), ("BINARY", b"\x7fELF\xd0\x00")):
+        files[name] = right.with_name(f"{name}.py")
+        files[name].write_bytes(content)
+    typed = [str(files.get(a, a)) for a in arguments]
     assert main(typed) == USAGE
     assert said in capsys.readouterr().err
 
@@ -390,7 +399,16 @@ def test_help_of_every_tool(tool: str, capsys: pytest.CaptureFixture[str]) -> No
     with pytest.raises(SystemExit) as stopped:
         main(["code", tool, "--help"])
     assert stopped.value.code == 0
-    assert f"textgrad code {tool}" in capsys.readouterr().out
+    assert f"textgrad code {tool}" in shown(capsys)
+
+
+def test_an_empty_program_is_judged(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "empty.py"
+    path.write_bytes(b"")
+    arguments = ["code", "judge", str(path), "--problem", PROBLEM, "--stop-at-first", "--json"]
+    assert main(arguments) == REFUSED
+    (told,) = json.loads(capsys.readouterr().out)["programs"]
+    assert (told["verdict"], told["tests_passed"]) == ("RE", 0)
 
 
 def test_a_run_starts_from_a_file_and_leaves_the_program(

@@ -6,6 +6,7 @@ import json
 import os
 import platform
 import sys
+import textwrap
 from argparse import Namespace
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -184,7 +185,8 @@ def _told(problem: Problem, one: Judged, which: str) -> list[str]:
     """One program at 80 columns; of hidden tests only the verdicts are shown."""
     title = f"{visible(one.path)} on {problem.name}"
     if one.judgement is None:
-        return [title, f"not judged: {visible(str(one.error))}", ""]
+        told = f"not judged: {visible(str(one.error))}"
+        return [title, *textwrap.wrap(told, WIDTH, break_on_hyphens=False), ""]
     lines = [title, *_table(problem, one.judgement, which)]
     if one.judgement.verdict is not Verdict.AC and one.data.get("tests") is not None:
         told = feedback(problem, one.source, one.data)

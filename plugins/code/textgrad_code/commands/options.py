@@ -41,8 +41,9 @@ def judge(parser: ArgumentParser) -> None:
     _sandbox(parser)
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.epilog = (
-        "exit code 0: every program is accepted; 6: at least one is not; 2: one cannot be read; "
-        "1: the sandbox failed on one"
+        "exit codes: 0 every program is accepted; 6 at least one is not; 2 an argument or\n"
+        "a file is wrong, the other programs are judged; 1 the sandbox failed on one, or\n"
+        "offers less than --min-tier; 3 the data set is not here; 130 stopped by Ctrl-C"
     )
 
 
@@ -65,8 +66,11 @@ def repair(parser: ArgumentParser) -> None:
     _sandbox(parser)
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.epilog = (
-        "It looks at the visible tests only. A program that passes them may still be wrong. "
-        "Exit code 0: the program passes all visible tests; 6: it does not."
+        "It looks at the visible tests only. A program that passes them may still be\n"
+        "wrong.\n\n"
+        "exit codes: 0 the program passes all visible tests; 6 it does not; 2 an\n"
+        "argument or the file is wrong; 1 the sandbox failed, or offers less than\n"
+        "--min-tier; 3 the data set is not here; 130 stopped by Ctrl-C, nothing written"
     )
 
 
@@ -116,7 +120,9 @@ def _problem(parser: ArgumentParser) -> None:
     )
     parser.add_argument("--data", metavar="DIR", help="folder with the files of the data set")
     parser.add_argument("--time-limit", type=float, metavar="X", help="wall seconds for one test")
-    parser.add_argument("--memory-limit", type=int, metavar="N", help="MiB")
+    parser.add_argument(
+        "--memory-limit", type=int, metavar="N", help="MiB beyond what Python takes"
+    )
 
 
 def _sandbox(parser: ArgumentParser) -> None:

@@ -23,6 +23,11 @@ def run(given: Namespace) -> int:
     """Repair, print the change, write the program; the exit code says if it passes."""
     problem = problem_of(given)
     source = read_program(Path(given.solution))
+    if not source.text.strip():
+        raise UsageError(
+            f"{given.solution} is empty: there is nothing to repair; "
+            f"'textgrad code problems {given.problem} --starter' prints code to start from"
+        )
     out = None if given.out is None else Path(given.out)
     if out is not None and not out.absolute().parent.is_dir():
         raise UsageError(f"--out {given.out!r}: the folder does not exist; make it first")

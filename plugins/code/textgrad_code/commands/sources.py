@@ -37,8 +37,7 @@ def read_program(path: Path) -> SourceFile:
     """Read a program file.
 
     Raises:
-        UsageError: If it cannot be read, is no text in the encoding it declares, is empty or
-            too long.
+        UsageError: If it cannot be read, is no text in the encoding it declares, or is too long.
     """
     try:
         with path.open("rb") as file:
@@ -56,8 +55,6 @@ def read_program(path: Path) -> SourceFile:
             f"{path} cannot be read as text: {error}; save it in UTF-8, or declare its encoding "
             "in the first line"
         ) from error
-    if not text.strip():
-        raise UsageError(f"{path} is empty: it must hold a Python program")
     if len(text) > MAX_PROGRAM_CHARS:
         raise UsageError(
             f"{path} has {len(text)} characters; a program has at most {MAX_PROGRAM_CHARS}"
