@@ -129,4 +129,4 @@ def test_names_of_a_file(judge: Judge) -> None:
 
 def test_an_unknown_module_says_what_may_be_imported(judge: Judge) -> None:
     result = only(judge, "import numpy", problem(kind="function"), case(1, expected=1))
-    assert "third-party packages that may be imported here: sortedcontainers" in result.message
+    assert "not offered here; beyond the standard library there is: sorted" in result.message

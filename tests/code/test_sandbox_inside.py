@@ -134,6 +134,33 @@ def test_an_unknown_module_is_unknown(sandbox: JailedSandbox) -> None:
     assert outcome.answers[0]["message"] == "No module named 'no_such_module'"
 
 
+ASYNCIO = """
+import asyncio, os, threading
+async def double(n):
+    await asyncio.sleep(0.001 * n)
+    return 2 * n
+async def main():
+    loop, queue = asyncio.get_running_loop(), asyncio.Queue()
+    threading.Timer(0.01, loop.call_soon_threadsafe, (queue.put_nowait, "woken")).start()
+    try: await asyncio.wait_for(asyncio.Event().wait(), 0.01)
+    except TimeoutError: late = True
+    return [await asyncio.gather(*map(double, range(5))), await queue.get(), late,
+            await asyncio.to_thread(sum, [1, 2])]
+answer([asyncio.run(main()) for _ in range(20)][-1])
+"""
+
+
+def test_event_loops_work_without_sockets(sandbox: JailedSandbox) -> None:
+    """Twenty of them, one after another: each gives its descriptors back."""
+    assert run(sandbox, ASYNCIO).value == [[0, 2, 4, 6, 8], "woken", True, 3]
+
+
+def test_event_loops_reach_nobody(sandbox: JailedSandbox) -> None:
+    for call in ("open_connection('127.0.0.1', 9)", "open_unix_connection('/x')"):
+        source = f"import asyncio\nasync def f(): await asyncio.{call}\nasyncio.run(f())"
+        assert run(sandbox, source).word == "PermissionError", call
+
+
 def test_neither_the_plugin_nor_the_core_is_loaded(sandbox: JailedSandbox) -> None:
     source = (
         "import sys\n"

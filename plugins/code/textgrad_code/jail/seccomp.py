@@ -21,6 +21,7 @@ _CLONE_THREAD = 0x10000
 _CLONE_NEW = 0x7E020000  # any new namespace
 # O_WRONLY | O_RDWR | O_CREAT | O_TRUNC | O_PATH | the bit of O_TMPFILE: the same on both machines
 _NOT_JUST_READING = 0o1 | 0o2 | 0o100 | 0o1000 | 0o10000000 | 0o20000000
+_NOT_OF_A_PLAIN_PIPE = 0xFFFFFFFF & ~(0o2000000 | 0o4000)  # O_CLOEXEC | O_NONBLOCK
 _TCGETS, _FIOCLEX, _FIONREAD = 0x5401, 0x5451, 0x541B
 _F_DUPFD, _F_GETFD, _F_SETFD, _F_GETFL, _F_DUPFD_CLOEXEC = 0, 1, 2, 3, 1030
 _PR_SET_NAME = 15
@@ -77,6 +78,7 @@ def _by_argument(process: int, *, files: bool) -> dict[str, list[Instruction]]:
         "openat": _opening(2, files=files),
         "open": _opening(1, files=files),
         "openat2": absent,
+        "pipe2": [bpf.argument(1), *bpf.test(bpf.ANY_BIT, _NOT_OF_A_PLAIN_PIPE, DENIED, ALLOW)],
         "tgkill": [bpf.argument(0), *bpf.test(bpf.EQUAL, process, ALLOW, DENIED)],
         "prctl": [bpf.argument(0), *bpf.test(bpf.EQUAL, _PR_SET_NAME, ALLOW, DENIED)],
         "ioctl": _one_of(1, (_TCGETS, _FIOCLEX, _FIONREAD), errno_action(errno.ENOTTY)),
