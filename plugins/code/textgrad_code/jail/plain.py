@@ -11,6 +11,7 @@ import gc
 import json
 import os
 import resource
+import select
 import signal
 import sys
 import time
@@ -25,7 +26,6 @@ PACKAGES = "TEXTGRAD_PACKAGES"
 _ASSUMED_BYTES = 64 << 20  # what Python takes, where there is no /proc to ask
 _PR_SET_CHILD_SUBREAPER = 36
 _CLEAR_S = 5.0  # a program that starts processes faster than they are ended is given up
-_WATCHED = (signal.SIGCHLD, signal.SIGTERM)
 
 
 def main(job: int, answers: int, end: int, memory_mib: int, cpu_s: int) -> None:
@@ -44,13 +44,20 @@ def main(job: int, answers: int, end: int, memory_mib: int, cpu_s: int) -> None:
     os.environ.clear()
     gc.freeze()  # what is loaded stays: collections in the program need not look at it
     adopts = adopt_orphans()
-    signal.pthread_sigmask(signal.SIG_BLOCK, _WATCHED)
+    woken, wake = os.pipe()
+    os.set_blocking(wake, False)
+    signal.set_wakeup_fd(wake)
+    for number in (signal.SIGCHLD, signal.SIGTERM):
+        signal.signal(number, lambda _number, _frame: None)
     keeper = os.getpid()
     program = os.fork()
     if program == 0:
         os.setsid()
-        os.close(end)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, _WATCHED)
+        signal.set_wakeup_fd(-1)
+        for number in (signal.SIGCHLD, signal.SIGTERM):
+            signal.signal(number, signal.SIG_DFL)
+        for descriptor in (end, woken, wake):
+            os.close(descriptor)
         if adopts:
             die_with(keeper)
         _limit(memory_mib, cpu_s)
@@ -60,7 +67,7 @@ def main(job: int, answers: int, end: int, memory_mib: int, cpu_s: int) -> None:
             os._exit(0)
     for descriptor in (0, 1, 2, job, answers):
         os.close(descriptor)  # the other side sees when the program closes them
-    _keep(program, end)
+    _keep(program, end, woken)
 
 
 def _limit(memory_mib: int, cpu_s: int) -> None:
@@ -87,11 +94,21 @@ def adopt_orphans() -> bool:
     return True
 
 
-def _keep(program: int, end: int) -> None:
-    """Wait for the program, or for the word to end it; then end all it has left behind."""
+def _keep(program: int, end: int, woken: int) -> None:
+    """Wait for the program, or for the word to end it; then end all it has left behind.
+
+    The judge's own end is such a word: then nobody can read the other end of ``end``.
+    """
+    waiting = select.poll()
+    waiting.register(woken, select.POLLIN)
+    waiting.register(end, 0)
     ended = None
     while ended is None:
-        if signal.sigwait(_WATCHED) == signal.SIGTERM:
+        ready = [descriptor for descriptor, _ in waiting.poll()]
+        signals = os.read(woken, 4096) if woken in ready else b""
+        if end in ready:
+            waiting.unregister(end)
+        if end in ready or signal.SIGTERM in signals:
             _kill_group(program)
         ended = _collect(program)
     deadline = time.monotonic() + _CLEAR_S
