@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -11,6 +12,8 @@ from typing import Any
 from textgrad_code.untrusted import shortened
 
 SHOWN = 60
+TAGGED_FLOAT = re.compile(r'\{"\$float": "(nan|inf|-inf)"\}')
+TAGGED_INT = re.compile(r'\{"\$int": "(-?0x[0-9a-f]+)"\}')
 SPECIAL = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
 NAMES = {"$set": "a set", "$deque": "a deque", "$dict": "a dict", "$bytes": "bytes"}
 
@@ -83,9 +86,15 @@ def _json(value: Any) -> str:
         text = json.dumps(value, ensure_ascii=False)
     except (ValueError, RecursionError):
         return f"a {type(value).__name__} that is too large to show"
+    if '{"$' in text:  # never inside a text: there, quotes are escaped
+        text = TAGGED_FLOAT.sub(r"\1", TAGGED_INT.sub(_bits, text))
     if text.isprintable():
         return text
     return "".join(one if one.isprintable() else json.dumps(one)[1:-1] for one in text)
+
+
+def _bits(tagged: re.Match[str]) -> str:
+    return f"(an integer of {int(tagged[1], 16).bit_length()} bits)"
 
 
 def unmatched(expected: Iterable[str], answer: Iterable[str]) -> tuple[list[int], list[int]]:

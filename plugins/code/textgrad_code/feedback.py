@@ -9,7 +9,7 @@ from typing import Any
 from textgrad_code.differences import shown
 from textgrad_code.evidence import SHOWN_CHARS
 from textgrad_code.jail.failures import source_lines
-from textgrad_code.problem import Problem
+from textgrad_code.problem import Problem, TestCase
 from textgrad_code.verdict import Verdict
 from textgrad_core.jsondata import JSON
 from textgrad_core.report.text import visible
@@ -134,7 +134,7 @@ def _case(problem: Problem, test: Mapping[str, Any]) -> str:
     lines.append("input: " + ", ".join(told))
     lines.append(f"expected: {shown(case.expected, SHOWN_CHARS)}")
     if test["answer"] is not None:
-        lines.append(f"got: {inline(test['answer'])}")
+        lines.append(f"got: {inline(test['answer'])}{_remark(problem, case, test)}")
     if test["difference"]:
         lines.append(f"difference: {inline(test['difference'])}")
     if test["message"] and verdict is not Verdict.WA:
@@ -151,6 +151,16 @@ def _case(problem: Problem, test: Mapping[str, Any]) -> str:
     if test["output"]:
         lines.append(f"it printed:\n{fenced(str(test['output']))}")
     return "\n".join(lines)
+
+
+def _remark(problem: Problem, case: TestCase, test: Mapping[str, Any]) -> str:
+    """What a wrong answer is, where that is easily mistaken."""
+    signature = problem.signature
+    if signature.in_place is not None:
+        return f" (argument {signature.in_place + 1} as the call left it)"
+    if test["answer"] == "null" and case.expected is not None:
+        return " (it returned None, or came to its end without a return)"
+    return ""
 
 
 def _others(failing: Sequence[Mapping[str, Any]]) -> str:

@@ -54,26 +54,31 @@ def call(
 def build_arguments(
     parameters: tuple[Shape | None, ...],
     arguments: list[Any],
-    roots: dict[str, Any] | None = None,
+    earlier: dict[str, Any] | None = None,
 ) -> list[Any]:
     """What the program is called with: nodes where they are declared, plain data elsewhere.
 
     Args:
         parameters: What they were declared to be.
         arguments: JSON data.
-        roots: The first node given of every type; kept between the operations of a design.
+        earlier: The first node of every type in the calls before, which is added to.
     """
     built: list[Any] = []
-    roots = {} if roots is None else roots
+    earlier = {} if earlier is None else earlier
+    roots: dict[str, Any] = {}
     for index, value in enumerate(arguments):
         shape = _shape(parameters, index)
         if shape is None:
             built.append(value)
-        elif type(value) is int and not shape.lists and shape.node in roots:
-            built.append(find_node(roots[shape.node], value))
+            continue
+        known = roots if shape.node in roots else earlier
+        if type(value) is int and not shape.lists and shape.node in known:
+            built.append(find_node(known[shape.node], value))
         else:
             built.append(build(shape, value))
             roots.setdefault(shape.node, built[-1])
+    for node, root in roots.items():
+        earlier.setdefault(node, root)
     return built
 
 
