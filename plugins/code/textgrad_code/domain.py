@@ -14,17 +14,17 @@ from textgrad_code.evidence import summary
 from textgrad_code.feedback import feedback
 from textgrad_code.judge import Judge
 from textgrad_code.observing import observed
-from textgrad_code.picture import program_svg
 from textgrad_code.problem import Problem
 from textgrad_code.problem_json import problem_to_json
 from textgrad_code.repair.proposer import AstRepair
 from textgrad_code.repair.search import unified
 from textgrad_code.sandbox.protocol import Tier
+from textgrad_code.sections import program_sections
 from textgrad_code.verdict import Verdict
 from textgrad_core.domain import Domain, EvaluationContext, Objective, Proposer, Reference, Section
 from textgrad_core.errors import Invalid, UsageError
 from textgrad_core.jsondata import JSON, digest
-from textgrad_core.outcome import Artefact, Evaluated, Outcome, Rejected, Unmeasured
+from textgrad_core.outcome import Evaluated, Outcome, Rejected, Unmeasured
 from textgrad_core.report import json_text, write_atomically
 from textgrad_core.search.result import Result
 
@@ -186,22 +186,8 @@ class Programs(Domain[str]):
         return (Reference(name="reference", answer=self.problem.reference, note=note),)
 
     def sections(self, result: Result) -> tuple[Section, ...]:
-        """The best program as a reviewer looks at it, and what changed since the start."""
-        parts = []
-        for name, trial in (("start", result.start), ("best", result.best)):
-            seen = [t for t in result.trials if t.canonical == trial.canonical]
-            if seen and isinstance(seen[0].outcome, Evaluated):
-                text = program_svg(trial.canonical, seen[0].outcome.data)
-                parts.append(Artefact(name=name, media_type="image/svg+xml", text=text))
-        changes = Artefact(name="changes", media_type="text/x-diff", text=self._changes(result))
-        return (
-            Section(
-                title="Programs",
-                text="A tile per visible test; lines that failing tests run are tinted.",
-                artefacts=tuple(parts),
-            ),
-            Section(title="What changed", artefacts=(changes,)),
-        )
+        """Verdicts, the programs as a reviewer looks at them, and what changed since the start."""
+        return program_sections(self.problem, result, self._changes(result))
 
     def write(self, result: Result, folder: Path) -> tuple[str, ...]:
         """``solution.py``, what changed since the start, and the judgements."""
