@@ -82,6 +82,23 @@ def test_only_the_library_can_be_seen(sandbox: JailedSandbox) -> None:
     assert set(run(sandbox, source).value) <= above
 
 
+def test_what_a_tier_shows_of_the_host_is_what_the_manual_says(sandbox: JailedSandbox) -> None:
+    source = (
+        "import os\n"
+        "def sees(path):\n"
+        "    try: return os.stat(path).st_size >= 0\n"
+        "    except OSError: return False\n"
+        f"name, process = os.uname().nodename, {os.getpid()}\n"
+        "answer([sees('/etc/passwd'), sees(f'/proc/{process}'), name, os.getpid(), os.getppid()])"
+    )
+    file, process, name, own, parent = run(sandbox, source).value
+    hidden = sandbox.tier is Tier.FULL
+    assert (file, process) == ((False, False) if hidden else (True, True))
+    assert name == ("localhost" if hidden else os.uname().nodename)
+    assert (parent == 1) is hidden
+    assert own != parent
+
+
 def test_no_folder_of_the_host_can_be_listed(sandbox: JailedSandbox) -> None:
     source = f"import os\nfor p in ('/', '/etc', {str(LIBRARY)!r}): answer(os.listdir(p))"
     assert run(sandbox, source).word == "PermissionError"
