@@ -88,7 +88,9 @@ def pairs(program: Program) -> Iterator[Edit]:
         owners: dict[str, dict[int, list[ast.expr]]] = {}
         for node in ast.walk(statement):
             match node:
-                case ast.Subscript(value=value, slice=ast.Constant(value=0 | 1 as at) as index):
+                case ast.Subscript(value=value, slice=ast.Constant(value=int(at)) as index) if (
+                    at in (0, 1) and not isinstance(at, bool)
+                ):
                     owners.setdefault(ast.unparse(value), {}).setdefault(at, []).append(index)
         for owner, found in owners.items():
             if len(found) == 2:
