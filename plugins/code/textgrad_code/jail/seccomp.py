@@ -78,6 +78,8 @@ def _by_argument(process: int, *, files: bool) -> dict[str, list[Instruction]]:
         "openat": _opening(2, files=files),
         "open": _opening(1, files=files),
         "openat2": absent,
+        # For event loops, which would want sockets. What pipes hold counts for no limit, but there
+        # are descriptors for five, of sixteen pages each: `fcntl` makes none larger.
         "pipe2": [bpf.argument(1), *bpf.test(bpf.ANY_BIT, _NOT_OF_A_PLAIN_PIPE, DENIED, ALLOW)],
         "tgkill": [bpf.argument(0), *bpf.test(bpf.EQUAL, process, ALLOW, DENIED)],
         "prctl": [bpf.argument(0), *bpf.test(bpf.EQUAL, _PR_SET_NAME, ALLOW, DENIED)],
