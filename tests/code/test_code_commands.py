@@ -196,15 +196,32 @@ def test_a_failing_sandbox_does_not_lose_the_others(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def broken(*_: object) -> None:
-        raise SandboxFailed("the fork server ended")
+    whole, faulty = Judge.judge, wrong.read_text()
 
-    monkeypatch.setattr(Judge, "trace", broken)  # what only the wrong program needs
+    def broken(judge: Judge, program: str, *rest: Any, **named: Any) -> Any:
+        if program == faulty:
+            raise SandboxFailed("the fork server ended")
+        return whole(judge, program, *rest, **named)
+
+    monkeypatch.setattr(Judge, "judge", broken)
     arguments = ["code", "judge", str(wrong), str(right), "--problem", PROBLEM, "--json"]
     assert main(arguments) == FAILED
     first, second = json.loads(capsys.readouterr().out)["programs"]
     assert (first["verdict"], first["message"]) == ("SE", "the fork server ended")
     assert second["verdict"] == "AC"
+
+
+def test_a_sandbox_that_fails_while_tracing_leaves_the_verdict(
+    wrong: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise SandboxFailed("the fork server ended")
+
+    monkeypatch.setattr(Judge, "trace", broken)
+    assert main(["code", "judge", str(wrong), "--problem", PROBLEM, "--json"]) == REFUSED
+    (record,) = json.loads(capsys.readouterr().out)["programs"]
+    assert record["verdict"] == "WA"
+    assert any("the fork server ended" in note for note in record["evidence"]["notes"])
 
 
 @pytest.mark.parametrize(
