@@ -181,7 +181,7 @@ def test_one_bad_file_does_not_lose_the_others(
     arguments = ["code", "judge", str(bad), str(right), str(wrong), "--problem", PROBLEM]
     assert main(arguments) == USAGE
     told = capsys.readouterr()
-    places = [told.out.index(text) for text in ("bad.py on", "cannot be read", "\nAC:", "\nWA:")]
+    places = [told.out.index(text) for text in ("bad.py on", "not judged:", "\nAC:", "\nWA:")]
     assert places == sorted(places)
     assert "bad.py" in told.err
     assert main([*arguments, "--json"]) == USAGE
