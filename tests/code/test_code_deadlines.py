@@ -20,7 +20,6 @@ from textgrad_code.observing import observed
 from textgrad_code.problem import Limits, Parameter, Problem, Signature, TestCase
 from textgrad_code.sandbox import ChildLimits, Tier
 from textgrad_code.sandbox.plain import PlainChild, PlainSandbox
-from textgrad_code.sandbox.protocol import Usage
 from textgrad_code.scaling import measured_growth
 from textgrad_code.verdict import Verdict
 

@@ -10,8 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from textgrad_code.jail import bpf
-from textgrad_code.jail.seccomp import seccomp_filter
-from textgrad_code.jail.syscalls import AARCH64, ALLOWED, ARCHITECTURES, KILLED, X86_64
+from textgrad_code.jail.seccomp import FilterTemplate, seccomp_filter
+from textgrad_code.jail.syscalls import (
+    AARCH64,
+    ALLOWED,
+    ARCHITECTURES,
+    KILLED,
+    X86_64,
+    Architecture,
+)
 
 X86, ARM, I386 = 0xC000003E, 0xC00000B7, 0x40000003
 ALLOW, KILL = "allow", "kill"
@@ -238,3 +245,13 @@ def test_a_jump_that_cannot_reach_is_refused() -> None:
         bpf.any_of(range(256), bpf.ALLOW)
     with pytest.raises(ValueError, match="256 instructions"):
         bpf.only_for(1, [bpf.result(bpf.ALLOW)] * 256)
+
+
+@pytest.mark.parametrize("architecture", [X86_64, AARCH64], ids=["x86-64", "aarch64"])
+@pytest.mark.parametrize("files", [True, False])
+@pytest.mark.parametrize("process", [1, 2, 255, 256, 65_537, 4_194_304])
+def test_the_template_gives_the_filter_of_every_process(
+    architecture: Architecture, files: bool, process: int
+) -> None:
+    template = FilterTemplate(architecture, files=files)
+    assert template.of(process) == seccomp_filter(architecture, process=process, files=files)

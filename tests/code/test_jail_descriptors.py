@@ -14,6 +14,7 @@ if sys.platform != "linux":
     pytest.skip("platform: sandboxes need Linux", allow_module_level=True)
 
 from textgrad_code.jail.child import Confinement, arrange
+from textgrad_code.jail.seccomp import FilterTemplate
 from textgrad_code.jail.syscalls import X86_64
 
 NAMES = ("job", "answers", "output", "input", "end")
@@ -50,9 +51,9 @@ def arranged(numbers: tuple[int, ...], output: int, *, rules: bool) -> dict[str,
     for name, number in zip(names, (*numbers, 41), strict=True):
         os.dup2(away[name], number)
     held = Confinement(
-        architecture=X86_64,
+        filters=FilterTemplate(X86_64, files=True),
         rules=41 if rules else None,
-        files=True,
+        landlock_version=0,
         own_user=False,
         base_bytes=0,
     )

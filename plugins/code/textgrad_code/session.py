@@ -139,8 +139,7 @@ class Session:
         started = monotonic()
         self._output.clear()
         self._printed, self._waited_s = 0, 0.0
-        used = self.child.usage()
-        self._waited_before = 0.0 if used is None else used.waited_s
+        self._waited_before = self.child.waited_s()
         self._pump(0)
         if self._received:
             return self._violation("data before they were asked for", started)
@@ -223,9 +222,8 @@ class Session:
     def _seconds_since(self, started: float) -> float:
         """Wall time without what the child waited for a processor since then."""
         seconds = monotonic() - started
-        used = self.child.usage() if seconds > QUICK_S and self.exit is None else None
-        if used is not None:
-            self._waited_s = max(self._waited_s, used.waited_s - self._waited_before)
+        if seconds > QUICK_S and self.exit is None:
+            self._waited_s = max(self._waited_s, self.child.waited_s() - self._waited_before)
         return max(seconds - self._waited_s, 0.0)
 
     def _next_frame(self) -> dict[str, Any] | None:

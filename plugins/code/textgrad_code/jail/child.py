@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from textgrad_code.jail import landlock, limits, seccomp
 from textgrad_code.jail.libc import call
 from textgrad_code.jail.privileges import die_with
-from textgrad_code.jail.syscalls import Architecture
 from textgrad_code.jail.wire import NOT_BEGUN, NOT_BEGUN_BYTES, Order
 
 INPUT, OUTPUT, ERRORS, JOB, ANSWERS = 0, 1, 2, 3, 4
@@ -27,16 +26,16 @@ class Confinement:
     """What every child of one fork server is held to.
 
     Args:
-        architecture: Of this machine.
+        filters: The system calls its children may make.
         rules: Descriptor of a Landlock rule set; None without Landlock.
-        files: Whether files may be opened for reading.
+        landlock_version: The kernel's.
         own_user: Whether nothing else runs as this user.
         base_bytes: Address space the interpreter itself takes.
     """
 
-    architecture: Architecture
+    filters: seccomp.FilterTemplate
     rules: int | None
-    files: bool
+    landlock_version: int
     own_user: bool
     base_bytes: int
 
@@ -112,13 +111,11 @@ def _confine(order: Order, held: Confinement, server: int) -> None:
     fcntl.fcntl(JOB, fcntl.F_SETOWN, os.getpid())  # tells the sandbox which process it is
     die_with(server)
     if held.rules is not None:
-        landlock.restrict(_RULES)
+        landlock.restrict(_RULES, held.landlock_version)
         os.close(_RULES)
     limits.apply(
         memory_bytes=held.base_bytes + (order.memory_mib << 20),
         cpu_s=order.cpu_s,
         own_user=held.own_user,
     )
-    seccomp.install(
-        seccomp.seccomp_filter(held.architecture, process=os.getpid(), files=held.files)
-    )
+    seccomp.install(held.filters.of(os.getpid()))

@@ -25,6 +25,7 @@ import os
 import resource
 import sys
 import warnings
+from types import ModuleType
 from typing import Any
 
 from textgrad_code.jail.calls import Called, call
@@ -56,12 +57,23 @@ class Solution:
 """
 MEMORY: dict[str, Any] = {"limit": "memory"}
 ANSWER: dict[str, Any] = {"limit": "answer"}
+READY: list[ModuleType] = []  # a module for a program; building one touches many pages
 
 
 def drive(job_fd: int, answer_fd: int) -> None:
     """Answer frames until the judge closes."""
-    driver = Driver(answer_fd)  # before a program is there: a child may wait for one, ready to go
+    answer_frames(Driver(answer_fd), job_fd, answer_fd)
+
+
+def drive_spare(job_fd: int, answer_fd: int) -> None:
+    """The same, by a process that waits for its program, with what can be done before."""
+    driver = Driver(answer_fd)
     warm_up()
+    answer_frames(driver, job_fd, answer_fd)
+
+
+def answer_frames(driver: Driver, job_fd: int, answer_fd: int) -> None:
+    """Say hello, take a job, then answer tests."""
     write_frame(answer_fd, {"hello": VERSION})
     body = read_body(job_fd)
     if body is None or not driver.load(json.loads(body)):
@@ -71,12 +83,22 @@ def drive(job_fd: int, answer_fd: int) -> None:
 
 
 def warm_up() -> None:
-    """Do once what every program needs, so that a spare has its own copy of those pages."""
+    """Do once what every program needs.
+
+    A fork server does it so that its children inherit filled caches, a spare so that it has its
+    own copy of those pages.
+    """
     job = {"kind": "method", "name": "f", "class_name": "Solution", "parameters": ["int"]}
     signature = signature_of({**job, "returns": "int", "in_place": None})
     names: dict[str, Any] = {}
     exec(compiled(WARM_UP), names)  # our own text
     packed(call(signature, target(names, signature), b'{"arguments": [1]}', 1)._asdict())
+
+
+def prepare() -> None:
+    """In a fork server, before any fork: children inherit an empty module and filled caches."""
+    READY.append(solution_module())
+    warm_up()
 
 
 class Driver:
@@ -90,7 +112,7 @@ class Driver:
         self.answer_fd = answer_fd
         self.reserve = bytearray(RESERVE_BYTES)  # given up when memory runs out
         self.streams = own_streams()
-        self.module = solution_module()
+        self.module = READY.pop() if READY else solution_module()
         small_thread_stacks()
         warnings.simplefilter("ignore")
 

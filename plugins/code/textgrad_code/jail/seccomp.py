@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import struct
 
 from textgrad_code.jail import bpf
 from textgrad_code.jail.bpf import ALLOW, KILL_PROCESS, Instruction, errno_action
@@ -29,6 +30,7 @@ _PR_SET_NAME = 15
 _PR_SET_NO_NEW_PRIVS = 38
 _SET_MODE_FILTER = 1
 _GET_ACTION_AVAIL = 2
+_WORD = struct.Struct("<I")
 
 
 def seccomp_filter(architecture: Architecture, *, process: int, files: bool) -> bytes:
@@ -106,6 +108,27 @@ def _reading_own_limits() -> list[Instruction]:
     for half in (bpf.argument(0), bpf.argument(2), bpf.argument(2, high=True)):
         program += [half, Instruction(bpf.EQUAL, 1, 0, 0), bpf.result(DENIED)]
     return [*program, bpf.result(ALLOW)]
+
+
+class FilterTemplate:
+    """A filter built once, of which every process gets its own: its id is filled in.
+
+    Args:
+        architecture: As for `seccomp_filter`.
+        files: As for `seccomp_filter`.
+    """
+
+    def __init__(self, architecture: Architecture, *, files: bool) -> None:
+        first, second = (
+            seccomp_filter(architecture, process=process, files=files) for process in (1, 2)
+        )
+        differing = [i for i, (a, b) in enumerate(zip(first, second, strict=True)) if a != b]
+        (place,) = differing  # the lowest byte of the one constant that is the process's id
+        self._before, self._after = first[:place], first[place + _WORD.size :]
+
+    def of(self, process: int) -> bytes:
+        """The filter of a process; what `seccomp_filter` gives."""
+        return self._before + _WORD.pack(process) + self._after
 
 
 class _Program(ctypes.Structure):

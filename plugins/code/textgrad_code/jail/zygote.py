@@ -30,6 +30,7 @@ from textgrad_code.jail.wire import (
     PROBE,
     READY,
     REFUSED,
+    SPARE,
     End,
     Order,
 )
@@ -73,7 +74,7 @@ def _prepare(settings: dict[str, Any], orders: socket.socket) -> Server:
     architecture = _check_primitives(tier)
     preload.load_modules()
     packages = preload.load_packages(settings["packages"])
-    drives = {DRIVER: _function(settings["driver"]), PROBE: _function(PROBES)}
+    drives = {**_drives(settings["driver"]), PROBE: _function(PROBES)}
     os.environ.clear()
     limits.small_thread_stacks()
     base_bytes, nothing = limits.mapped_bytes(), os.open(os.devnull, os.O_RDONLY)
@@ -84,9 +85,9 @@ def _prepare(settings: dict[str, Any], orders: socket.socket) -> Server:
     preload.import_from(library if files else None)
     own_user = _close_in(tier, library)
     held = Confinement(
-        architecture=architecture,
+        filters=seccomp.FilterTemplate(architecture, files=files),
         rules=landlock.readable(library, preload.HIDDEN) if files else None,
-        files=files,
+        landlock_version=landlock.version() if files else 0,
         own_user=own_user,
         base_bytes=base_bytes,
     )
@@ -124,6 +125,18 @@ def _function(name: str) -> Drive:
     module, _, function = name.partition(":")
     found: Drive = getattr(importlib.import_module(module), function)
     return found
+
+
+def _drives(name: str) -> dict[int, Drive]:
+    """A driver and, if its module has one, its like for spares.
+
+    The module's ``prepare``, if any, is run now: what it leaves behind is ready in every child.
+    """
+    drive = _function(name)
+    module = sys.modules[name.partition(":")[0]]
+    if hasattr(module, "prepare"):
+        module.prepare()
+    return {DRIVER: drive, SPARE: getattr(module, f"{drive.__name__}_spare", drive)}
 
 
 def _close_in(tier: str, library: Path) -> bool:

@@ -10,7 +10,7 @@ import weakref
 from collections import deque
 
 from textgrad_code.errors import SandboxFailed
-from textgrad_code.jail.wire import DRIVER
+from textgrad_code.jail.wire import DRIVER, SPARE
 from textgrad_code.sandbox.child import JailedChild
 from textgrad_code.sandbox.protocol import ChildLimits, Tier
 from textgrad_code.sandbox.zygote import TakesNoOrders, Zygote, ZygoteSettings
@@ -145,7 +145,7 @@ class JailedSandbox:
                 and self._limits is not None
                 and len(self._spares) < self._spares_wanted
             ):
-                self._spares.append(self._launch(self._limits))
+                self._spares.append(self._launch(self._limits, SPARE))
 
     def close(self) -> None:
         """End every process of the sandbox; idempotent. Children in use say they failed."""

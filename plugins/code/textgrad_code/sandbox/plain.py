@@ -122,6 +122,10 @@ class PlainChild:
         """Its end will tell."""
         return None
 
+    def waited_s(self) -> float:
+        """Nobody counts it here."""
+        return 0.0
+
     def threads(self) -> int | None:
         """Nobody bounds them here."""
         return None

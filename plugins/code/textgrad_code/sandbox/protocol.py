@@ -117,6 +117,10 @@ class Child(Protocol):
         """What it has used, while it waits for a frame; None if only its end will tell."""
         ...
 
+    def waited_s(self) -> float:
+        """How long it could have run so far, had a processor been free; 0 where unknown."""
+        ...
+
     def threads(self) -> int | None:
         """How many it has now, counted from outside; None if that cannot be known."""
         ...
