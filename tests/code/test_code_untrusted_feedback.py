@@ -16,7 +16,7 @@ from textgrad_code.feedback import feedback
 from textgrad_code.judge import Judge
 from textgrad_code.judge import test_trace as trace_of
 from textgrad_code.problem import Parameter, Problem, Signature, TestCase
-from textgrad_code.session import Reply
+from textgrad_code.replies import Reply
 from textgrad_code.verdict import CompileError, Judgement, TestResult, TraceLine, Verdict
 
 ASKED = Problem(

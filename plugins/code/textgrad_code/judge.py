@@ -16,9 +16,10 @@ from textgrad_code.jail.failures import source_lines
 from textgrad_code.judging import Judging
 from textgrad_code.problem import Limits, Problem, TestCase
 from textgrad_code.problem_json import problem_from_json
+from textgrad_code.replies import Ended, Reply
 from textgrad_code.sandbox import open_sandbox
 from textgrad_code.sandbox.protocol import ChildLimits, Sandbox, Tier
-from textgrad_code.session import Ended, Reply, Session
+from textgrad_code.session import Session
 from textgrad_code.verdict import Judgement, TestTrace, Verdict
 from textgrad_core.errors import UsageError
 from textgrad_core.jsondata import JSON

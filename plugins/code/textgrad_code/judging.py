@@ -12,8 +12,9 @@ from textgrad_code.assessing import assess, read_compile_error
 from textgrad_code.errors import DeadlinePassed, SandboxFailed
 from textgrad_code.grading import Grader
 from textgrad_code.problem import Problem, TestCase
+from textgrad_code.replies import Ended, Reply
 from textgrad_code.sandbox.protocol import ChildLimits, Sandbox
-from textgrad_code.session import MOST_PATIENCE, START_S, Ended, Reply, Session
+from textgrad_code.session import MOST_PATIENCE, START_S, Session
 from textgrad_code.tally import Tally, judgement_of, name_of
 from textgrad_code.verdict import CompileError, Judgement, TestResult, Verdict
 
@@ -125,7 +126,7 @@ class Judging:
                 break
         else:
             if self.session is not None and results:
-                results[-1] = self._goodbye(results[-1])
+                results[-1] = self._goodbye(self.session, results[-1])
         self._see_that_time_sufficed()
         self._close()
         for index in self.not_alone[:MOST_ALONE_RERUNS]:
@@ -160,24 +161,25 @@ class Judging:
 
     def _ask(self, index: int) -> Reply | Ended:
         """Send one test to the current session, or to a new one if there is none."""
-        if self.session is None:
+        session = self.session
+        if session is None:
             self.first_in_session = index
-            failed = self._start()
-            if failed is not None:
-                self.load_failure = failed
+            begun = self._start()
+            if not isinstance(begun, Session):
+                self.load_failure = begun
                 self._close()
-                return failed
+                return begun
+            session = begun
         patience = min(self._patience_s(), max(self.deadline - monotonic(), 0.0))
-        told = self._told({"arguments": list(self.tests[index].arguments)}, patience)
+        told = self._told(session, {"arguments": list(self.tests[index].arguments)}, patience)
         if self.on_reply is not None:
             self.on_reply(index, told)
         return told
 
-    def _told(self, frame: dict[str, Any], patience: float) -> Reply | Ended:
+    def _told(self, session: Session, frame: dict[str, Any], patience: float) -> Reply | Ended:
         """Ask; time that the child waits for a processor counts for no limit."""
-        assert self.session is not None  # noqa: S101 - narrows the type
         most_s = min(MOST_PATIENCE * patience, max(self.latest - monotonic(), 0.0))
-        told = self.session.ask(frame, patience, most_s)
+        told = session.ask(frame, patience, most_s)
         self.own_s += told.seconds
         self.deadline = min(self.deadline + told.waited_s, self.latest)
         return told
@@ -229,16 +231,17 @@ class Judging:
         results[index] = replace(results[index], passes_alone=passes)
         return True
 
-    def _start(self) -> Reply | Ended | None:
-        """Begin a session with the program loaded; None, or why it does not load."""
+    def _start(self) -> Session | Reply | Ended:
+        """Begin a session with the program loaded; or why it does not load."""
         limits = ChildLimits(memory_mib=self.limits.memory_mib, cpu_s=self.cpu_s)
-        self.session = Session(self.sandbox.launch(limits), self.limits, self.cpu_s)
-        self.used.python = self.session.greet(max(min(START_S, self.latest - monotonic()), 0.0))
-        told = self._told(self._job(), self._patience_s())
+        session = Session(self.sandbox.launch(limits), self.limits, self.cpu_s)
+        self.session = session
+        self.used.python = session.greet(max(min(START_S, self.latest - monotonic()), 0.0))
+        told = self._told(session, self._job(), self._patience_s())
         if isinstance(told, Ended):
             return replace(told, message=f"{told.message} while the program was loaded")
         if told.frame.get("ready") is True:
-            return None
+            return session
         if "answer" in told.frame:  # no test was sent that it could answer
             message = f"{VIOLATION}: an answer while the program was loaded"
             return Ended(verdict=Verdict.RE, message=message, seconds=told.seconds, output=b"")
@@ -270,16 +273,15 @@ class Judging:
             "most_steps": self.most_steps,
         }
 
-    def _goodbye(self, last: TestResult) -> TestResult:
+    def _goodbye(self, session: Session, last: TestResult) -> TestResult:
         """See that nothing follows the last answer."""
-        assert self.session is not None  # noqa: S101 - narrows the type
-        used = self.session.child.usage()
+        used = session.child.usage()
         most_s = min(MOST_PATIENCE * GOODBYE_S, max(self.latest - monotonic(), LEAST_GOODBYE_S))
-        told = self.session.ask({"end": True}, GOODBYE_S, most_s)
+        told = session.ask({"end": True}, GOODBYE_S, most_s)
         if isinstance(told, Ended) and told.message.startswith(VIOLATION):
             return replace(last, verdict=Verdict.RE, message=told.message)
         if isinstance(told, Reply) and used is not None:  # no need to wait for its end
-            session, self.session = self.session, None
+            self.session = None
             self.used.add(used)
             session.child.close()
         return last

@@ -10,7 +10,6 @@ import os
 import secrets
 import select
 from collections.abc import Callable
-from dataclasses import dataclass
 from time import monotonic
 from typing import Any
 
@@ -19,6 +18,7 @@ from textgrad_code.endings import verdict_of_exit
 from textgrad_code.errors import DeadlinePassed, SandboxFailed
 from textgrad_code.jail.frames import HEADER_BYTES, packed
 from textgrad_code.problem import Limits
+from textgrad_code.replies import Ended, Reply
 from textgrad_code.sandbox.inputs import give
 from textgrad_code.sandbox.protocol import Child, Exit
 from textgrad_code.verdict import Verdict
@@ -33,44 +33,6 @@ CHUNK = 1 << 16
 KEPT_OUTPUT = 16_384
 SPARE_BYTES = 1 << 21  # a frame is longer than the answer in it
 IN, OUT = select.POLLIN, select.POLLOUT
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reply:
-    """A frame that answers the one sent.
-
-    Args:
-        frame: Its fields; written by the program's process, so checked by whoever reads them.
-        seconds: From sending to having it, without `waited_s`.
-        waited_s: How long the child could not run for want of a processor, where that is known.
-        output: What was printed meanwhile, capped.
-        size: Bytes of the frame.
-    """
-
-    frame: dict[str, Any]
-    seconds: float
-    output: bytes
-    size: int = 0
-    waited_s: float = 0.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ended:
-    """The child gave no answer and never will.
-
-    Args:
-        verdict: What that means.
-        message: Why, in one line.
-        seconds: From sending to the end, without `waited_s`.
-        output: What was printed meanwhile, capped.
-        waited_s: How long the child could not run for want of a processor, where that is known.
-    """
-
-    verdict: Verdict
-    message: str
-    seconds: float
-    output: bytes
-    waited_s: float = 0.0
 
 
 class Session:
