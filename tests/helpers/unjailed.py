@@ -52,6 +52,9 @@ class UnjailedChild:
         if self.process.poll() is None:
             self.process.send_signal(SIGKILL)
 
+    def leave(self) -> None:
+        self.close()
+
     def close(self) -> None:
         self.kill()
         self.process.wait()

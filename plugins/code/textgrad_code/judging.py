@@ -283,7 +283,7 @@ class Judging:
         if isinstance(told, Reply) and used is not None:  # no need to wait for its end
             self.session = None
             self.used.add(used)
-            session.child.close()
+            session.child.leave()
         return last
 
     def _close(self) -> None:

@@ -34,6 +34,7 @@ class JailedChild:
         limits: What the kernel holds it to.
         kill: Ends the run of that number.
         closed: Called once, when the descriptors are closed.
+        leaves: Takes a child that may be closed later; false if it does not.
     """
 
     def __init__(
@@ -42,12 +43,13 @@ class JailedChild:
         limits: ChildLimits,
         kill: Callable[[int], None],
         closed: Callable[[JailedChild], None],
+        leaves: Callable[[JailedChild], bool],
     ) -> None:
         """Make the four pipes and the input; `far_ends` go to the child."""
         self.run, self.limits = run, limits
-        self._kill, self._closed = kill, closed
+        self._kill, self._closed, self._leaves = kill, closed, leaves
         self._exit: Exit | None = None
-        self._schedule = _GONE
+        self._schedule = self._status = _GONE
         self.lost_server = self.no_greeting = False
         pipes: list[int] = []
         try:
@@ -93,6 +95,15 @@ class JailedChild:
         self._exit = _as_exit(End.unpack(got[:END_BYTES]))
         return self._exit
 
+    def wait_for_word(self, seconds: float) -> None:
+        """Wait until it has spoken or ended, and open what is known about it from outside."""
+        waiting = select.poll()
+        waiting.register(self.answer_fd, select.POLLIN)
+        waiting.poll(seconds * 1000)
+        self.waited_s()
+        with contextlib.suppress(OSError):
+            self._open_status()
+
     def is_waiting(self) -> bool:
         """Whether nothing has been heard of its end."""
         waiting = select.poll()
@@ -106,7 +117,7 @@ class JailedChild:
             return None
         try:
             cpu_s = time.clock_gettime(~process << 3 | _CPU_CLOCK)
-            peak_kib = _PEAK.search(_read(f"/proc/{process}/status"))
+            peak_kib = _PEAK.search(os.pread(self._open_status(), _STATUS_BYTES, 0))
         except OSError:
             return None
         waited_s = self.waited_s()
@@ -122,19 +133,24 @@ class JailedChild:
         """
         try:
             if self._schedule == _GONE:
-                self._schedule = self._open_schedule()
+                self._schedule = self._open("schedstat")
             return int(os.pread(self._schedule, _STATUS_BYTES, 0).split()[1]) / 1e9
         except (OSError, IndexError):
             return 0.0
 
-    def _open_schedule(self) -> int:
-        """Descriptor of what the kernel counts about its first thread's time.
+    def _open_status(self) -> int:
+        if self._status == _GONE:
+            self._status = self._open("status")
+        return self._status
+
+    def _open(self, name: str) -> int:
+        """Descriptor of a file of the kernel's about its process.
 
         Raises:
-            OSError: If the kernel does not count, or the process is not there.
+            OSError: If there is no such file, or the process is not there.
         """
         process = fcntl.fcntl(self._owned, fcntl.F_GETOWN)
-        opened = os.open(f"/proc/{process}/schedstat", os.O_RDONLY)
+        opened = os.open(f"/proc/{process}/{name}", os.O_RDONLY)
         if self.is_waiting():
             return opened
         os.close(opened)  # its number could have been another's
@@ -156,6 +172,11 @@ class JailedChild:
         if self._exit is None and self.exit_fd != _GONE:
             self._kill(self.run)
 
+    def leave(self) -> None:
+        """Close it, at once or soon; nobody asks anything of it any more."""
+        if not self._leaves(self):
+            self.close()
+
     def close(self) -> None:
         """Kill it if it still runs and close the descriptors."""
         if self.exit_fd == _GONE:
@@ -169,23 +190,10 @@ class JailedChild:
     def abandon(self) -> None:
         """Close the descriptors and tell nobody: in a fork, the process is another's."""
         _close([self.job_fd, self.answer_fd, self.output_fd, self.exit_fd, *self.far_ends])
-        _close([self.input_fd, self._owned, self._schedule])
-        self._owned = self.input_fd = self._schedule = _GONE
+        _close([self.input_fd, self._owned, self._schedule, self._status])
+        self._owned = self.input_fd = self._schedule = self._status = _GONE
         self.job_fd = self.answer_fd = self.output_fd = self.exit_fd = _GONE
         self.far_ends = []
-
-
-def _read(path: str) -> bytes:
-    """A short file of the kernel's; several times faster than by a Python file object.
-
-    Raises:
-        OSError: If it cannot be opened or read.
-    """
-    opened = os.open(path, os.O_RDONLY)
-    try:
-        return os.read(opened, _STATUS_BYTES)
-    finally:
-        os.close(opened)
 
 
 def _as_exit(end: End) -> Exit:

@@ -135,6 +135,10 @@ class PlainChild:
         if self._exit is None and self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
 
+    def leave(self) -> None:
+        """Close it."""
+        self.close()
+
     def close(self) -> None:
         """Kill it, wait for it and close the descriptors."""
         self.kill()

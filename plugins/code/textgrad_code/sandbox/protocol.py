@@ -129,6 +129,10 @@ class Child(Protocol):
         """End it at once; harmless if it has ended."""
         ...
 
+    def leave(self) -> None:
+        """Close it, at once or soon; nothing is asked of it any more."""
+        ...
+
     def close(self) -> None:
         """Kill it if it still runs and close the descriptors."""
         ...
