@@ -389,6 +389,8 @@ def test_doctor_says_which_isolation_there_is(capsys: pytest.CaptureFixture[str]
         (["code", "repair", "FOLDER", "--problem", PROBLEM], "irectory"),
         (["code", "judge", "RIGHT"], "--problem"),
         (["code", "judge", "RIGHT", "--problem", PROBLEM, "--workers", "-1"], "--workers"),
+        (["code", "judge", "RIGHT", "--problem", PROBLEM, "--workers", "0"], "--workers"),
+        (["code", "repair", "RIGHT", "--problem", PROBLEM, "--out", "."], "is a folder"),
         (["code", "judge", "RIGHT", "--problem", PROBLEM, "--min-tier", "x"], "full, landlock"),
         (["code", "repair", "RIGHT", "--problem", PROBLEM, "--out", "no/such/x.py"], "--out"),
         (["code", "repair", "RIGHT", "--problem", PROBLEM, "--candidates", "0"], "0"),

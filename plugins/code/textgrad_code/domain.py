@@ -103,8 +103,7 @@ class Programs(Domain[str]):
 
         Whether it is Python is for the judge to say: a compile error is a verdict.
         """
-        fence = _FENCE.match(answer)
-        text = (fence["body"] if fence else answer).replace("\r\n", "\n").replace("\r", "\n")
+        text = without_fence(answer).replace("\r\n", "\n").replace("\r", "\n")
         text = text.strip("\n")
         if not text.strip():
             raise Invalid("there is no program", "answer with the whole program")
@@ -210,6 +209,12 @@ class Programs(Domain[str]):
     def _changes(self, result: Result) -> str:
         start, best = result.start.canonical, result.best.canonical
         return unified(start, best, names=("start.py", "solution.py")) or "Nothing changed.\n"
+
+
+def without_fence(answer: str) -> str:
+    """A text out of the Markdown fence that it stands in, if it does."""
+    fence = _FENCE.match(answer)
+    return fence["body"] if fence else answer
 
 
 def task_text(problem: Problem) -> str:

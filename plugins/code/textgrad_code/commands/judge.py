@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import platform
 import sys
 import textwrap
@@ -13,8 +12,8 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from textgrad_code.commands.options import judge_of, problem_of
-from textgrad_code.commands.sources import read_program
+from textgrad_code.commands.options import judge_of, problem_of, workers_of
+from textgrad_code.commands.sources import BODY_ONLY, prepared, read_program
 from textgrad_code.errors import ProblemError, SandboxFailed
 from textgrad_code.evidence import summary
 from textgrad_code.feedback import feedback
@@ -42,6 +41,7 @@ class Judged:
         judgement: What the judge said; None if it could not be judged.
         data: Evidence of the visible tests, or counts alone.
         error: Why it could not be judged.
+        note: What was done to the text before, or ought to be.
     """
 
     path: str
@@ -49,16 +49,14 @@ class Judged:
     judgement: Judgement | None = None
     data: dict[str, JSON] = field(default_factory=dict)
     error: UsageError | SandboxFailed | None = None
+    note: str = ""
 
 
 def run(given: Namespace) -> int:
     """Judge every program and print a table, or JSON; the exit code says if all are accepted."""
     problem = problem_of(given)
     _chosen(problem, given.tests)
-    workers = given.workers or os.cpu_count() or 1
-    if workers < 1:
-        raise UsageError(f"--workers is {given.workers}: give a number from 1 on")
-    judge, pool = judge_of(given), ThreadPoolExecutor(max_workers=workers)
+    judge, pool = judge_of(given), ThreadPoolExecutor(max_workers=workers_of(given))
     done: list[Judged] = []
     try:
         for one in _in_order(pool, judge, problem, given):
@@ -80,9 +78,11 @@ def _in_order(
     """Every program as it was typed, each as soon as it and those before it are done."""
 
     def one(path: str) -> Judged:
-        source = ""
+        source = note = ""
         try:
-            source = read_program(Path(path)).text
+            source, note = prepared(
+                read_program(Path(path)).text, problem, prepend=given.prepend_starter
+            )
             judgement, data = judged(
                 judge,
                 source,
@@ -92,8 +92,10 @@ def _in_order(
                 feedback_too=given.feedback,
             )
         except (UsageError, SandboxFailed) as error:
-            return Judged(path=path, source=source, error=error)
-        return Judged(path=path, source=source, judgement=judgement, data=data)
+            return Judged(path=path, source=source, error=error, note=note)
+        if judgement.verdict is not Verdict.CE and note == BODY_ONLY:
+            note = ""
+        return Judged(path=path, source=source, judgement=judgement, data=data, note=note)
 
     for under_way in [pool.submit(one, path) for path in given.solutions]:
         yield _awaited(under_way)
@@ -188,6 +190,7 @@ def _told(problem: Problem, one: Judged, which: str) -> list[str]:
         told = f"not judged: {visible(str(one.error))}"
         return [title, *textwrap.wrap(told, WIDTH, break_on_hyphens=False), ""]
     lines = [title, *_table(problem, one.judgement, which)]
+    lines += textwrap.wrap(one.note, WIDTH, break_on_hyphens=False)
     if one.judgement.verdict is not Verdict.AC and one.data.get("tests") is not None:
         told = feedback(problem, one.source, one.data)
         lines += ["", "Feedback, from the visible tests alone:", "", told]
@@ -260,4 +263,5 @@ def _record(problem: Problem, one: Judged, which: str) -> dict[str, JSON]:
             for r in judgement.results
         ],
         "evidence": one.data,
+        "note": one.note,
     }

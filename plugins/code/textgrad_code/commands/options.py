@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from textgrad_core.errors import UsageError
 
 if TYPE_CHECKING:
     from textgrad_code.judge import Judge
@@ -31,6 +34,11 @@ def judge(parser: ArgumentParser) -> None:
         "--stop-at-first",
         action="store_true",
         help="end with the first test that is not accepted",
+    )
+    parser.add_argument(
+        "--prepend-starter",
+        action="store_true",
+        help="put the code to start from before every program, as for HumanEval's completions",
     )
     parser.add_argument(
         "--no-feedback",
@@ -100,6 +108,19 @@ def problem_of(given: Namespace) -> Problem:
         time_limit_s=given.time_limit,
         memory_limit_mib=given.memory_limit,
     )
+
+
+def workers_of(given: Namespace) -> int:
+    """How many programs run at the same time: as asked for, else one per core.
+
+    Raises:
+        UsageError: If fewer than one is asked for.
+    """
+    if given.workers is None:
+        return os.cpu_count() or 1
+    if given.workers < 1:
+        raise UsageError(f"--workers is {given.workers}: give a number from 1 on")
+    return int(given.workers)
 
 
 def judge_of(given: Namespace) -> Judge:

@@ -8,11 +8,18 @@ import tokenize
 from dataclasses import dataclass
 from pathlib import Path
 
-from textgrad_code.domain import MAX_PROGRAM_CHARS
+from textgrad_code.domain import MAX_PROGRAM_CHARS, without_fence
+from textgrad_code.problem import Problem
 from textgrad_code.repair.source import BYTE_ORDER_MARK, LINE_END
 from textgrad_core.errors import UsageError
 
 MOST_BYTES = 4 * MAX_PROGRAM_CHARS + len(codecs.BOM_UTF8)  # no encoding of text needs more
+
+FENCED = "Judged without the Markdown fence around it."
+BODY_ONLY = (
+    "The first line is indented. If this only completes the code to start from, judge it with "
+    "--prepend-starter."
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +67,24 @@ def read_program(path: Path) -> SourceFile:
             f"{path} has {len(text)} characters; a program has at most {MAX_PROGRAM_CHARS}"
         )
     return SourceFile(text=text, encoding=encoding)
+
+
+def prepared(text: str, problem: Problem, *, prepend: bool) -> tuple[str, str]:
+    """The program to judge, and what to say about how it was written; empty for nothing.
+
+    Args:
+        text: As it is in the file.
+        problem: Whose code to start from may have to come first.
+        prepend: Whether it has to, as for the completions of HumanEval.
+    """
+    program = without_fence(text)
+    note = FENCED if program != text else ""
+    if prepend:
+        return problem.starter + program, note
+    first = next((line for line in program.splitlines() if line.strip()), "")
+    if problem.starter and first[:1] in (" ", "\t"):
+        note = BODY_ONLY
+    return program, note
 
 
 def declared_encoding(data: bytes) -> str:
