@@ -98,3 +98,22 @@ def test_names_in_scope_without_an_import() -> None:
     problem = problem_from_json({"name": "double", **DOUBLE})
     with Judge() as judge:
         assert judge.judge(program, problem).verdict == "AC"
+
+
+def test_prose_of_the_feedback_is_wrapped_and_values_are_not(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    program = (
+        "def double(number):\n    print('a  b ' * 40)\n    number[0] = 1\n    return 'c  ' * 40\n"
+    )
+    problem = {**DOUBLE, "visible": [{"input": [[2]], "expected": 4}], "hidden": []}
+    (folder / "lists.json").write_text(json.dumps(problem))
+    (folder / "p.py").write_text(program)
+    assert main(["code", "judge", "p.py", "--problem", "lists.json"]) == REFUSED
+    told = capsys.readouterr().out
+    assert "a  b " * 39 in told
+    assert "c  " * 40 in told
+    assert "The call changes its input" in told
+    start = told.index("The call changes its input")
+    assert all(len(line) <= 80 for line in told[start:].split("\n"))
+    assert "unless the task asks for it." in told[start:].replace("\n", " ")

@@ -28,6 +28,7 @@ from textgrad_core.report.text import visible
 
 WIDTH = 80
 ROWS = 30
+VALUES = (" ", "- ", "input: ", "expected: ", "got: ", "difference: ", "what happened: ")
 TICK_S = 0.1  # a signal is seen only between two waits
 
 
@@ -193,8 +194,21 @@ def _told(problem: Problem, one: Judged, which: str) -> list[str]:
     lines += textwrap.wrap(one.note, WIDTH, break_on_hyphens=False)
     if one.judgement.verdict is not Verdict.AC and one.data.get("tests") is not None:
         told = feedback(problem, one.source, one.data)
-        lines += ["", "Feedback, from the visible tests alone:", "", told]
+        lines += ["", "Feedback, from the visible tests alone:", "", *_wrapped(told)]
     return [*lines, ""]
+
+
+def _wrapped(told: str) -> Iterator[str]:
+    """Feedback with its prose at 80 columns; values, code and what stands in fences stay whole."""
+    fence = ""
+    for line in told.split("\n"):
+        mark = line[: len(line) - len(line.lstrip("`"))]
+        if len(mark) >= 3 and fence in ("", line):
+            fence = "" if fence else mark
+        if fence or line.startswith(VALUES):
+            yield line
+        else:
+            yield from textwrap.wrap(line, WIDTH, break_on_hyphens=False) or [""]
 
 
 def _table(problem: Problem, judgement: Judgement, which: str) -> list[str]:
