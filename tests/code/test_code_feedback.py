@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from textgrad_code.differences import shown
+from textgrad_code.domain import task_text
 from textgrad_code.evidence import evidence, summary
 from textgrad_code.feedback import feedback, fenced
 from textgrad_code.problem import Parameter, Problem, Signature, TestCase
@@ -167,3 +168,17 @@ def test_every_verdict_is_told(verdict: Verdict) -> None:
     judged = judgement(TestResult(index=0, verdict=verdict, message="because"), verdict=verdict)
     text = told(judged)
     assert f"Verdict {verdict} ({verdict.words})" in text
+
+
+def test_no_hidden_tests_are_claimed_where_there_are_none() -> None:
+    results = [TestResult(index=i, verdict=Verdict.AC) for i in range(3)]
+    data = evidence(judgement(*results, verdict=Verdict.AC), PROBLEM)
+    assert "hidden tests decide" in feedback(PROBLEM, PROGRAM, data)
+    assert "hidden" not in feedback(replace(PROBLEM, hidden=()), PROGRAM, data)
+
+
+def test_a_task_tells_the_answer_to_a_long_example() -> None:
+    long = TestCase(arguments=(list(range(1000)),), expected=4242424242)
+    told = task_text(replace(PROBLEM, visible=(long,)))
+    assert "expected 4242424242" in told
+    assert "12, 1... 987, 988" in told  # cut in the middle, and seen to be

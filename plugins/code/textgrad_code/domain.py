@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
 
+from textgrad_code.differences import shown
 from textgrad_code.errors import SandboxFailed
 from textgrad_code.evidence import summary
 from textgrad_code.feedback import feedback
@@ -29,6 +29,7 @@ from textgrad_core.report import json_text, write_atomically
 from textgrad_core.search.result import Result
 
 MAX_PROGRAM_CHARS = 200_000
+VALUE_CHARS = 1_000  # of an example in the task; longer ones are cut in the middle, which shows
 CRITIQUE = """You review Python programs for programming contests. You are given a program, the \
 problem it has to solve, and the exact verdict of a judge on the visible tests. Hidden tests \
 decide in the end, so look for inputs within the stated bounds on which the program is wrong, \
@@ -225,11 +226,10 @@ def task_text(problem: Problem) -> str:
     examples = []
     names = [p.name for p in problem.signature.parameters]
     for test in problem.visible:
-        told = [json.dumps(a, ensure_ascii=False) for a in test.arguments]
+        told = [shown(a, VALUE_CHARS) for a in test.arguments]
         if len(names) == len(told):
             told = [f"{n} = {a}" for n, a in zip(names, told, strict=True)]
-        expected = json.dumps(test.expected, ensure_ascii=False)
-        examples.append(f"- {', '.join(told)}: expected {expected}"[:2_000])
+        examples.append(f"- {', '.join(told)}: expected {shown(test.expected, VALUE_CHARS)}")
     parts.append("\n".join(["Visible tests:", *examples]))
     limits = problem.limits
     parts.append(f"Limits: {limits.test_s:g} s a test, {limits.memory_mib} MiB.")

@@ -49,7 +49,7 @@ def feedback(
         failing.sort(key=lambda t: (_length(problem, t), t["index"]))
         parts.append(_case(problem, failing[0]))
         parts.append(_others(failing[1:]))
-    parts.append(_passing(data))
+    parts.append(_passing(data, problem))
     if failing:
         parts.append(_suspects(program, data))
     parts.append(_state(data))
@@ -177,15 +177,13 @@ def _others(failing: Sequence[Mapping[str, Any]]) -> str:
     return "\n".join(["Other failing tests:", *told])
 
 
-def _passing(data: Mapping[str, JSON]) -> str:
+def _passing(data: Mapping[str, JSON], problem: Problem) -> str:
     passing = [t for t in _rows(data, "tests") if t["verdict"] == Verdict.AC]
     if not passing:
         return "No visible test passes."
     if len(passing) == data["tests_count"]:
-        return (
-            f"It passes all {len(passing)} visible tests. That is evidence, no proof: "
-            "hidden tests decide."
-        )
+        told = f"It passes all {len(passing)} visible tests. That is evidence, no proof"
+        return f"{told}: hidden tests decide." if problem.hidden else f"{told}."
     return f"Passing, keep it so: {', '.join(test_name(t) for t in passing[:20])}."
 
 

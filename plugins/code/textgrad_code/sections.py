@@ -13,6 +13,8 @@ from textgrad_core.jsondata import JSON
 from textgrad_core.outcome import Artefact, Evaluated
 from textgrad_core.search.result import Result, Trial
 
+HIDDEN_TOO = "The search saw the visible tests only; the hidden ones were run once, after it."
+NONE_HIDDEN = "The search saw all tests there are: the problem has no hidden ones."
 _ROW = "{:<12}{:<26}{}"
 
 
@@ -38,7 +40,7 @@ def program_sections(problem: Problem, result: Result, changes: str) -> tuple[Se
     return (
         Section(
             title="Verdicts",
-            text="The search saw the visible tests only; the hidden ones were run once, after it.",
+            text=HIDDEN_TOO if problem.hidden else NONE_HIDDEN,
             artefacts=(_text("verdicts", _table(result, seen)),),
         ),
         *_said(problem, named, seen),
