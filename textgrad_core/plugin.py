@@ -8,6 +8,7 @@ from __future__ import annotations
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from textgrad_core.domain import Domain
@@ -70,6 +71,22 @@ class Command:
     summary: str
     options: Callable[[ArgumentParser], None]
     run: Callable[[Namespace], int]
+
+
+def run_later(module: str) -> Callable[[Namespace], int]:
+    """What a `Command` runs, without importing what it needs before it is asked for.
+
+    Args:
+        module: Full name of a module with a function ``run``, which takes the parsed options
+            and returns the exit code.
+    """
+
+    def run(given: Namespace) -> int:
+        found: Any = import_module(module)
+        code: int = found.run(given)
+        return code
+
+    return run
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -30,6 +30,7 @@ from textgrad_code.sandbox import Tier
 from textgrad_code.verdict import Verdict
 
 SHOWN = 2  # failing hidden tests that are shown where the visible ones do not show the fault
+PARTS = ("visible", "shown", "released")
 WITHIN = (10, 30, 100, 300)  # candidates
 COLUMNS = "{:43s} {:>4s} {:>7s} {:>9s} {:>10s} {:>7s}" + " {:>5s}" * len(WITHIN)
 HEADINGS = ("set, order", "n", "visible", "confirmed", "candidates", "seconds")
@@ -52,15 +53,26 @@ class Case:
     problem: Problem
 
 
-def shipped(judge: Judge, only: Sequence[str]) -> Iterator[Case]:
-    """The buggy programs of the package's own problems."""
+def shipped(
+    judge: Judge, only: Sequence[str], parts: Sequence[str] = ("visible", "shown")
+) -> Iterator[Case]:
+    """The buggy programs of the package's own problems.
+
+    Args:
+        judge: Who says which tests fail.
+        only: Names of problems; empty for all.
+        parts: ``visible``: faults the visible tests show; ``shown``: the others.
+    """
     for name in only or problem_names():
         problem = load_problem(name)
         for buggy in problem.buggy:
             label = f"{name}: {buggy.fault}"
             if judge.judge(buggy.source, problem, problem.visible).verdict is not Verdict.AC:
-                group = "shipped, visible tests fail"
-                yield Case(group=group, name=label, program=buggy.source, problem=problem)
+                if "visible" in parts:
+                    group = "shipped, visible tests fail"
+                    yield Case(group=group, name=label, program=buggy.source, problem=problem)
+                continue
+            if "shown" not in parts:
                 continue
             told = judge.judge(buggy.source, problem, problem.hidden)
             failing = [r.index for r in told.results if r.verdict is not Verdict.AC]
@@ -236,9 +248,12 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1, help="of the random order")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--problem", action="append", default=[], help="only this shipped problem")
-    parser.add_argument("--released-only", action="store_true", help="leave the shipped ones out")
+    parser.add_argument("--part", action="append", choices=PARTS, help="(default: all)")
     parser.add_argument(
-        "--baseline", action="store_true", help="random order for shipped ones too"
+        "--baseline",
+        action="append",
+        choices=PARTS,
+        help="parts that are run in random order too (default: released)",
     )
     parser.add_argument("--min-tier", type=Tier, default=Tier.SECCOMP_STRICT)
     parser.add_argument("--out", type=Path, help="parts that are run replace those in this file")
@@ -248,12 +263,15 @@ def main() -> None:
     if given.out is not None and given.out.exists():
         record = json.loads(given.out.read_text("utf-8"))
     with Judge(min_tier=given.min_tier) as judge:
-        if not given.released_only:
-            cases = list(shipped(judge, given.problem))
-            record["shipped"] = part(cases, judge, given, baseline=given.baseline)
-        if given.data is not None:
-            cases = list(released(judge, given.data))
-            record["released"] = part(cases, judge, given, baseline=True)
+        for name in given.part or PARTS:
+            if name == "released" and given.data is None:
+                continue
+            if name == "released":
+                cases = list(released(judge, given.data))
+            else:
+                cases = list(shipped(judge, given.problem, [name]))
+            baseline = name in (given.baseline or ["released"])
+            record[name] = part(cases, judge, given, baseline=baseline)
     if given.out is not None:
         given.out.write_text(json.dumps(record, indent=1) + "\n", "utf-8")
 

@@ -8,10 +8,13 @@ from __future__ import annotations
 import inspect
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -100,6 +103,38 @@ def test_a_deep_answer_meets_a_caller_whose_stack_is_deep(arena: Arena) -> None:
 
     for depth in range(sys.getrecursionlimit() - 340, 300, -60):
         assert called_at(depth - len(inspect.stack())) == []
+
+
+def test_threads_of_others_stop_nobodys(arena: Arena) -> None:
+    """Eight threads start while other programs start as many as they can."""
+    bomb = ATTACKS["f_limits: threads that need no memory"]
+    innocent = replace(
+        bomb,
+        name="eight threads",
+        verdicts=["AC"],
+        before="import threading",
+        call=(
+            "done = []\n"
+            "barrier = threading.Barrier(9)\n"
+            "def work(k): barrier.wait(); done.append(k)\n"
+            "threads = [threading.Thread(target=work, args=(k,)) for k in range(8)]\n"
+            "for one in threads: one.start()\n"
+            "barrier.wait()\n"
+            "for one in threads: one.join()\n"
+            "return n * n + len(done) - 7"
+        ),
+        tests=30,
+    )
+
+    def verdict(attack: Attack) -> str:
+        judged = arena.judge.judge(attack.source(arena.names), attack.problem())
+        return f"{judged.verdict} {judged.message}"
+
+    with ThreadPoolExecutor(8) as threads:
+        bombs = [threads.submit(verdict, bomb) for _ in range(4)]
+        others = [threads.submit(verdict, innocent) for _ in range(8)]
+        assert {one.result() for one in others} == {"AC "}
+        assert all(re.match(r"RE .*had \d+ threads", one.result()) for one in bombs)
 
 
 def test_an_ordinary_user_is_as_safe() -> None:

@@ -181,7 +181,7 @@ def test_one_bad_file_does_not_lose_the_others(
     arguments = ["code", "judge", str(bad), str(right), str(wrong), "--problem", PROBLEM]
     assert main(arguments) == USAGE
     told = capsys.readouterr()
-    places = [told.out.index(text) for text in ("bad.py on", "cannot be read", "\nAC:", "\nWA:")]
+    places = [told.out.index(text) for text in ("bad.py on", "not judged:", "\nAC:", "\nWA:")]
     assert places == sorted(places)
     assert "bad.py" in told.err
     assert main([*arguments, "--json"]) == USAGE
@@ -196,15 +196,32 @@ def test_a_failing_sandbox_does_not_lose_the_others(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def broken(*_: object) -> None:
-        raise SandboxFailed("the fork server ended")
+    whole, faulty = Judge.judge, wrong.read_text()
 
-    monkeypatch.setattr(Judge, "trace", broken)  # what only the wrong program needs
+    def broken(judge: Judge, program: str, *rest: Any, **named: Any) -> Any:
+        if program == faulty:
+            raise SandboxFailed("the fork server ended")
+        return whole(judge, program, *rest, **named)
+
+    monkeypatch.setattr(Judge, "judge", broken)
     arguments = ["code", "judge", str(wrong), str(right), "--problem", PROBLEM, "--json"]
     assert main(arguments) == FAILED
     first, second = json.loads(capsys.readouterr().out)["programs"]
     assert (first["verdict"], first["message"]) == ("SE", "the fork server ended")
     assert second["verdict"] == "AC"
+
+
+def test_a_sandbox_that_fails_while_tracing_leaves_the_verdict(
+    wrong: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise SandboxFailed("the fork server ended")
+
+    monkeypatch.setattr(Judge, "trace", broken)
+    assert main(["code", "judge", str(wrong), "--problem", PROBLEM, "--json"]) == REFUSED
+    (record,) = json.loads(capsys.readouterr().out)["programs"]
+    assert record["verdict"] == "WA"
+    assert any("the fork server ended" in note for note in record["evidence"]["notes"])
 
 
 @pytest.mark.parametrize(
@@ -228,6 +245,31 @@ def test_a_file_is_read_in_its_own_encoding(
     assert main(["code", "judge", str(out), "--problem", PROBLEM]) == OK, capsys.readouterr().out
 
 
+@pytest.mark.parametrize("newline", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize(
+    ("mark", "first", "encoding"),
+    [
+        (codecs.BOM_UTF8, "\u00e9 \u2192", "utf-8"),
+        (b"", "coding: latin-1: \u00e9", "latin-1"),
+        (b"", "-*- coding: cp1252 -*- \u2014", "cp1252"),
+    ],
+)
+def test_a_repaired_file_differs_in_the_edited_line_only(
+    mark: bytes, first: str, encoding: str, newline: str, wrong: Path, tmp_path: Path
+) -> None:
+    lines = [f"# {first}", "", *wrong.read_text().split("\n"), "\x0cSPARE = '\x0c\t'  # \x0c end"]
+    path, out = tmp_path / "laid_out.py", tmp_path / "out.py"
+    path.write_bytes(mark + newline.join(lines).replace("    ", "\t").encode(encoding))
+    arguments = ["code", "repair", str(path), "--problem", PROBLEM, "--out", str(out)]
+    assert main(arguments) == OK
+    end = newline.encode()
+    before, after = path.read_bytes().split(end), out.read_bytes().split(end)
+    assert len(before) == len(after)
+    changed = [i for i, (a, b) in enumerate(zip(before, after, strict=True)) if a != b]
+    assert len(changed) == 1
+    assert WRONG.encode() in before[changed[0]]
+
+
 def test_visible_tests_run_once_and_a_loop_is_not_traced(
     wrong: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -245,7 +287,7 @@ def test_visible_tests_run_once_and_a_loop_is_not_traced(
     monkeypatch.setattr(Judge, "judge", judge)
     monkeypatch.setattr(Judge, "trace", trace)
     assert main(["code", "judge", str(wrong), "--problem", PROBLEM]) == REFUSED
-    assert calls == ["judge", "trace"]
+    assert calls[:2] == ["judge", "trace"]  # what follows measures growth, on other inputs
     calls.clear()
     assert main(["code", "judge", str(wrong), "--problem", PROBLEM, "--no-feedback"]) == REFUSED
     assert calls == ["judge"]
@@ -254,7 +296,7 @@ def test_visible_tests_run_once_and_a_loop_is_not_traced(
     looping.write_text("while True:\n    pass\n")
     arguments = ["code", "judge", str(looping), "--problem", PROBLEM, "--time-limit", "0.1"]
     assert main(arguments) == REFUSED
-    assert calls == ["judge"]
+    assert calls == ["judge", "trace"]  # the smallest input for its growth, and no other
 
 
 @pytest.mark.parametrize(
@@ -340,8 +382,15 @@ def test_doctor_says_which_isolation_there_is(capsys: pytest.CaptureFixture[str]
     [
         (["code", "judge", "no/such.py", "--problem", PROBLEM], "no/such.py"),
         (["code", "judge", "RIGHT", "--problem", "no-such"], "no-such"),
+        (["code", "judge", "RIGHT", "--problem", "pair-with-su"], "did you mean pair-with-sum?"),
+        (["code", "judge", "RIGHT", "--problem", "no-such"], "textgrad code problems"),
+        (["code", "repair", "EMPTY", "--problem", PROBLEM], "--starter"),
+        (["code", "repair", "BINARY", "--problem", PROBLEM], "UTF-8"),
+        (["code", "repair", "FOLDER", "--problem", PROBLEM], "irectory"),
         (["code", "judge", "RIGHT"], "--problem"),
         (["code", "judge", "RIGHT", "--problem", PROBLEM, "--workers", "-1"], "--workers"),
+        (["code", "judge", "RIGHT", "--problem", PROBLEM, "--workers", "0"], "--workers"),
+        (["code", "repair", "RIGHT", "--problem", PROBLEM, "--out", "."], "is a folder"),
         (["code", "judge", "RIGHT", "--problem", PROBLEM, "--min-tier", "x"], "full, landlock"),
         (["code", "repair", "RIGHT", "--problem", PROBLEM, "--out", "no/such/x.py"], "--out"),
         (["code", "repair", "RIGHT", "--problem", PROBLEM, "--candidates", "0"], "0"),
@@ -355,7 +404,11 @@ def test_doctor_says_which_isolation_there_is(capsys: pytest.CaptureFixture[str]
 def test_mistakes_are_named(
     arguments: list[str], said: str, right: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    typed = [str(right) if a == "RIGHT" else a for a in arguments]
+    files = {"RIGHT": right, "FOLDER": right.parent}
+    for name, content in (("EMPTY", b" \n"), ("BINARY", b"\x7fELF\xd0\x00")):
+        files[name] = right.with_name(f"{name}.py")
+        files[name].write_bytes(content)
+    typed = [str(files.get(a, a)) for a in arguments]
     assert main(typed) == USAGE
     assert said in capsys.readouterr().err
 
@@ -365,7 +418,16 @@ def test_help_of_every_tool(tool: str, capsys: pytest.CaptureFixture[str]) -> No
     with pytest.raises(SystemExit) as stopped:
         main(["code", tool, "--help"])
     assert stopped.value.code == 0
-    assert f"textgrad code {tool}" in capsys.readouterr().out
+    assert f"textgrad code {tool}" in shown(capsys)
+
+
+def test_an_empty_program_is_judged(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "empty.py"
+    path.write_bytes(b"")
+    arguments = ["code", "judge", str(path), "--problem", PROBLEM, "--stop-at-first", "--json"]
+    assert main(arguments) == REFUSED
+    (told,) = json.loads(capsys.readouterr().out)["programs"]
+    assert (told["verdict"], told["tests_passed"]) == ("RE", 0)
 
 
 def test_a_run_starts_from_a_file_and_leaves_the_program(

@@ -141,7 +141,7 @@ def test_without_tolerance_floats_are_exact() -> None:
     [
         (5, 7, "ordered", "expected 5, got 7"),
         ([0, 0, 0, [5]], [0, 0, 0, [7]], "ordered", "at [3][0]: expected 5, got 7"),
-        ([1, 2], [1], "ordered", "expected 2 items, got 1 item; the first 1 are equal"),
+        ([1, 2], [1], "ordered", "expected 2 items, got 1 item; the first is equal"),
         (
             [[1, 2]],
             [[3]],

@@ -9,7 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from textgrad_code.evidence import evidence, shown, summary
+from textgrad_code.differences import shown
+from textgrad_code.domain import task_text
+from textgrad_code.evidence import evidence, summary
 from textgrad_code.feedback import feedback, fenced
 from textgrad_code.problem import Parameter, Problem, Signature, TestCase
 from textgrad_code.verdict import (
@@ -154,9 +156,11 @@ def test_no_text_leaves_its_fence(text: str) -> None:
     assert not any(fence in line for line in lines[1:-1])
 
 
-@given(st.recursive(st.integers() | st.text(), lambda v: st.lists(v)), st.integers(20, 200))
+@given(st.recursive(st.integers() | st.text(), lambda v: st.lists(v)), st.integers(60, 200))
 def test_a_shown_value_is_short(value: Any, characters: int) -> None:
-    assert len(shown(value, characters)) <= characters + 60
+    text = shown(value, characters)
+    assert len(text) <= characters
+    assert text.isprintable()
 
 
 @pytest.mark.parametrize("verdict", [v for v in Verdict if v not in (Verdict.AC, Verdict.CE)])
@@ -164,3 +168,18 @@ def test_every_verdict_is_told(verdict: Verdict) -> None:
     judged = judgement(TestResult(index=0, verdict=verdict, message="because"), verdict=verdict)
     text = told(judged)
     assert f"Verdict {verdict} ({verdict.words})" in text
+
+
+def test_no_hidden_tests_are_claimed_where_there_are_none() -> None:
+    results = [TestResult(index=i, verdict=Verdict.AC) for i in range(3)]
+    data = evidence(judgement(*results, verdict=Verdict.AC), PROBLEM)
+    assert "hidden tests decide" in feedback(PROBLEM, PROGRAM, data)
+    assert "hidden" not in feedback(replace(PROBLEM, hidden=()), PROGRAM, data)
+
+
+def test_a_task_tells_the_answer_to_a_long_example() -> None:
+    long = TestCase(arguments=(list(range(1000)),), expected=4242424242)
+    told = task_text(replace(PROBLEM, visible=(long,)))
+    assert "expected 4242424242" in told
+    assert "..." in told  # that the input is cut can be seen
+    assert "998, 999]: expected" in told

@@ -8,11 +8,12 @@ import pytest
 
 from judged import case, problem
 from textgrad_code.answers import decode
+from textgrad_code.errors import ProblemError
 from textgrad_code.grading import Grader
 from textgrad_code.jail.node_classes import ChildrenNode, ListNode, TreeNode
-from textgrad_code.jail.nodes import NotSerialisable, shape_of
+from textgrad_code.jail.nodes import NotSerialisable, build, shape_of
 from textgrad_code.jail.values import encode
-from textgrad_code.problem import Checker, Problem, Signature
+from textgrad_code.problem import Checker, Operation, Problem, Signature
 
 
 def printed(expected: str, answer: str, kind: Any = "ordered") -> bool:
@@ -82,3 +83,67 @@ def check(arguments, expected, answer):
 def test_a_node_without_a_value_is_not_taken_for_no_node(notation: str, node: Any) -> None:
     with pytest.raises(NotSerialisable, match="a node without a value"):
         encode(node, shape_of(notation))
+
+
+def test_every_operation_is_judged_by_its_own_declaration() -> None:
+    signature = Signature(
+        kind="design",
+        name="Trees",
+        operations=(
+            Operation(name="root", returns="Optional[TreeNode]"),
+            Operation(name="mean", returns="float"),
+        ),
+    )
+    grader = Grader(Problem(name="trees", signature=signature, checker=Checker(kind="any-order")))
+    names = ["Trees", "root", "mean", "all"]
+    test = case(names, [[], [], [1, 2], []], expected=[None, None, 3, [1, 2]])
+    assert grader.fault(test, [None, [], 3.0000001, [2, 1]]) is None
+    assert grader.fault(test, [None, [], 3.1, [2, 1]]) == (
+        "operation 2, mean(1, 2): expected 3.0, got 3.1"
+    )
+    assert grader.fault(test, [None, [], [2, 1], 3]) is not None  # answers are not mixed up
+    assert grader.fault(test, [None, [], 3]) == "expected 4 items, got 3 items"
+
+
+SECRET = 918_273
+
+
+@pytest.mark.parametrize(
+    "source",
+    ["def check(a, expected, b): return expected",
+     "def check(a, expected, b): return [expected, missing_name]",
+     "def check(a, expected, b): raise ImportError(str(expected))"],
+)  # fmt: skip
+def test_a_broken_checker_is_named_without_values_of_the_test(source: str) -> None:
+    checker = Checker(kind="program", source=source)
+    grader = Grader(Problem(name="p", signature=Signature(kind="function"), checker=checker))
+    with pytest.raises(ProblemError, match="the checker of p") as raised:
+        grader.fault(case(1, expected=SECRET), 5)
+    assert str(SECRET) not in str(raised.value)
+
+
+@pytest.mark.parametrize("answer", ["1 +", "nope + 1"])
+def test_an_answer_that_a_checker_evaluates_in_vain_is_wrong(answer: str) -> None:
+    checker = Checker(kind="program", source="def check(a, e, b): return eval(b) == e")
+    grader = Grader(Problem(name="p", signature=Signature(kind="function"), checker=checker))
+    assert "cannot read the answer" in str(grader.fault(case(1, expected=2), answer))
+    assert grader.fault(case(1, expected=2), "1 + 1") is None
+
+
+def test_own_checkers_are_not_asked_about_immense_answers() -> None:
+    checker = Checker(kind="program", source="def check(a, e, b): return len(b) > e")
+    grader = Grader(Problem(name="p", signature=Signature(kind="function"), checker=checker))
+    assert grader.fault(case(1, expected=2), [0] * 400_000) is None
+    told = grader.fault(case(1, expected=2), [0] * 600_000)
+    assert told == "the answer has more than 500030 values"
+
+
+def test_a_graph_of_one_node_without_neighbours() -> None:
+    signature = Signature(kind="function", returns="Optional[Node.neighbors]")
+    grader = Grader(Problem(name="p", signature=signature))
+    shape = shape_of("Node.neighbors")
+    alone, nothing = encode(build(shape, [[]]), shape), encode(build(shape, []), shape)
+    assert (alone, nothing) == ([[]], [])
+    assert grader.fault(case(1, expected=[[]]), alone) is None
+    assert grader.fault(case(1, expected=[[]]), nothing) is not None
+    assert grader.fault(case(1, expected=[]), nothing) is None

@@ -54,7 +54,7 @@ def test_it_goes_on_after_failures_and_weighs_tests(judge: Judge) -> None:
     assert [one.verdict for one in judgement.results] == ["WA", "AC", "RE", "AC"]
     assert judgement.verdict is Verdict.WA
     assert judgement.pass_fraction == 10 / 15
-    difference = "expected 2 items, got 1 item; the first 1 are equal"
+    difference = "expected 2 items, got 1 item; the first is equal"
     assert judgement.message == f"test 1: wrong answer: {difference}"
     assert judgement.results[2].message == "KeyError: 'none'"
 
@@ -154,7 +154,10 @@ REQUIRED = {
     "cycle": ("x.append(x); return x", "RE", "contains itself"),
     "nan": ("return [float('nan')]", "WA", ""),
     "surrogate": ("return '\\ud800'", "WA", ""),
-    "generator": ("yield 1", "RE", "cannot serialise a value of type generator"),
+    "generator": (
+        "yield 1", "RE",
+        "cannot serialise a value of type generator; a list of its items can be",
+    ),
     "recursion": ("return self.f(x)", "RE", "RecursionError: maximum recursion depth"),
     "recursion through C": (
         "g = lambda n: sorted([n], key=lambda _: g(n))\nreturn g(1)", "RE", "RecursionError"),
@@ -214,7 +217,7 @@ def test_a_loop_at_import_fails_every_test_once(judge: Judge) -> None:
     asked = problem("f", "List[int]", limits=FAST)
     judgement = judged(judge, "while True: pass", asked, TESTS)
     assert [one.verdict for one in judgement.results] == ["TLE"] * 3
-    assert judgement.wall_s < 3.0  # not once per test
+    assert [one.seconds > 0 for one in judgement.results] == [True, False, False]  # once
 
 
 def test_after_a_crash_the_rest_is_run(judge: Judge) -> None:

@@ -19,6 +19,7 @@ from textgrad_code.jail.frames import packed
 from textgrad_code.jail.prelude import prelude
 from textgrad_code.judge import Judge
 from textgrad_code.problem import Checker, TestCase
+from textgrad_code.problem_json import problem_from_json, problem_to_json
 from textgrad_code.sandbox import Tier
 from textgrad_code.verdict import Verdict
 
@@ -86,7 +87,10 @@ class Stack:
     asked = problem("Stack", kind="design")
     assert verdicts(judge, program, asked, test, test) == "AC AC"
     wrong = only(judge, program.replace("pop()", "pop(0)"), asked, test)
-    assert (wrong.verdict, wrong.message) == (Verdict.WA, "at [3]: expected 2, got 1")
+    assert (wrong.verdict, wrong.message) == (
+        Verdict.WA,
+        "operation 3, pop(): expected 2, got 1",
+    )
     missing = only(judge, program.replace("def pop", "def top"), asked, test)
     assert missing.message == "AttributeError: 'Stack' object has no attribute 'pop'"
 
@@ -334,3 +338,51 @@ def test_the_frames_of_a_run() -> None:
         {"nonce": "2", "answer": {"$set": [3]}, "mutated": []},
         {"nonce": "3", "bye": True},
     ]
+
+
+CODEC = """
+class Codec:
+    def serialize(self, root: Optional[TreeNode]) -> str:
+        return f"{root.val}({self.serialize(root.left)})" if root else ""
+    def deserialize(self, data: str) -> Optional[TreeNode]:
+        value, _, rest = data.partition("(")
+        return TreeNode(int(value), self.deserialize(rest[:-1])) if data else None
+    def is_left(self, root: TreeNode, node: TreeNode) -> bool:
+        return root.left is node
+"""
+
+
+def test_operations_take_and_give_nodes(judge: Judge) -> None:
+    tree = "Optional[TreeNode]"
+    signature = {
+        "kind": "design",
+        "name": "Codec",
+        "operations": [
+            f"serialize(root: {tree}) -> str",
+            f"deserialize(data: str) -> {tree}",
+            f"is_left(root: {tree}, node: {tree}) -> bool",
+        ],
+    }
+    names = ["Codec", "serialize", "deserialize", "deserialize", "is_left"]
+    lists = [[], [[1, 2]], ["1(2())"], [""], [[5, 6, 7], 6]]
+    expected = [None, "1(2())", [1, 2], None, True]
+    given = {"name": "codec", "signature": signature,
+             "visible": [{"input": [names, lists], "expected": expected}]}  # fmt: skip
+    asked = problem_from_json(given)
+    assert problem_from_json(problem_to_json(asked)) == asked
+    assert verdicts(judge, CODEC, asked, asked.visible[0]) == "AC"
+    wrong = CODEC.replace("self.deserialize(rest[:-1])", "None")
+    told = only(judge, wrong, asked, case(names, lists, expected=expected)).message
+    assert told.startswith('operation 2, deserialize("1(2())"): expected 2 items, got 1 item')
+
+
+@pytest.mark.parametrize(
+    "signature",
+    [{"kind": "design", "name": "A", "operations": ["f(x: "]},
+     {"kind": "design", "name": "A", "operations": ["f(x)", "f(y)"]},
+     {"kind": "function", "name": "f", "operations": ["f(x)"]}],
+)  # fmt: skip
+def test_operations_are_checked(signature: dict[str, Any]) -> None:
+    tests = [{"input": [["A"], [[]]], "expected": [None]}]
+    with pytest.raises(ProblemError, match=r"signature\.operations"):
+        problem_from_json({"name": "a", "signature": signature, "visible": tests})

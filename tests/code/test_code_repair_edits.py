@@ -91,6 +91,26 @@ def programs(draw: st.DrawFn) -> str:
     return text if draw(st.booleans()) else text.rstrip("\r\n")
 
 
+@st.composite
+def layouts(draw: st.DrawFn) -> tuple[str, str]:
+    """A sample, and the same program as a file may hold it: marks, declarations, line ends."""
+    plain = draw(st.sampled_from(SAMPLES))
+    lines = plain.split("\n")
+    ends = draw(st.sampled_from(["", "  # a\x0cb", "  # \x0b\x1c\x85\u2028 ", "\t# tab"]))
+    lines = [line + ends if line.endswith(":") else line for line in lines]
+    if draw(st.booleans()):  # a form feed in front of what begins a block of the file
+        lines = ["\x0c" + line if re.match("class |def |for ", line) else line for line in lines]
+    if draw(st.booleans()):
+        lines = [re.sub(r"^ +", lambda m: "\t" * (len(m[0]) // 4), x) for x in lines]
+    first = draw(
+        st.sampled_from(
+            [[], ["# -*- coding: latin-1 -*-"], ["#!/usr/bin/python", "# coding: ascii"]]
+        )
+    )
+    text = draw(st.sampled_from(["\n", "\r\n", "\r"])).join([*first, *lines])
+    return plain, draw(st.sampled_from(["", "\ufeff"])) + text
+
+
 def byte_lines(data: bytes) -> list[bytes]:
     return re.findall(rb"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+$", data)
 
@@ -115,6 +135,25 @@ def test_untouched_lines_stay_byte_for_byte(text: str) -> None:
         assert program.apply(edit.splices).encode() == data
         left = iter(byte_lines(data))
         assert all(line in left for line in untouched), edit.words
+
+
+@settings(max_examples=25, deadline=None)
+@given(layouts())
+def test_layout_hides_no_edit_and_survives_all(both: tuple[str, str]) -> None:
+    plain, text = both
+    found = [edited.program for edited in single_edits(text, {})]
+    assert {same_program_key(e) for e in found} == {
+        same_program_key(e.program) for e in single_edits(plain, {})
+    }
+    first = re.match("\ufeff?(?:#[^\r\n]*[\r\n]+)*", text)
+    assert first is not None
+    assert all(edited.startswith(first[0]) for edited in found)
+
+
+def test_a_moved_statement_keeps_its_form_feeds() -> None:
+    text = "for i in x:\n    a = i\n    b = ('\x0c    ', i)  # \x0c    c\n"
+    moved = "for i in x:\n    a = i\nb = ('\x0c    ', i)  # \x0c    c\n"
+    assert moved in {edited.program for edited in single_edits(text, {})}
 
 
 @settings(max_examples=15, deadline=None)
@@ -258,6 +297,19 @@ REPAIRS = [
     ("initial value", "c = 0", "c = float('-inf')"),
     ("initial value", "c = 0", "c = a[0]"),
     ("variable", "c = a", "c = b"),
+    ("in place", "a = sorted(b)", "a[:] = sorted(b)"),
+    ("guard", "while n and a[n] == b: pass", "while n < len(a) and (n and a[n] == b): pass"),
+    ("guard", "while a[-1] > b: pass", "while a and (a[-1] > b): pass"),
+    ("guard", "if a.next: pass", "if a and a.next: pass"),
+    ("guard", "while a.next.next: pass", "while a.next and a.next.next: pass"),
+    ("key", "a.sort()", "a.sort(key=len)"),
+    ("key", "a.sort(key=lambda x: x[1])", "a.sort(key=lambda x: -x[1])"),
+    ("key", "a.sort(key=lambda x: x[1])", "a.sort(key=lambda x: (x[1], x))"),
+    ("key", "a.sort(key=lambda x: (x[0], x[1]))", "a.sort(key=lambda x: (x[0], -x[1]))"),
+    ("key", "c = sorted(a, key=b.get)", "c = sorted(a, key=lambda item: (-b.get(item), item))"),
+    ("pop", "c = a.popitem()", "c = a.popitem(last=False)"),
+    ("order", "a.append(b + 1)", "a.insert(0, b + 1)"),
+    ("pair", "a[n[0]] += n[1]", "a[n[1]] += n[0]"),
     ("misspelled", "c = lenn(a)", "c = len(a)"),
     ("misspelled", "a.apend(b)", "a.append(b)"),
     ("misspelled", "c = true", "c = True"),
@@ -278,6 +330,36 @@ def test_edit_is_offered(operator: str, before: str, after: str) -> None:
 
 
 BLOCKS = {
+    "a value read after it was overwritten": (
+        "def f(a, b):\n    a = b\n    b = a\n    return a, b\n",
+        "def f(a, b):\n    a, b = b, a\n    return a, b\n",
+    ),
+    "an attribute read after it was overwritten": (
+        "def f(n):\n    n.left = g(n.right)\n    n.right = g(n.left)\n",
+        "def f(n):\n    n.left, n.right = g(n.right), g(n.left)\n",
+    ),
+    "a reset in every round": (
+        "def f(a):\n    s = 0\n    for x in a:\n        for y in x:\n            s += y\n",
+        "def f(a):\n    s = 0\n    for x in a:\n        s = 0\n        for y in x:\n"
+        "            s += y\n",
+    ),
+    "a list begun anew in every round": (
+        "def f(a, b):\n    s = []\n    while a:\n        s.append(a.pop())\n        b.append(s)\n",
+        "def f(a, b):\n    s = []\n    while a:\n        s = []\n        s.append(a.pop())\n"
+        "        b.append(s)\n",
+    ),
+    "a sum kept by the module": (
+        "s = 0\ndef f(a):\n    global s\n    for x in a: s += x\n    return s\n",
+        "s = 0\ndef f(a):\n    global s\n    s = 0\n    for x in a: s += x\n    return s\n",
+    ),
+    "a table kept by the module": (
+        "s = {}\ndef f(a):\n    for x in a: s[x] = 1\n    return s\n",
+        "s = {}\ndef f(a):\n    s.clear()\n    for x in a: s[x] = 1\n    return s\n",
+    ),
+    "an answer that belongs into the argument": (
+        "def f(self, a: list) -> None:\n    return sorted(a)\n",
+        "def f(self, a: list) -> None:\n    a[:] = sorted(a)\n",
+    ),
     "a missing return": (
         "def f(a):\n    for x in a:\n        if x: return x\n",
         "def f(a):\n    for x in a:\n        if x: return x\n    return -1\n",

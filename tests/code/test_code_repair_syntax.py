@@ -37,7 +37,7 @@ BROKEN = {
     "fence and talk": "Here it is (fixed:\n```python\n" + GOOD + "```\nIt's done.",
     "keyword": GOOD.replace("return", "retrun"),
     "typographic quotes": GOOD.replace('"a(b"', "\u201ca(b\u201d"),
-    "byte order mark": "\ufeff" + GOOD,
+    "byte order mark further in": GOOD.replace("    def", "    \ufeffdef", 1),
     "null character": GOOD + "\x00",
     "tab among spaces": GOOD.replace("                best -=", "\t\tbest -="),
     "semicolons and &&": GOOD.replace("== k:", "== k && i:").replace("&& i", "&& True"),
@@ -73,6 +73,7 @@ def test_empty_block_is_filled_or_taken_from_the_next_line() -> None:
 def test_line_ends_stay_as_they_are() -> None:
     text = GOOD.replace("== k:", "== k").replace("\n", "\r\n")
     assert next(syntax_repairs(text)).program == GOOD.replace("\n", "\r\n")
+    assert next(syntax_repairs("\ufeff" + text)).program == "\ufeff" + GOOD.replace("\n", "\r\n")
 
 
 @settings(max_examples=60, deadline=None)

@@ -16,7 +16,7 @@ from textgrad_code.feedback import feedback
 from textgrad_code.judge import Judge
 from textgrad_code.judge import test_trace as trace_of
 from textgrad_code.problem import Parameter, Problem, Signature, TestCase
-from textgrad_code.session import Reply
+from textgrad_code.replies import Reply
 from textgrad_code.verdict import CompileError, Judgement, TestResult, TraceLine, Verdict
 
 ASKED = Problem(
@@ -129,4 +129,4 @@ def test_names_of_a_file(judge: Judge) -> None:
 
 def test_an_unknown_module_says_what_may_be_imported(judge: Judge) -> None:
     result = only(judge, "import numpy", problem(kind="function"), case(1, expected=1))
-    assert "third-party packages that may be imported here: sortedcontainers" in result.message
+    assert "not offered here; beyond the standard library there is: sorted" in result.message

@@ -10,8 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from textgrad_code.jail import bpf
-from textgrad_code.jail.seccomp import seccomp_filter
-from textgrad_code.jail.syscalls import AARCH64, ALLOWED, ARCHITECTURES, KILLED, X86_64
+from textgrad_code.jail.seccomp import FilterTemplate, seccomp_filter
+from textgrad_code.jail.syscalls import (
+    AARCH64,
+    ALLOWED,
+    ARCHITECTURES,
+    KILLED,
+    X86_64,
+    Architecture,
+)
 
 X86, ARM, I386 = 0xC000003E, 0xC00000B7, 0x40000003
 ALLOW, KILL = "allow", "kill"
@@ -110,7 +117,16 @@ TABLE: list[tuple[str, int | None, int | None, tuple[int, ...], str | int]] = [
     ("setrlimit", 160, 164, (), errno.EPERM),
     ("socket", 41, 198, (2, 1, 0), errno.EPERM),
     ("socketpair", 53, 199, (), errno.EPERM),
-    ("pipe2", 293, 59, (), errno.EPERM),
+    ("epoll_create1", 291, 20, (), errno.EPERM),
+    ("eventfd2", 290, 19, (), errno.EPERM),
+    ("pipe", 22, None, (), errno.EPERM),
+    ("pipe2", 293, 59, (0, 0), ALLOW),
+    ("pipe2, that does not block", 293, 59, (0, 0o2004000), ALLOW),
+    ("pipe2, of packets", 293, 59, (0, 0o40000), errno.EPERM),
+    ("pipe2, of notifications", 293, 59, (0, 0o200), errno.EPERM),
+    ("splice", 275, 76, (), errno.EPERM),
+    ("vmsplice", 278, 75, (), errno.EPERM),
+    ("tee", 276, 77, (), errno.EPERM),
     ("recvmsg", 47, 212, (), errno.EPERM),
     ("memfd_create", 319, 279, (), errno.EPERM),
     ("unlinkat", 263, 35, (), errno.EPERM),
@@ -229,3 +245,13 @@ def test_a_jump_that_cannot_reach_is_refused() -> None:
         bpf.any_of(range(256), bpf.ALLOW)
     with pytest.raises(ValueError, match="256 instructions"):
         bpf.only_for(1, [bpf.result(bpf.ALLOW)] * 256)
+
+
+@pytest.mark.parametrize("architecture", [X86_64, AARCH64], ids=["x86-64", "aarch64"])
+@pytest.mark.parametrize("files", [True, False])
+@pytest.mark.parametrize("process", [1, 2, 255, 256, 65_537, 4_194_304])
+def test_the_template_gives_the_filter_of_every_process(
+    architecture: Architecture, files: bool, process: int
+) -> None:
+    template = FilterTemplate(architecture, files=files)
+    assert template.of(process) == seccomp_filter(architecture, process=process, files=files)

@@ -14,9 +14,10 @@ if sys.platform != "linux":
     pytest.skip("platform: sandboxes need Linux", allow_module_level=True)
 
 from textgrad_code.jail.child import Confinement, arrange
+from textgrad_code.jail.seccomp import FilterTemplate
 from textgrad_code.jail.syscalls import X86_64
 
-NAMES = ("job", "answers", "output", "end")
+NAMES = ("job", "answers", "output", "input", "end")
 
 
 def arranged_in_a_fork(numbers: tuple[int, ...], *, rules: bool) -> dict[str, list[int]]:
@@ -42,20 +43,19 @@ def arranged_in_a_fork(numbers: tuple[int, ...], *, rules: bool) -> dict[str, li
 
 
 def arranged(numbers: tuple[int, ...], output: int, *, rules: bool) -> dict[str, list[int]]:
-    names = (*NAMES, "nothing", "rules")
+    names = (*NAMES, "rules")
     files = {name: os.memfd_create(name) if name != "output" else output for name in names}
     inodes = {os.fstat(file).st_ino: name for name, file in files.items()}
     away = {name: fcntl.fcntl(file, fcntl.F_DUPFD, 100) for name, file in files.items()}
     os.closerange(3, 100)
-    for name, number in zip(names, (*numbers, 40, 41), strict=True):
+    for name, number in zip(names, (*numbers, 41), strict=True):
         os.dup2(away[name], number)
     held = Confinement(
-        architecture=X86_64,
+        filters=FilterTemplate(X86_64, files=True),
         rules=41 if rules else None,
-        files=True,
+        landlock_version=0,
         own_user=False,
         base_bytes=0,
-        nothing=40,
     )
     arrange(list(numbers), held)
     places: dict[str, list[int]] = {}
@@ -69,9 +69,11 @@ def arranged(numbers: tuple[int, ...], output: int, *, rules: bool) -> dict[str,
 
 
 @pytest.mark.parametrize("rules", [True, False])
-@pytest.mark.parametrize("numbers", [*itertools.permutations((3, 4, 5, 6)), (10, 20, 21, 22)])
+@pytest.mark.parametrize(
+    "numbers", [*itertools.permutations((3, 4, 5, 6, 7)), (10, 20, 21, 22, 23)]
+)
 def test_received_numbers_do_not_matter(numbers: tuple[int, ...], rules: bool) -> None:
-    expected = {"nothing": [0], "output": [1, 2], "job": [3], "answers": [4], "end": [5]}
+    expected = {"input": [0], "output": [1, 2], "job": [3], "answers": [4], "end": [5]}
     if rules:
         expected["rules"] = [6]
     assert arranged_in_a_fork(numbers, rules=rules) == expected

@@ -82,6 +82,23 @@ def test_only_the_library_can_be_seen(sandbox: JailedSandbox) -> None:
     assert set(run(sandbox, source).value) <= above
 
 
+def test_what_a_tier_shows_of_the_host_is_what_the_manual_says(sandbox: JailedSandbox) -> None:
+    source = (
+        "import os\n"
+        "def sees(path):\n"
+        "    try: return os.stat(path).st_size >= 0\n"
+        "    except OSError: return False\n"
+        f"name, process = os.uname().nodename, {os.getpid()}\n"
+        "answer([sees('/etc/passwd'), sees(f'/proc/{process}'), name, os.getpid(), os.getppid()])"
+    )
+    file, process, name, own, parent = run(sandbox, source).value
+    hidden = sandbox.tier is Tier.FULL
+    assert (file, process) == ((False, False) if hidden else (True, True))
+    assert name == ("localhost" if hidden else os.uname().nodename)
+    assert (parent == 1) is hidden
+    assert own != parent
+
+
 def test_no_folder_of_the_host_can_be_listed(sandbox: JailedSandbox) -> None:
     source = f"import os\nfor p in ('/', '/etc', {str(LIBRARY)!r}): answer(os.listdir(p))"
     assert run(sandbox, source).word == "PermissionError"
@@ -132,6 +149,33 @@ def test_an_unknown_module_is_unknown(sandbox: JailedSandbox) -> None:
     outcome = run(sandbox, "import no_such_module")
     assert outcome.word == "ModuleNotFoundError"
     assert outcome.answers[0]["message"] == "No module named 'no_such_module'"
+
+
+ASYNCIO = """
+import asyncio, os, threading
+async def double(n):
+    await asyncio.sleep(0.001 * n)
+    return 2 * n
+async def main():
+    loop, queue = asyncio.get_running_loop(), asyncio.Queue()
+    threading.Timer(0.01, loop.call_soon_threadsafe, (queue.put_nowait, "woken")).start()
+    try: await asyncio.wait_for(asyncio.Event().wait(), 0.01)
+    except TimeoutError: late = True
+    return [await asyncio.gather(*map(double, range(5))), await queue.get(), late,
+            await asyncio.to_thread(sum, [1, 2])]
+answer([asyncio.run(main()) for _ in range(20)][-1])
+"""
+
+
+def test_event_loops_work_without_sockets(sandbox: JailedSandbox) -> None:
+    """Twenty of them, one after another: each gives its descriptors back."""
+    assert run(sandbox, ASYNCIO).value == [[0, 2, 4, 6, 8], "woken", True, 3]
+
+
+def test_event_loops_reach_nobody(sandbox: JailedSandbox) -> None:
+    for call in ("open_connection('127.0.0.1', 9)", "open_unix_connection('/x')"):
+        source = f"import asyncio\nasync def f(): await asyncio.{call}\nasyncio.run(f())"
+        assert run(sandbox, source).word == "PermissionError", call
 
 
 def test_neither_the_plugin_nor_the_core_is_loaded(sandbox: JailedSandbox) -> None:
@@ -250,12 +294,14 @@ def test_what_it_has_used_is_known_while_it_lives(sandbox: JailedSandbox) -> Non
         send(child, source)
         assert select.select([child.answer_fd], [], [], 60.0)[0]
         used = child.usage()
+        waited_s = child.waited_s()
         child.kill()
         ended = wait_for_exit(child)
         assert child.usage() is None
     finally:
         child.close()
     assert used is not None
+    assert 0 <= used.waited_s <= waited_s
     assert used.cpu_s >= 0.3
     assert used.cpu_s <= ended.cpu_s + 0.01
     assert 50 < used.peak_memory_mib <= ended.peak_memory_mib

@@ -20,6 +20,7 @@ class UnjailedChild:
 
     def __init__(self) -> None:
         job, self.job_fd = os.pipe()
+        self.input_fd = os.open(os.devnull, os.O_WRONLY)
         self.answer_fd, answers = os.pipe()
         self.output_fd = os.open(os.devnull, os.O_RDONLY)
         self.process = subprocess.Popen(
@@ -40,14 +41,26 @@ class UnjailedChild:
     def usage(self) -> None:
         return None
 
+    def waited_s(self) -> float:
+        """Nobody counts it here."""
+        return 0.0
+
+    def threads(self) -> None:
+        return None
+
     def kill(self) -> None:
         if self.process.poll() is None:
             self.process.send_signal(SIGKILL)
 
+    def leave(self) -> None:
+        self.close()
+
     def close(self) -> None:
         self.kill()
         self.process.wait()
-        for descriptor in (self.job_fd, self.answer_fd, self.output_fd, self.exit_fd):
+        for descriptor in (
+            *(self.job_fd, self.answer_fd, self.output_fd, self.exit_fd, self.input_fd),
+        ):
             os.close(descriptor)
 
 

@@ -10,7 +10,7 @@ from typing import NoReturn
 from textgrad_core.cli.exits import EXPLAINED
 from textgrad_core.cli.options import add_make_options
 from textgrad_core.errors import UsageError
-from textgrad_core.plugin import Command, Plugin
+from textgrad_core.plugin import Command, Plugin, RunDefaults
 
 OWN_COMMANDS = ("run", "resume", "replay", "report", "plugins", "doctor", "data", "bench")
 EPILOG = "exit codes:\n" + "\n".join(f"  {code:>3}  {text}" for code, text in EXPLAINED)
@@ -127,6 +127,20 @@ def _add_run(commands: argparse._SubParsersAction[Parser], plugin: Plugin | None
         + (f" (default: {start})" if start else ""),
     )
     add_make_options(run, plugin.make, plugin.name)
+    _add_search(run, defaults)
+    _add_limits(run)
+    _add_model(run)
+    _add_output(run)
+    run.add_argument("--out", metavar="DIR", help="run folder (default: named by the settings)")
+    run.add_argument(
+        "--fresh", action="store_true", help="start over; an old run folder is set aside"
+    )
+    run.add_argument(
+        "--no-cache", action="store_true", help="do not share measurements with other runs"
+    )
+
+
+def _add_search(run: argparse.ArgumentParser, defaults: RunDefaults) -> None:
     search = run.add_argument_group("search")
     for name, default, text in (
         ("steps", defaults.steps, "rounds of proposals"),
@@ -142,6 +156,9 @@ def _add_run(commands: argparse._SubParsersAction[Parser], plugin: Plugin | None
             metavar="N",
             help=f"{text} (default: {default})",
         )
+
+
+def _add_limits(run: argparse.ArgumentParser) -> None:
     limits = run.add_argument_group("limits")
     limits.add_argument("--evaluations", type=int, metavar="N", help="most evaluations")
     limits.add_argument("--calls", type=int, metavar="N", help="most model calls")
@@ -158,6 +175,9 @@ def _add_run(commands: argparse._SubParsersAction[Parser], plugin: Plugin | None
     limits.add_argument(
         "--deadline", type=float, metavar="X", help="give one evaluation up after so many seconds"
     )
+
+
+def _add_model(run: argparse.ArgumentParser) -> None:
     model = run.add_argument_group("language model (without --engine none is used)")
     model.add_argument("--engine", metavar="openai:MODEL", help="let a model propose")
     model.add_argument("--base-url", metavar="URL", help="address of an OpenAI-compatible server")
@@ -170,14 +190,6 @@ def _add_run(commands: argparse._SubParsersAction[Parser], plugin: Plugin | None
     )
     model.add_argument("--temperature", type=float, metavar="X", help="sampling temperature")
     model.add_argument("--max-tokens", type=int, metavar="N", help="longest answer")
-    _add_output(run)
-    run.add_argument("--out", metavar="DIR", help="run folder (default: named by the settings)")
-    run.add_argument(
-        "--fresh", action="store_true", help="start over; an old run folder is set aside"
-    )
-    run.add_argument(
-        "--no-cache", action="store_true", help="do not share measurements with other runs"
-    )
 
 
 def _add_output(command: argparse.ArgumentParser) -> None:

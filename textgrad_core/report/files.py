@@ -194,8 +194,8 @@ def json_text(value: JSON) -> str:
     return json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def write_atomically(path: Path, text: str) -> None:
-    """Write a UTF-8 file so that a reader finds the old text or the new one, nothing between.
+def write_atomically(path: Path, text: str | bytes) -> None:
+    """Write a file so that a reader finds the old text or the new one, nothing between.
 
     The text goes to a new file in the same folder, is flushed to the disk, and takes the name
     in one step. An existing file keeps its permissions, a symbolic link is followed, line ends
@@ -203,14 +203,14 @@ def write_atomically(path: Path, text: str) -> None:
 
     Args:
         path: Where to write; its folder must exist.
-        text: The whole content.
+        text: The whole content; text is written in UTF-8.
 
     Raises:
         OSError: If the folder cannot be written; what was there is unharmed.
     """
     target = Path(os.path.realpath(path))
     draft = target.parent / f".{target.name[:80]}.{secrets.token_hex(8)}.part"
-    content = text.encode("utf-8", "backslashreplace")
+    content = text if isinstance(text, bytes) else text.encode("utf-8", "backslashreplace")
     # The kernel applies the umask to a new file, as for any other.
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
     try:  # from before the draft exists, so that an interrupt leaves none behind

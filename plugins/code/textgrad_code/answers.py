@@ -25,6 +25,13 @@ class Violation(Exception):
     """A frame is not what the protocol allows; the message says how."""
 
 
+def _no_constant(name: str) -> None:
+    raise Violation(f"{name} is no JSON")
+
+
+_DECODER = json.JSONDecoder(parse_constant=_no_constant)
+
+
 def parse_frame(body: bytes) -> dict[str, Any]:
     """The object in a frame.
 
@@ -32,7 +39,7 @@ def parse_frame(body: bytes) -> dict[str, Any]:
         Violation: If it is none.
     """
     try:
-        frame = json.loads(body.decode("ascii"), parse_constant=_no_constant)
+        frame = _DECODER.decode(body.decode("ascii"))
     except (ValueError, RecursionError) as error:
         raise Violation("a frame is not JSON") from error
     if not isinstance(frame, dict):
@@ -86,10 +93,6 @@ def _text(text: str) -> str:
     if not is_unicode(text):
         raise Violation("a text has a lone surrogate")
     return text
-
-
-def _no_constant(name: str) -> None:
-    raise Violation(f"{name} is no JSON")
 
 
 def _tagged(form: dict[str, Any], depth: int) -> JSON:

@@ -8,7 +8,7 @@ from textgrad_code.answers import Violation, decode
 from textgrad_code.grading import Grader
 from textgrad_code.jail.failures import source_lines
 from textgrad_code.problem import TestCase
-from textgrad_code.session import Ended, Reply
+from textgrad_code.replies import Ended, Reply
 from textgrad_code.untrusted import clean
 from textgrad_code.verdict import CompileError, TestResult, TraceLine, Verdict
 

@@ -146,7 +146,9 @@ class Comparison:
             return found
         lengths = f"{at(path)}expected {items(expected)}, got {items(answer)}"
         if found is None:
-            return f"{lengths}; the first {min(len(expected), len(answer))} are equal"
+            count = min(len(expected), len(answer))
+            same = "the first is equal" if count == 1 else f"the first {count} are equal"
+            return f"{lengths}; {same}" if count else lengths
         return f"{lengths}; first difference {found}"
 
     def dict_difference(self, expected: Any, answer: Any, path: str) -> str | None:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from textgrad_code.untrusted import clean, shortened
+from textgrad_code.untrusted import shortened
 
 SHOWN = 60
+TAGGED_FLOAT = re.compile(r'\{"\$float": "(nan|inf|-inf)"\}')
+TAGGED_INT = re.compile(r'\{"\$int": "(-?0x[0-9a-f]+)"\}')
 SPECIAL = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
 NAMES = {"$set": "a set", "$deque": "a deque", "$dict": "a dict", "$bytes": "bytes"}
 
@@ -58,21 +61,40 @@ def text_difference(path: str, expected: Any, answer: Any) -> str:
     )
 
 
-def shown(value: Any) -> str:
-    """A value in a message: JSON, cut."""
+def shown(value: Any, most: int = SHOWN) -> str:
+    """A value as people and models see it: JSON, cut in the middle.
+
+    What cannot be seen, or looks like a plain space and is none, is written as an escape.
+
+    Args:
+        value: JSON data.
+        most: How many characters it may take.
+    """
     if type(value) is int and value.bit_length() > 1000:
         return f"an integer of {value.bit_length()} bits"
-    if type(value) in (list, dict) and len(value) > SHOWN:
-        value = (
-            list(value)[:SHOWN]
-            if type(value) is list
-            else {k: value[k] for k in list(value)[:SHOWN]}
-        )
+    if type(value) is dict and len(value) > most:
+        value = {key: value[key] for key in list(value)[:most]}
+    if type(value) is list and len(value) > most:  # no work on what is cut anyway
+        half = max(most - 40, 0) // 2
+        head, tail = _json(value[:most])[:half], _json(value[-most:])
+        return f"{head} ...({items(value)})... {tail[len(tail) - half :]}"
+    return shortened(_json(value), most)
+
+
+def _json(value: Any) -> str:
     try:
         text = json.dumps(value, ensure_ascii=False)
     except (ValueError, RecursionError):
-        text = f"a {type(value).__name__} that is too large to show"
-    return clean(text, SHOWN)
+        return f"a {type(value).__name__} that is too large to show"
+    if '{"$' in text:  # never inside a text: there, quotes are escaped
+        text = TAGGED_FLOAT.sub(r"\1", TAGGED_INT.sub(_bits, text))
+    if text.isprintable():
+        return text
+    return "".join(one if one.isprintable() else json.dumps(one)[1:-1] for one in text)
+
+
+def _bits(tagged: re.Match[str]) -> str:
+    return f"(an integer of {int(tagged[1], 16).bit_length()} bits)"
 
 
 def unmatched(expected: Iterable[str], answer: Iterable[str]) -> tuple[list[int], list[int]]:

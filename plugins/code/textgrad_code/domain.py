@@ -2,35 +2,34 @@
 
 from __future__ import annotations
 
-import difflib
-import json
-import platform
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
 
+from textgrad_code.differences import shown
 from textgrad_code.errors import SandboxFailed
-from textgrad_code.evidence import evidence, summary
+from textgrad_code.evidence import summary
 from textgrad_code.feedback import feedback
 from textgrad_code.judge import Judge
-from textgrad_code.picture import program_svg
+from textgrad_code.observing import observed
 from textgrad_code.problem import Problem
 from textgrad_code.problem_json import problem_to_json
 from textgrad_code.repair.proposer import AstRepair
+from textgrad_code.repair.search import unified
 from textgrad_code.sandbox.protocol import Tier
-from textgrad_code.scaling import measured_growth
-from textgrad_code.verdict import Judgement, Verdict
+from textgrad_code.sections import program_sections
+from textgrad_code.verdict import Verdict
 from textgrad_core.domain import Domain, EvaluationContext, Objective, Proposer, Reference, Section
 from textgrad_core.errors import Invalid, UsageError
 from textgrad_core.jsondata import JSON, digest
-from textgrad_core.outcome import Artefact, Evaluated, Outcome, Rejected, Unmeasured
+from textgrad_core.outcome import Evaluated, Outcome, Rejected, Unmeasured
 from textgrad_core.report import json_text, write_atomically
 from textgrad_core.search.result import Result
 
-USED_UP = (Verdict.TLE, Verdict.MLE, Verdict.OLE, Verdict.SV)
 MAX_PROGRAM_CHARS = 200_000
+VALUE_CHARS = 1_000  # of an example in the task; longer ones are cut in the middle, which shows
 CRITIQUE = """You review Python programs for programming contests. You are given a program, the \
 problem it has to solve, and the exact verdict of a judge on the visible tests. Hidden tests \
 decide in the end, so look for inputs within the stated bounds on which the program is wrong, \
@@ -105,8 +104,7 @@ class Programs(Domain[str]):
 
         Whether it is Python is for the judge to say: a compile error is a verdict.
         """
-        fence = _FENCE.match(answer)
-        text = (fence["body"] if fence else answer).replace("\r\n", "\n").replace("\r", "\n")
+        text = without_fence(answer).replace("\r\n", "\n").replace("\r", "\n")
         text = text.strip("\n")
         if not text.strip():
             raise Invalid("there is no program", "answer with the whole program")
@@ -130,19 +128,19 @@ class Programs(Domain[str]):
     def evaluate(self, value: str, context: EvaluationContext) -> Outcome:
         """Run the program on the visible tests, or at the report tier on the hidden ones."""
         hidden = context.tier == "report" and bool(self.problem.hidden)
-        problem = _within(self.problem, context.deadline_s)
-        tests = problem.hidden if hidden else problem.visible
+        deadline_s = context.deadline_s
+        until = None if deadline_s is None else monotonic() + deadline_s
+        tests = self.problem.hidden if hidden else self.problem.visible
         try:
-            judgement = self.judge.judge(value, problem, tests)
-            if judgement.verdict is Verdict.SE:
-                return Unmeasured(cause=judgement.message)
-            data = (
-                summary(judgement, "hidden")
-                if hidden
-                else self._seen(value, problem, judgement, context.deadline_s)
-            )
+            judgement = self.judge.judge(value, self.problem, tests, deadline_s=deadline_s)
         except SandboxFailed as error:
             return Unmeasured(cause=str(error))
+        if judgement.verdict is Verdict.SE:
+            return Unmeasured(cause=judgement.message)
+        if hidden:
+            data = summary(judgement, "hidden")
+        else:
+            data = observed(self.judge, value, self.problem, judgement, until=until)
         return Evaluated(
             scores={
                 "pass_fraction": judgement.pass_fraction,
@@ -173,12 +171,11 @@ class Programs(Domain[str]):
 
     def fingerprint(self) -> Mapping[str, JSON]:
         """Problem, weights and the Python that runs the programs."""
-        _ = self.judge.sandbox  # starts it, or says with the remedy why it cannot
         return {
             "problem": digest(problem_to_json(self.problem)),
             "time_weight": self.time_weight,
             "memory_weight": self.memory_weight,
-            "python": platform.python_version(),
+            "python": self.judge.python(),  # starts it, or says why it cannot
         }
 
     def references(self) -> tuple[Reference, ...]:
@@ -189,22 +186,8 @@ class Programs(Domain[str]):
         return (Reference(name="reference", answer=self.problem.reference, note=note),)
 
     def sections(self, result: Result) -> tuple[Section, ...]:
-        """The best program as a reviewer looks at it, and what changed since the start."""
-        parts = []
-        for name, trial in (("start", result.start), ("best", result.best)):
-            seen = [t for t in result.trials if t.canonical == trial.canonical]
-            if seen and isinstance(seen[0].outcome, Evaluated):
-                text = program_svg(trial.canonical, seen[0].outcome.data)
-                parts.append(Artefact(name=name, media_type="image/svg+xml", text=text))
-        changes = Artefact(name="changes", media_type="text/x-diff", text=self._changes(result))
-        return (
-            Section(
-                title="Programs",
-                text="A tile per visible test; lines that failing tests run are tinted.",
-                artefacts=tuple(parts),
-            ),
-            Section(title="What changed", artefacts=(changes,)),
-        )
+        """Verdicts, the programs as a reviewer looks at them, and what changed since the start."""
+        return program_sections(self.problem, result, self._changes(result))
 
     def write(self, result: Result, folder: Path) -> tuple[str, ...]:
         """``solution.py``, what changed since the start, and the judgements."""
@@ -225,28 +208,14 @@ class Programs(Domain[str]):
         self.judge.close()
 
     def _changes(self, result: Result) -> str:
-        lines = difflib.unified_diff(
-            result.start.canonical.splitlines(keepends=True),
-            result.best.canonical.splitlines(keepends=True),
-            "start.py",
-            "solution.py",
-        )
-        return "".join(lines) or "Nothing changed.\n"
+        start, best = result.start.canonical, result.best.canonical
+        return unified(start, best, names=("start.py", "solution.py")) or "Nothing changed.\n"
 
-    def _seen(
-        self, program: str, problem: Problem, judgement: Judgement, deadline_s: float | None
-    ) -> dict[str, JSON]:
-        """The evidence; a program that used up a limit is not run again, slower, to see how."""
-        used_up = any(one.verdict in USED_UP for one in judgement.results)
-        left_s = None if deadline_s is None else deadline_s - judgement.wall_s
-        if judgement.verdict is Verdict.CE or used_up or (left_s is not None and left_s <= 0):
-            return evidence(judgement, problem)
-        started = monotonic()
-        traces = self.judge.trace(program, problem, problem.visible, total_s=left_s)
-        if left_s is not None and left_s - (monotonic() - started) < left_s / 2:
-            return evidence(judgement, problem, traces)  # growth would take about as long
-        scaled = measured_growth(self.judge, program, problem)
-        return evidence(judgement, problem, traces, scaled)
+
+def without_fence(answer: str) -> str:
+    """A text out of the Markdown fence that it stands in, if it does."""
+    fence = _FENCE.match(answer)
+    return fence["body"] if fence else answer
 
 
 def task_text(problem: Problem) -> str:
@@ -257,11 +226,10 @@ def task_text(problem: Problem) -> str:
     examples = []
     names = [p.name for p in problem.signature.parameters]
     for test in problem.visible:
-        told = [json.dumps(a, ensure_ascii=False) for a in test.arguments]
+        told = [shown(a, VALUE_CHARS) for a in test.arguments]
         if len(names) == len(told):
             told = [f"{n} = {a}" for n, a in zip(names, told, strict=True)]
-        expected = json.dumps(test.expected, ensure_ascii=False)
-        examples.append(f"- {', '.join(told)}: expected {expected}"[:2_000])
+        examples.append(f"- {', '.join(told)}: expected {shown(test.expected, VALUE_CHARS)}")
     parts.append("\n".join(["Visible tests:", *examples]))
     limits = problem.limits
     parts.append(f"Limits: {limits.test_s:g} s a test, {limits.memory_mib} MiB.")
@@ -285,10 +253,3 @@ def _objectives(time_weight: float, memory_weight: float) -> tuple[Objective, ..
         Objective(name="time", unit="ms", weight=time_weight, decimals=1),
         Objective(name="memory", unit="MiB", weight=memory_weight, decimals=1),
     )
-
-
-def _within(problem: Problem, deadline_s: float | None) -> Problem:
-    """The problem with a total limit that keeps to the deadline of the evaluation."""
-    if deadline_s is None or problem.limits.total_s <= deadline_s:
-        return problem
-    return replace(problem, limits=replace(problem.limits, total_s=deadline_s))

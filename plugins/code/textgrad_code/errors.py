@@ -13,6 +13,10 @@ class SandboxFailed(InstrumentError):
     """The sandbox broke while it ran a program; the program is not to blame."""
 
 
+class DeadlinePassed(SandboxFailed):
+    """There was no time for a verdict, and the program is not to blame."""
+
+
 class ProblemError(UsageError):
     """A problem or a data set is not as it should be."""
 

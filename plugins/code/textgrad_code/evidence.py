@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
+from textgrad_code.differences import shown
 from textgrad_code.growth import Growth, Point, fitted_growth, input_size
 from textgrad_code.problem import Problem, TestCase
 from textgrad_code.suspicion import suspicious_lines
-from textgrad_code.verdict import Judgement, TestResult, Verdict
+from textgrad_code.verdict import Judgement, TestResult, TestTrace, Verdict
 from textgrad_core.jsondata import JSON
 
 SHOWN_CHARS = 1_000
@@ -66,6 +66,7 @@ def evidence(
     problem: Problem,
     traces: Sequence[Trace] = (),
     scaled: Growth | None = None,
+    notes: Sequence[str] = (),
 ) -> dict[str, JSON]:
     """Everything about a judgement on visible tests.
 
@@ -74,10 +75,12 @@ def evidence(
         problem: The problem.
         traces: What each of those tests ran, in their order; empty if they were not traced.
         scaled: Growth measured on inputs made for it; by default that of the tests themselves.
+        notes: What else is worth knowing, such as what there was no time for.
     """
     error = judgement.compile_error
     growth = scaled or fitted_growth(_points(problem.visible, judgement.results, traces))
-    blamed = suspicious_lines(traces, judgement.results) if error is None else ()
+    known = [_judged(trace, r) for trace, r in zip(traces, judgement.results, strict=False)]
+    blamed = suspicious_lines(known, judgement.results) if error is None else ()
     record = summary(judgement, "visible")
     record["message"] = judgement.message
     record["tests"] = [_test(r, problem) for r in judgement.results]
@@ -92,17 +95,16 @@ def evidence(
     record["suspicion"] = [[s.line, round(s.score, 4)] for s in blamed]
     record["lines"] = {str(s.line): [s.failing, s.passing] for s in sorted(blamed, key=_line)}
     record["growth"] = None if growth is None else growth.to_json()
-    record["notes"] = list(judgement.notes)
+    record["notes"] = [*judgement.notes, *notes]
     return record
 
 
-def shown(value: JSON, characters: int = SHOWN_CHARS) -> str:
-    """A value as compact JSON, cut in the middle if it is long."""
-    text = json.dumps(value, ensure_ascii=False)
-    if len(text) <= characters:
-        return text
-    half = characters // 2
-    return f"{text[:half]} ...({len(text) - 2 * half} characters)... {text[-half:]}"
+def _judged(trace: Trace, result: TestResult) -> Trace:
+    """A trace with the judge's verdict, where tracing made it late."""
+    if trace.verdict is not Verdict.TLE or result.verdict is Verdict.TLE:
+        return trace
+    verdict = result.verdict if trace.lines else Verdict.SE  # left out: it says nothing
+    return TestTrace(index=result.index, verdict=verdict, lines=trace.lines, steps=trace.steps)
 
 
 def _line(suspect: object) -> int:
@@ -120,7 +122,7 @@ def _test(result: TestResult, problem: Problem) -> dict[str, JSON]:
         "message": result.message,
         "exception": result.exception,
         "trace": [[t.line, t.function, t.text] for t in result.trace],
-        "answer": shown(result.answer) if result.answered else None,
+        "answer": shown(result.answer, SHOWN_CHARS) if result.answered else None,
         "difference": result.message if wrong else None,
         "passes_alone": result.passes_alone,
         "mutated": list(result.mutated),

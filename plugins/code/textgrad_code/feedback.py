@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from textgrad_code.evidence import shown
+from textgrad_code.differences import shown
+from textgrad_code.evidence import SHOWN_CHARS
 from textgrad_code.jail.failures import source_lines
-from textgrad_code.problem import Problem
+from textgrad_code.problem import Problem, TestCase
 from textgrad_code.verdict import Verdict
 from textgrad_core.jsondata import JSON
 from textgrad_core.report.text import visible
@@ -16,6 +18,7 @@ OTHERS = 6
 SUSPECTS = 5
 LINE_CHARS = 160
 SUPERLINEAR = 1.7
+HIDDEN_WORK = 0.5  # exponent of the time beyond that of the steps
 
 
 def feedback(
@@ -43,10 +46,10 @@ def feedback(
         return _joined(parts)
     failing = [t for t in _rows(data, "tests") if t["verdict"] != Verdict.AC]
     if failing:
-        failing.sort(key=lambda t: (len(shown(_arguments(problem, t), 10**9)), t["index"]))
+        failing.sort(key=lambda t: (_length(problem, t), t["index"]))
         parts.append(_case(problem, failing[0]))
         parts.append(_others(failing[1:]))
-    parts.append(_passing(data))
+    parts.append(_passing(data, problem))
     if failing:
         parts.append(_suspects(program, data))
     parts.append(_state(data))
@@ -123,13 +126,15 @@ def _case(problem: Problem, test: Mapping[str, Any]) -> str:
     lines = [f"Smallest failing case, {test_name(test)}: {verdict.words}."]
     names = [p.name for p in problem.signature.parameters]
     if len(names) == len(case.arguments) and problem.signature.kind in ("method", "function"):
-        told = [f"{n} = {shown(a)}" for n, a in zip(names, case.arguments, strict=True)]
+        told = [
+            f"{n} = {shown(a, SHOWN_CHARS)}" for n, a in zip(names, case.arguments, strict=True)
+        ]
     else:
-        told = [shown(a) for a in case.arguments]
+        told = [shown(a, SHOWN_CHARS) for a in case.arguments]
     lines.append("input: " + ", ".join(told))
-    lines.append(f"expected: {shown(case.expected)}")
+    lines.append(f"expected: {shown(case.expected, SHOWN_CHARS)}")
     if test["answer"] is not None:
-        lines.append(f"got: {inline(test['answer'])}")
+        lines.append(f"got: {inline(test['answer'])}{_remark(problem, case, test)}")
     if test["difference"]:
         lines.append(f"difference: {inline(test['difference'])}")
     if test["message"] and verdict is not Verdict.WA:
@@ -148,6 +153,16 @@ def _case(problem: Problem, test: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def _remark(problem: Problem, case: TestCase, test: Mapping[str, Any]) -> str:
+    """What a wrong answer is, where that is easily mistaken."""
+    signature = problem.signature
+    if signature.in_place is not None:
+        return f" (argument {signature.in_place + 1} as the call left it)"
+    if test["answer"] == "null" and case.expected is not None:
+        return " (it returned None, or came to its end without a return)"
+    return ""
+
+
 def _others(failing: Sequence[Mapping[str, Any]]) -> str:
     if not failing:
         return ""
@@ -162,15 +177,13 @@ def _others(failing: Sequence[Mapping[str, Any]]) -> str:
     return "\n".join(["Other failing tests:", *told])
 
 
-def _passing(data: Mapping[str, JSON]) -> str:
+def _passing(data: Mapping[str, JSON], problem: Problem) -> str:
     passing = [t for t in _rows(data, "tests") if t["verdict"] == Verdict.AC]
     if not passing:
         return "No visible test passes."
     if len(passing) == data["tests_count"]:
-        return (
-            f"It passes all {len(passing)} visible tests. That is evidence, no proof: "
-            "hidden tests decide."
-        )
+        told = f"It passes all {len(passing)} visible tests. That is evidence, no proof"
+        return f"{told}: hidden tests decide." if problem.hidden else f"{told}."
     return f"Passing, keep it so: {', '.join(test_name(t) for t in passing[:20])}."
 
 
@@ -223,15 +236,21 @@ def _growth(data: Mapping[str, JSON], problem: Problem) -> str:
     )
     time = growth["time_exponent"]
     told += f", {time:.2f} of the time)." if time is not None else ")."
+    if time is not None and time > growth["exponent"] + HIDDEN_WORK:
+        told += (
+            " The time grows faster than the lines executed: some line does much work at once "
+            "(a search in a list, a slice, a copy, a growing text)."
+        )
     slow = any(t["verdict"] == Verdict.TLE for t in _rows(data, "tests"))
-    if slow or growth["exponent"] >= SUPERLINEAR:
+    if slow or max(growth["exponent"], time or 0.0) >= SUPERLINEAR:
         bounds = "; ".join(problem.constraints)
         told += f" Compare with the bounds of the input: {bounds}." if bounds else ""
     return told
 
 
-def _arguments(problem: Problem, test: Mapping[str, Any]) -> JSON:
-    return list(problem.visible[int(test["index"])].arguments)
+def _length(problem: Problem, test: Mapping[str, Any]) -> int:
+    """Characters of a test's input."""
+    return len(json.dumps(problem.visible[int(test["index"])].arguments, ensure_ascii=False))
 
 
 def _rows(data: Mapping[str, JSON], key: str) -> list[Mapping[str, Any]]:

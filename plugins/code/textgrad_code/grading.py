@@ -6,21 +6,42 @@ import copy
 import re
 from collections.abc import Sequence
 from itertools import zip_longest
-from typing import Any
+from typing import Any, NamedTuple
 
-from textgrad_code.compare import Order, first_difference
-from textgrad_code.differences import untagged
+from textgrad_code.compare import MOST_TIMES, Order, first_difference
+from textgrad_code.differences import items, shown, size_of, size_within, untagged
 from textgrad_code.errors import ProblemError
 from textgrad_code.jail.nodes import Shape, shape_of
 from textgrad_code.problem import Problem, TestCase
-from textgrad_code.trusted import trusted_function
-from textgrad_code.untrusted import clean
+from textgrad_code.trusted import file_of, trusted_function
+from textgrad_code.untrusted import clean, shortened
 from textgrad_core.jsondata import JSON
 
 DECIMAL = re.compile(r"[-+]?(?:\d+\.\d*|\.\d+)(?:[eE][-+]?\d+)?|[-+]?\d+[eE][-+]?\d+")
 NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
 WHOLE = re.compile(r"0|-?[1-9]\d{0,299}")
-LONGEST_FAULT = 500
+LONGEST_FAULT, LONGEST_CALL = 500, 80
+MOST_CHECKED = 500_000  # values, beyond ten times those of the test, that a checker looks at
+
+
+class Form(NamedTuple):
+    """What an answer was declared to be.
+
+    Attributes:
+        shape: The node type; None for plain data.
+        floats: Whether there are floats in it.
+    """
+
+    shape: Shape | None
+    floats: bool
+
+    @classmethod
+    def of(cls, notation: str) -> Form:
+        """From a type's notation."""
+        return cls(shape_of(notation), "float" in notation or "double" in notation)
+
+
+PLAIN = Form(None, floats=False)
 
 
 class Grader:
@@ -39,8 +60,9 @@ class Grader:
         judged = signature.returns
         if signature.in_place is not None and signature.in_place < len(signature.parameters):
             judged = signature.parameters[signature.in_place].type
-        self.floats = "float" in judged or "double" in judged
-        self.shape = shape_of(judged)
+        self.form = Form.of(judged)
+        self.design = signature.kind == "design"
+        self.operations = {one.name: Form.of(one.returns) for one in signature.operations}
         self.where = f"the checker of {problem.name}"
         if self.checker.kind == "program":
             trusted_function(self.checker.source, "check", self.where)
@@ -56,12 +78,29 @@ class Grader:
             return self._fault_by_program(test, answer)
         if self.script:
             return self._fault_of_output(str(test.expected), str(answer), order)
-        return first_difference(
-            expected_form(test.expected, self.shape, floats=self.floats),
-            answer,
-            order=order,
-            tolerance=self.checker.tolerance,
-        )
+        if self.design:
+            return self._fault_of_operations(test, answer, order)
+        return self._difference(test.expected, self.form, answer, order)
+
+    def _difference(self, expected: JSON, form: Form, answer: JSON, order: Order) -> str | None:
+        right = expected_form(expected, form.shape, floats=form.floats)
+        return first_difference(right, answer, order=order, tolerance=self.checker.tolerance)
+
+    def _fault_of_operations(self, test: TestCase, answer: JSON, order: Order) -> str | None:
+        """Answers of a design class, one by one, as the operations are."""
+        expected = test.expected
+        if not isinstance(expected, list) or not isinstance(answer, list):
+            return self._difference(expected, PLAIN, answer, "ordered")
+        calls = list(zip(*test.arguments, strict=False))
+        for index, (call, right, given) in enumerate(zip(calls, expected, answer, strict=False)):
+            name, arguments = call
+            found = self._difference(right, self.operations.get(name, PLAIN), given, order)
+            if found is not None:
+                told = shortened(f"{name}({shown(arguments, LONGEST_CALL)[1:-1]})", LONGEST_CALL)
+                return f"operation {index}, {told}: {found}"
+        if len(expected) != len(answer):
+            return f"expected {items(expected)}, got {items(answer)}"
+        return None
 
     def _fault_of_output(self, expected: str, answer: str, order: Order) -> str | None:
         lines, others = lines_of(expected), lines_of(answer)
@@ -75,17 +114,21 @@ class Grader:
         return None if found is None else f"output as lines of words, counted from 0: {found}"
 
     def _fault_by_program(self, test: TestCase, answer: JSON) -> str | None:
+        known = size_of(list(test.arguments)) + size_of(test.expected)
+        most = MOST_TIMES * known + MOST_CHECKED
+        if not size_within(answer, most):
+            return f"the answer has more than {most} values"
         check = trusted_function(self.checker.source, "check", self.where)
         try:
             said = check(
                 *copy.deepcopy((list(test.arguments), test.expected, plain_numbers(answer)))
             )
         except Exception as error:
-            faulty = (NameError, ImportError, SyntaxError)  # no answer can cause these, but one
-            if isinstance(error, faulty) and not isinstance(error, UnboundLocalError):
-                told = f"{type(error).__name__}: {error}"
-                raise ProblemError(f"{self.where} fails: {told}") from error
-            return clean(f"the checker cannot read the answer: {error!r}", LONGEST_FAULT)
+            if not self._is_the_checkers(error):
+                return clean(f"the checker cannot read the answer: {error!r}", LONGEST_FAULT)
+            name = getattr(error, "name", None)  # no message: it may quote a hidden value
+            told = f"{type(error).__name__} of the name {name!r}"
+            raise ProblemError(f"{self.where} fails: {told}") from error
         if said is True:
             return None
         if said is False:
@@ -93,8 +136,18 @@ class Grader:
         if isinstance(said, str):
             return clean(said, LONGEST_FAULT)
         raise ProblemError(
-            f"{self.where} gave {said!r}: return True, False or a text that says what is wrong"
+            f"{self.where} gave a value of type {type(said).__name__}: return True, False or a "
+            "text that says what is wrong"
         )
+
+    def _is_the_checkers(self, error: Exception) -> bool:
+        """Whether no answer can cause it, and no text that the checker evaluates did."""
+        if not isinstance(error, (NameError, ImportError)) or isinstance(error, UnboundLocalError):
+            return False
+        last = error.__traceback__
+        while last is not None and last.tb_next is not None:
+            last = last.tb_next
+        return last is not None and last.tb_frame.f_code.co_filename == file_of(self.where)
 
 
 def expected_form(value: Any, shape: Shape | None, *, floats: bool) -> Any:

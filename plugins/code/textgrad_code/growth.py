@@ -47,12 +47,14 @@ class Growth:
         exponent: Slope of log(steps) over log(size) on the larger half of the sizes.
         time_exponent: The same of the wall time; None where it is too short to mean anything.
         points: What was fitted, by size.
+        timed: Runs that were timed apart, if any, by size.
     """
 
     order: str
     exponent: float
     time_exponent: float | None
     points: tuple[Point, ...]
+    timed: tuple[Point, ...] = ()
 
     def to_json(self) -> dict[str, JSON]:
         """Plain data."""
@@ -61,14 +63,19 @@ class Growth:
             "exponent": round(self.exponent, 3),
             "time_exponent": None if self.time_exponent is None else round(self.time_exponent, 3),
             "points": [[p.size, p.steps, round(p.seconds, 6)] for p in self.points],
+            "timed": [[p.size, round(p.seconds, 6)] for p in self.timed],
         }
 
 
-def fitted_growth(points: Sequence[Point]) -> Growth | None:
+def fitted_growth(points: Sequence[Point], timed: Sequence[Point] = ()) -> Growth | None:
     """Fit ``steps = a + b f(size)`` for every order f and take the one that fits best.
 
     Steps are counted, so the same program gives the same order on every machine. A loop hidden in
-    one step (``x in list``) is not seen by them; the time exponent is.
+    one step (``x in list``) is not seen by them; the time exponent shows it.
+
+    Args:
+        points: Runs whose steps were counted.
+        timed: Runs that were timed without counting, larger ones too; by default ``points``.
 
     Returns:
         None where there are fewer than three sizes or they span less than a factor of four.
@@ -86,12 +93,13 @@ def fitted_growth(points: Sequence[Point]) -> Growth | None:
         misfit = max(_misfit(used, order), 1e-9)
         if misfit * SAME_FIT < least:
             best, least = name, misfit
-    timed = [p for p in used if p.seconds * 1000 >= TRUSTED_MS]
+    long = [p for p in (timed or used) if p.seconds * 1000 >= TRUSTED_MS]
     return Growth(
         order=best,
         exponent=_slope([(p.size, p.steps) for p in used]),
-        time_exponent=_slope([(p.size, p.seconds) for p in timed]) if len(timed) > 1 else None,
+        time_exponent=_slope([(p.size, p.seconds) for p in long]) if len(long) > 1 else None,
         points=tuple(used),
+        timed=tuple(timed),
     )
 
 

@@ -11,14 +11,15 @@ from time import monotonic
 from types import TracebackType
 from typing import Any
 
-from textgrad_code.errors import SandboxFailed
+from textgrad_code.errors import DeadlinePassed, SandboxFailed
 from textgrad_code.jail.failures import source_lines
 from textgrad_code.judging import Judging
-from textgrad_code.problem import Problem, TestCase
+from textgrad_code.problem import Limits, Problem, TestCase
 from textgrad_code.problem_json import problem_from_json
+from textgrad_code.replies import Ended, Reply
 from textgrad_code.sandbox import open_sandbox
-from textgrad_code.sandbox.protocol import Sandbox, Tier
-from textgrad_code.session import Ended, Reply
+from textgrad_code.sandbox.protocol import ChildLimits, Sandbox, Tier
+from textgrad_code.session import Session
 from textgrad_code.verdict import Judgement, TestTrace, Verdict
 from textgrad_core.errors import UsageError
 from textgrad_core.jsondata import JSON
@@ -55,6 +56,7 @@ class Judge:
         tests: Sequence[TestCase] | None = None,
         *,
         stop_at_first: bool = False,
+        deadline_s: float | None = None,
     ) -> Judgement:
         """Run a program on tests.
 
@@ -63,19 +65,32 @@ class Judge:
             problem: How it is called, judged and limited.
             tests: The tests; None for the problem's visible, then its hidden ones.
             stop_at_first: Whether to end at the first test that is not accepted.
+            deadline_s: Wall seconds for all of it, however busy the machine; a shorter limit of
+                the problem's holds too. None waits for a busy machine, up to ten times those.
 
         Raises:
             SandboxFailed: If the sandbox broke, which is never the program's fault.
+            DeadlinePassed: If the deadline left no time for a verdict. A program that itself ran
+                for at least half of it is TLE.
             SandboxUnavailable: If this machine has no isolation as good as asked for.
             ProblemError: If the problem's own checker is broken.
         """
         chosen = chosen_tests(problem, tests)
+        until = None if deadline_s is None else monotonic() + deadline_s
         sandbox = self.sandbox
-        return twice(
-            lambda: Judging(
-                sandbox, program, problem, chosen, stop_at_first=stop_at_first
+
+        def once() -> Judgement:
+            return Judging(
+                sandbox,
+                program,
+                problem,
+                chosen,
+                stop_at_first=stop_at_first,
+                total_s=None if until is None else until - monotonic(),
+                blameless=True,
             ).judgement()
-        )
+
+        return twice(once)
 
     def trace(
         self,
@@ -123,6 +138,19 @@ class Judge:
             test_trace(one.index, one.verdict, replies.get(one.index), count) for one in results
         )
 
+    def python(self) -> str:
+        """Version of the Python that programs run on, as a child of the sandbox says it.
+
+        Raises:
+            SandboxFailed, SandboxUnavailable: As for `judge`.
+        """
+        limits = Limits()
+        child = self.sandbox.launch(ChildLimits(memory_mib=limits.memory_mib))
+        try:
+            return Session(child, limits, 0.0).greet()
+        finally:
+            child.close()
+
     @property
     def sandbox(self) -> Sandbox:
         """Where programs run; opened on first use."""
@@ -168,6 +196,8 @@ def twice(judged: Callable[[], Judgement]) -> Judgement:
     """A judgement; once more if the sandbox fails, which then has another fork server."""
     try:
         return judged()
+    except DeadlinePassed:
+        raise
     except SandboxFailed:
         return judged()
 

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from time import monotonic
 from typing import Any
 
 from textgrad_code.answers import Violation
 from textgrad_code.assessing import assess, read_compile_error
+from textgrad_code.errors import DeadlinePassed, SandboxFailed
 from textgrad_code.grading import Grader
 from textgrad_code.problem import Problem, TestCase
-from textgrad_code.sandbox.protocol import ChildLimits, Exit, Sandbox
-from textgrad_code.sandbox.protocol import Usage as UsedSoFar
-from textgrad_code.session import MOST_PATIENCE, Ended, Reply, Session
+from textgrad_code.replies import Ended, Reply
+from textgrad_code.sandbox.protocol import ChildLimits, Sandbox
+from textgrad_code.session import MOST_PATIENCE, START_S, Session
+from textgrad_code.tally import Tally, judgement_of, name_of
 from textgrad_code.verdict import CompileError, Judgement, TestResult, Verdict
 
 GRACE = 0.2  # of the limit: an answer this late is asked for once more
 LONGEST_GRACE_S = 0.25
-GOODBYE_S = 0.5
+GOODBYE_S, LEAST_GOODBYE_S = 0.5, 0.05
+FAIR_SHARE = 0.5  # of a deadline: a program that ran for less is not to blame for it
 MOST_LATE_RERUNS = 3
 MOST_ALONE_RERUNS = 2
 SPARE_CPU_S = 1.0
@@ -26,15 +29,6 @@ TRACING_SLOWDOWN = 5.0  # a traced program gets so many times its limits
 KEPT_ANSWERS_BYTES = 16 << 20  # of all tests together; as objects they take many times more
 VIOLATION = "protocol violation"
 ENDING = (Verdict.TLE, Verdict.MLE, Verdict.OLE, Verdict.SV)
-
-
-@dataclass(slots=True)
-class Usage:
-    """What the processes of a judgement used, added up as they end."""
-
-    cpu_s: float = 0.0
-    peak_memory_mib: float = 0.0
-    python: str = ""
 
 
 class DoesNotCompile(Exception):
@@ -57,6 +51,8 @@ class Judging:
         most_steps: Steps a traced test may take; 0 does not trace.
         on_reply: Called with every reply to a test.
         total_s: Wall seconds for everything, however busy the machine; None for the limits'.
+        blameless: Whether to raise `DeadlinePassed` where those end a program that itself ran
+            for less than half of them; otherwise its tests are late, as by any other limit.
     """
 
     def __init__(
@@ -70,33 +66,36 @@ class Judging:
         most_steps: int = 0,
         on_reply: Callable[[int, Reply | Ended], None] | None = None,
         total_s: float | None = None,
+        blameless: bool = False,
     ) -> None:
         self.sandbox, self.program, self.problem, self.tests = sandbox, program, problem, tests
         self.limits, self.grader = problem.limits, Grader(problem)
-        reruns = (MOST_LATE_RERUNS, MOST_ALONE_RERUNS)
+        self.late_reruns = 0 if most_steps else MOST_LATE_RERUNS
         if most_steps:
             slow = TRACING_SLOWDOWN
             self.limits = replace(
                 self.limits, test_s=slow * self.limits.test_s, total_s=slow * self.limits.total_s
             )
-            reruns = 0, 0
         self.stop_at_first, self.most_steps, self.on_reply = stop_at_first, most_steps, on_reply
-        self.used, self.notes = Usage(), list[str]()
+        self.used, self.notes = Tally(), list[str]()
         self.session: Session | None = None
         self.first_in_session, self.answers_bytes = 0, 0
         self.load_failure: Reply | Ended | None = None
-        self.late_reruns, self.alone_reruns = reruns
+        self.own_s, self.not_alone = 0.0, list[int]()
         self.cpu_s = TRACING_SLOWDOWN * problem.limits.total_s + SPARE_CPU_S  # same for all tests:
         self.most_s = MOST_PATIENCE * self.limits.total_s  # the sandbox keeps children of a kind
+        self.total_s = total_s if blameless else None
         if total_s is not None:
-            total_s = max(min(total_s, self.limits.total_s), 0.0)
-            self.limits, self.most_s = replace(self.limits, total_s=total_s), total_s
+            total_s = max(total_s, 0.0)
+            own_s, self.most_s = min(total_s, self.limits.total_s), min(total_s, self.most_s)
+            self.limits = replace(self.limits, total_s=own_s)
 
     def judgement(self) -> Judgement:
         """Run it all.
 
         Raises:
             SandboxFailed: If the sandbox broke.
+            DeadlinePassed: If there was no time, by no fault of the program.
             ProblemError: If the problem's own checker is broken.
         """
         started = monotonic()
@@ -109,16 +108,39 @@ class Judging:
             error, results = stopped.error, []
         finally:
             self._close()
-        return self._summary(results, error, monotonic() - started)
+        return judgement_of(
+            self.tests,
+            results,
+            error,
+            used=self.used,
+            notes=self.notes,
+            tier=str(self.sandbox.tier),
+            wall_s=monotonic() - started,
+        )
 
     def _run(self, results: list[TestResult]) -> None:
         for index in range(len(self.tests)):
             result = self._result(index)
             results.append(result)
             if self.stop_at_first and result.verdict is not Verdict.AC:
+                break
+        else:
+            if self.session is not None and results:
+                results[-1] = self._goodbye(self.session, results[-1])
+        self._see_that_time_sufficed()
+        self._close()
+        for index in self.not_alone[:MOST_ALONE_RERUNS]:
+            if not self._alone(index, results):
                 return
-        if self.session is not None and results:
-            results[-1] = self._goodbye(results[-1])
+
+    def _see_that_time_sufficed(self) -> None:
+        """Nobody else's deadline is blamed on a program that hardly ran."""
+        if self.total_s is None or monotonic() < self.latest:
+            return
+        if self.own_s < FAIR_SHARE * self.total_s:
+            raise DeadlinePassed(
+                f"no verdict within {self.total_s:.3g} s; the program ran for {self.own_s:.3g} s"
+            )
 
     def _result(self, index: int) -> TestResult:
         if self.load_failure is not None:
@@ -132,30 +154,33 @@ class Judging:
             return result
         if result.verdict is Verdict.TLE and isinstance(told, Reply) and "limit" not in told.frame:
             return self._once_more(index, result)
-        if result.verdict in (Verdict.WA, Verdict.RE) and index > self.first_in_session:
-            return self._alone(index, result)
+        failed = result.verdict in (Verdict.WA, Verdict.RE)
+        if failed and index > self.first_in_session and not self.most_steps:
+            self.not_alone.append(index)
         return result
 
     def _ask(self, index: int) -> Reply | Ended:
         """Send one test to the current session, or to a new one if there is none."""
-        if self.session is None:
+        session = self.session
+        if session is None:
             self.first_in_session = index
-            failed = self._start()
-            if failed is not None:
-                self.load_failure = failed
+            begun = self._start()
+            if not isinstance(begun, Session):
+                self.load_failure = begun
                 self._close()
-                return failed
+                return begun
+            session = begun
         patience = min(self._patience_s(), max(self.deadline - monotonic(), 0.0))
-        told = self._told({"arguments": list(self.tests[index].arguments)}, patience)
+        told = self._told(session, {"arguments": list(self.tests[index].arguments)}, patience)
         if self.on_reply is not None:
             self.on_reply(index, told)
         return told
 
-    def _told(self, frame: dict[str, Any], patience: float) -> Reply | Ended:
+    def _told(self, session: Session, frame: dict[str, Any], patience: float) -> Reply | Ended:
         """Ask; time that the child waits for a processor counts for no limit."""
-        assert self.session is not None  # noqa: S101 - narrows the type
         most_s = min(MOST_PATIENCE * patience, max(self.latest - monotonic(), 0.0))
-        told = self.session.ask(frame, patience, most_s)
+        told = session.ask(frame, patience, most_s)
+        self.own_s += told.seconds
         self.deadline = min(self.deadline + told.waited_s, self.latest)
         return told
 
@@ -179,37 +204,44 @@ class Judging:
         self.late_reruns -= 1
         result = self._assessed(index, self._ask(index))
         self.notes.append(
-            f"{self._name(index)} took {late.seconds:.2f} s and was run again alone: "
+            f"{name_of(index, self.tests)} took {late.seconds:.2f} s and was run again alone: "
             f"{result.seconds:.2f} s, {result.verdict.words}"
         )
         return result
 
-    def _alone(self, index: int, failed: TestResult) -> TestResult:
-        """See whether a test that failed after others passes alone."""
-        if not self.alone_reruns or monotonic() >= self.deadline:
-            return failed
-        self.alone_reruns -= 1
-        session, first, self.session = self.session, self.first_in_session, None
+    def _alone(self, index: int, results: list[TestResult]) -> bool:
+        """See if a test that failed after others passes alone; False if that is no longer seen."""
+        name, told, self.load_failure = name_of(index, self.tests), None, None
         try:
-            passes = self._assessed(index, self._ask(index)).verdict is Verdict.AC
-        finally:
+            told = self._ask(index) if monotonic() < self.deadline else None
+        except SandboxFailed as error:  # the verdict is known already
             self._close()
-            self.session, self.first_in_session, self.load_failure = session, first, None
+            if not isinstance(error, DeadlinePassed):
+                self.notes.append(f"it was not seen if {name} passes alone: {error}")
+                return False
+        late = isinstance(told, Ended) and told.verdict is Verdict.TLE
+        if told is None or (late and monotonic() >= self.deadline):
+            self.notes.append(f"there was no time to see if {name} passes alone")
+            return False
+        passes = self._assessed(index, told).verdict is Verdict.AC
+        self._close()
         if passes:
             note = "passes alone: what earlier tests leave behind makes it fail"
-            self.notes.append(f"{self._name(index)} {note}")
-        return replace(failed, passes_alone=passes)
+            self.notes.append(f"{name} {note}")
+        results[index] = replace(results[index], passes_alone=passes)
+        return True
 
-    def _start(self) -> Reply | Ended | None:
-        """Begin a session with the program loaded; None, or why it does not load."""
+    def _start(self) -> Session | Reply | Ended:
+        """Begin a session with the program loaded; or why it does not load."""
         limits = ChildLimits(memory_mib=self.limits.memory_mib, cpu_s=self.cpu_s)
-        self.session = Session(self.sandbox.launch(limits), self.limits, self.cpu_s)
-        self.used.python = self.session.greet()
-        told = self._told(self._job(), self._patience_s())
+        session = Session(self.sandbox.launch(limits), self.limits, self.cpu_s)
+        self.session = session
+        self.used.python = session.greet(max(min(START_S, self.latest - monotonic()), 0.0))
+        told = self._told(session, self._job(), self._patience_s())
         if isinstance(told, Ended):
             return replace(told, message=f"{told.message} while the program was loaded")
         if told.frame.get("ready") is True:
-            return None
+            return session
         if "answer" in told.frame:  # no test was sent that it could answer
             message = f"{VIOLATION}: an answer while the program was loaded"
             return Ended(verdict=Verdict.RE, message=message, seconds=told.seconds, output=b"")
@@ -232,22 +264,26 @@ class Judging:
             "parameters": [one.type for one in signature.parameters],
             "returns": signature.returns,
             "in_place": signature.in_place,
+            "operations": [
+                [one.name, [known.type for known in one.parameters], one.returns]
+                for one in signature.operations
+            ],
             "memory_mib": self.limits.memory_mib,
             "answer_bytes": self.limits.answer_bytes,
             "most_steps": self.most_steps,
         }
 
-    def _goodbye(self, last: TestResult) -> TestResult:
+    def _goodbye(self, session: Session, last: TestResult) -> TestResult:
         """See that nothing follows the last answer."""
-        assert self.session is not None  # noqa: S101 - narrows the type
-        used = self.session.child.usage()
-        told = self.session.ask({"end": True}, GOODBYE_S)
+        used = session.child.usage()
+        most_s = min(MOST_PATIENCE * GOODBYE_S, max(self.latest - monotonic(), LEAST_GOODBYE_S))
+        told = session.ask({"end": True}, GOODBYE_S, most_s)
         if isinstance(told, Ended) and told.message.startswith(VIOLATION):
             return replace(last, verdict=Verdict.RE, message=told.message)
         if isinstance(told, Reply) and used is not None:  # no need to wait for its end
-            session, self.session = self.session, None
-            self._add(used)
-            session.child.close()
+            self.session = None
+            self.used.add(used)
+            session.child.leave()
         return last
 
     def _close(self) -> None:
@@ -259,42 +295,7 @@ class Judging:
         finally:
             session.child.close()
         if ended is not None:
-            self._add(ended)
-
-    def _add(self, used: Exit | UsedSoFar) -> None:
-        self.used.cpu_s += used.cpu_s
-        self.used.peak_memory_mib = max(self.used.peak_memory_mib, used.peak_memory_mib)
-
-    def _summary(
-        self, results: list[TestResult], error: CompileError | None, wall_s: float
-    ) -> Judgement:
-        verdict, message = Verdict.AC, ""
-        failed = next((one for one in results if one.verdict is not Verdict.AC), None)
-        if error is not None:
-            place = "" if error.line is None else f"line {error.line}: "
-            verdict, message = Verdict.CE, f"{place}{error.message}"
-        elif failed is not None:
-            verdict, name = failed.verdict, self._name(failed.index)
-            message = f"{name}: {verdict.words}: {failed.message}"
-        weight = sum(test.weight for test in self.tests)
-        passed = sum(self.tests[one.index].weight for one in results if one.verdict is Verdict.AC)
-        return Judgement(
-            verdict=verdict,
-            tests=len(self.tests),
-            tier=str(self.sandbox.tier),
-            results=tuple(results),
-            pass_fraction=passed / weight if weight else 0.0,
-            compile_error=error,
-            message=message,
-            wall_s=wall_s,
-            cpu_s=self.used.cpu_s,
-            peak_memory_mib=self.used.peak_memory_mib,
-            python=self.used.python,
-            notes=tuple(self.notes),
-        )
+            self.used.add(ended)
 
     def _patience_s(self) -> float:
         return self.limits.test_s + min(GRACE * self.limits.test_s, LONGEST_GRACE_S)
-
-    def _name(self, index: int) -> str:
-        return f"test {self.tests[index].name or index + 1}"

@@ -30,6 +30,21 @@ class Parameter:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Operation:
+    """One method of a design class, where values are more than plain data.
+
+    Args:
+        name: The method.
+        parameters: Its arguments in order.
+        returns: Type of its answer.
+    """
+
+    name: str
+    parameters: tuple[Parameter, ...] = ()
+    returns: str = "Any"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Signature:
     """How a program is called.
 
@@ -42,6 +57,8 @@ class Signature:
         parameters: The arguments in order.
         returns: Type of the answer, in the same notation.
         in_place: Index of the argument that is judged after the call instead of the answer.
+        operations: Methods of a design class that take or give nodes, or give floats; those that
+            are not named here take and give plain data. ``parameters`` are the constructor's.
     """
 
     kind: Kind
@@ -50,6 +67,7 @@ class Signature:
     parameters: tuple[Parameter, ...] = ()
     returns: str = "Any"
     in_place: int | None = None
+    operations: tuple[Operation, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,8 +95,9 @@ class Checker:
     """When an answer counts as right.
 
     Args:
-        kind: ``ordered``: equal; ``any-order``: the outermost list is a multiset;
-            ``nested-any-order``: so are the lists inside; ``program``: ``source`` decides.
+        kind: ``ordered``: equal; ``any-order``: the outermost list is a multiset (of a design
+            class: that of every operation's answer); ``nested-any-order``: so are the lists
+            inside; ``program``: ``source`` decides.
         tolerance: Largest difference of two floats, absolute or relative; None compares
             floats exactly. In what a ``stdin`` program prints, words are compared as texts,
             but where a decimal (``2.0``, ``1e5``) is expected, as numbers: ``2`` is right.
@@ -100,7 +119,7 @@ class Limits:
         test_s: Wall seconds for one test.
         total_s: Wall seconds for all tests of one judgement.
         memory_mib: Address space of the process that runs it, above what Python itself takes.
-        output_bytes: Most it may print.
+        output_bytes: Most it may print during one test.
         answer_bytes: Longest answer to one test, encoded.
     """
 

@@ -51,6 +51,12 @@ def _tests(problem: Problem) -> Iterator[tuple[str, TestCase]]:
 
 def _check_signature(signature: Signature, where: str) -> None:
     kind, count = signature.kind, len(signature.parameters)
+    named = [one.name for one in signature.operations]
+    if named and kind != "design":
+        raise ProblemError(f"{where}.operations: only a design has them, this is a {kind}")
+    for name in named:
+        if named.count(name) > 1:
+            raise ProblemError(f"{where}.operations names {name!r} twice: leave one out")
     if kind == "stdin":
         if signature.name or signature.parameters or signature.in_place is not None:
             raise ProblemError(

@@ -57,8 +57,8 @@ def load_problem(name_or_path: str) -> Problem:
         near = difflib.get_close_matches(name_or_path, names, n=3)
         guess = f"did you mean {' or '.join(near)}? " if near else ""
         raise ProblemError(
-            f"no problem is named {shown(name_or_path)}: {guess}name one of {', '.join(names)}, "
-            "or the path of a .toml or .json file"
+            f"no problem is named {shown(name_or_path)}: {guess}"
+            "'textgrad code problems' lists the names; a file must end in .toml or .json"
         )
     entry = files("textgrad_code").joinpath("problems", f"{name_or_path}.toml")
     return read_problem(entry.read_text("utf-8"), entry.name)

@@ -14,6 +14,7 @@ from textgrad_code.problem import (
     CheckKind,
     Kind,
     Limits,
+    Operation,
     Parameter,
     Problem,
     Signature,
@@ -80,6 +81,8 @@ def problem_to_json(problem: Problem) -> dict[str, JSON]:
         "parameters": [f"{one.name}: {one.type}" for one in signature.parameters],
         "returns": signature.returns,
     }
+    if signature.operations:
+        described["operations"] = [_operation_text(one) for one in signature.operations]
     if signature.in_place is not None:
         described["in_place"] = signature.in_place
     return {
@@ -135,6 +138,10 @@ def _signature(fields: Fields) -> Signature:
         ),
         returns=fields.text("returns", known.returns),
         in_place=in_place,
+        operations=tuple(
+            _operation(text, f"{fields.place('operations')}[{index}]")
+            for index, text in enumerate(fields.texts("operations"))
+        ),
     )
     fields.take("in_place")
     fields.finish()
@@ -153,6 +160,32 @@ def _parameter(text: str, where: str) -> Parameter:
     if not name.isidentifier():
         raise ProblemError(f"{where} is {text!r}: {name!r} is no name of a parameter")
     return Parameter(name=name, type=kind)
+
+
+def _operation(text: str, where: str) -> Operation:
+    """A method from ``name(argument: type, ...) -> type``, as in Python."""
+    try:
+        (made,) = ast.parse(f"def {text}: ...").body
+        assert isinstance(made, ast.FunctionDef)  # noqa: S101 - it begins with def
+    except (SyntaxError, ValueError) as error:
+        raise ProblemError(
+            f"{where} is {text!r}: write it as in Python, such as "
+            "'insert(root: Optional[TreeNode], value: int) -> Optional[TreeNode]'"
+        ) from error
+    plain = Parameter(name="").type
+    return Operation(
+        name=made.name,
+        parameters=tuple(
+            Parameter(name=one.arg, type=ast.unparse(one.annotation) if one.annotation else plain)
+            for one in made.args.args
+        ),
+        returns=ast.unparse(made.returns) if made.returns else plain,
+    )
+
+
+def _operation_text(operation: Operation) -> str:
+    told = ", ".join(f"{one.name}: {one.type}" for one in operation.parameters)
+    return f"{operation.name}({told}) -> {operation.returns}"
 
 
 def _checker(fields: Fields) -> Checker:

@@ -10,15 +10,16 @@ import os
 import secrets
 import select
 from collections.abc import Callable
-from dataclasses import dataclass
 from time import monotonic
 from typing import Any
 
 from textgrad_code.answers import Violation, parse_frame
 from textgrad_code.endings import verdict_of_exit
-from textgrad_code.errors import SandboxFailed
+from textgrad_code.errors import DeadlinePassed, SandboxFailed
 from textgrad_code.jail.frames import HEADER_BYTES, packed
 from textgrad_code.problem import Limits
+from textgrad_code.replies import Ended, Reply
+from textgrad_code.sandbox.inputs import give
 from textgrad_code.sandbox.protocol import Child, Exit
 from textgrad_code.verdict import Verdict
 
@@ -26,48 +27,12 @@ START_S = 30.0  # a machine may be busy; a sandbox that needs longer is broken
 EXIT_S = 5.0
 MOST_PATIENCE = 10.0  # times what was asked for, however long it waits for a processor
 QUICK_S = 0.01  # in less, nothing waits long enough to be worth a look
+MOST_THREADS = 128
+WATCH_S = 0.02  # how often they are counted
 CHUNK = 1 << 16
 KEPT_OUTPUT = 16_384
 SPARE_BYTES = 1 << 21  # a frame is longer than the answer in it
 IN, OUT = select.POLLIN, select.POLLOUT
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reply:
-    """A frame that answers the one sent.
-
-    Args:
-        frame: Its fields; written by the program's process, so checked by whoever reads them.
-        seconds: From sending to having it, without `waited_s`.
-        waited_s: How long the child could not run for want of a processor, where that is known.
-        output: What was printed meanwhile, capped.
-        size: Bytes of the frame.
-    """
-
-    frame: dict[str, Any]
-    seconds: float
-    output: bytes
-    size: int = 0
-    waited_s: float = 0.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ended:
-    """The child gave no answer and never will.
-
-    Args:
-        verdict: What that means.
-        message: Why, in one line.
-        seconds: From sending to the end, without `waited_s`.
-        output: What was printed meanwhile, capped.
-        waited_s: How long the child could not run for want of a processor, where that is known.
-    """
-
-    verdict: Verdict
-    message: str
-    seconds: float
-    output: bytes
-    waited_s: float = 0.0
 
 
 class Session:
@@ -84,11 +49,9 @@ class Session:
         self.exit: Exit | None = None
         self._received, self._outgoing = bytearray(), memoryview(b"")
         self._output, self._printed, self._frame_bytes = bytearray(), 0, 0
-        self._closed = False
-        self._waited_before, self._waited_s = (
-            0.0,
-            0.0,
-        )  # for a processor: so far, since the question
+        self._closed = self._is_script = False
+        self._count_at = monotonic() + WATCH_S
+        self._waited_before = self._waited_s = 0.0  # for a processor: so far; since the question
         self._poll = select.poll()
         self._readers: dict[int, Callable[[], None]] = {
             child.answer_fd: self._read_answer,
@@ -100,15 +63,21 @@ class Session:
         for fd in (child.job_fd, child.answer_fd, child.output_fd):
             os.set_blocking(fd, False)
 
-    def greet(self) -> str:
+    def greet(self, most_s: float = START_S) -> str:
         """Wait for the driver, which has not seen the program yet; its version of Python.
+
+        Args:
+            most_s: How long.
 
         Raises:
             SandboxFailed: If it does not start.
+            DeadlinePassed: If there is less time than a sandbox may need for that.
         """
-        told = self._await(monotonic(), START_S, START_S)
+        told = self._await(monotonic(), most_s, most_s)
         if isinstance(told, Reply) and isinstance(told.frame.get("hello"), str):
             return str(told.frame["hello"])[:40]
+        if most_s < START_S and isinstance(told, Ended) and told.verdict is Verdict.TLE:
+            raise DeadlinePassed(f"the driver had not started {most_s:.3g} s before the deadline")
         self.child.no_greeting = True
         why = told.message if isinstance(told, Ended) else "it sent something else"
         output = bytes(self._output[:400]).decode("utf-8", "replace").strip()
@@ -120,7 +89,8 @@ class Session:
         """Send a frame and wait for its answer.
 
         Args:
-            frame: What is asked, without a nonce.
+            frame: What is asked, without a nonce. The text that a script reads is put where it
+                reads it from.
             seconds: How long the answer may take, not counting how long the child waits for a
                 processor.
             most_s: How long it may take with that; None for `MOST_PATIENCE` times `seconds`.
@@ -131,11 +101,11 @@ class Session:
         started = monotonic()
         self._output.clear()
         self._printed, self._waited_s = 0, 0.0
-        used = self.child.usage()
-        self._waited_before = 0.0 if used is None else used.waited_s
+        self._waited_before = self.child.waited_s()
         self._pump(0)
         if self._received:
             return self._violation("data before they were asked for", started)
+        frame = self._without_input(frame)
         nonce = secrets.token_hex(8)
         self._outgoing = memoryview(packed({**frame, "nonce": nonce}))
         self._send()
@@ -148,6 +118,14 @@ class Session:
         if self._received:
             return self._violation("more data than were asked for", started)
         return told
+
+    def _without_input(self, frame: dict[str, Any]) -> dict[str, Any]:
+        self._is_script = self._is_script or frame.get("kind") == "stdin"
+        if not self._is_script or "arguments" not in frame:
+            return frame
+        (text,) = frame["arguments"]
+        give(self.child.input_fd, text)
+        return {**frame, "arguments": []}
 
     def finish(self) -> Exit | None:
         """Kill the child and wait for its last words; None if there are none in time.
@@ -190,14 +168,24 @@ class Session:
                 left = min(seconds - self._seconds_since(started), most_s + started - monotonic())
             if left <= 0:
                 return self._ended(Verdict.TLE, f"no answer after {seconds:.2f} s", started)
-            self._pump(left)
+            threads = self._threads()
+            if threads > MOST_THREADS:
+                message = f"had {threads} threads; at most {MOST_THREADS} may run at a time"
+                return self._ended(Verdict.RE, message, started)
+            self._pump(min(left, WATCH_S))
+
+    def _threads(self) -> int:
+        """How many the program has; 0 if that is not known, or was looked at just now."""
+        if monotonic() < self._count_at:
+            return 0
+        self._count_at = monotonic() + WATCH_S
+        return self.child.threads() or 0
 
     def _seconds_since(self, started: float) -> float:
         """Wall time without what the child waited for a processor since then."""
         seconds = monotonic() - started
-        used = self.child.usage() if seconds > QUICK_S and self.exit is None else None
-        if used is not None:
-            self._waited_s = max(self._waited_s, used.waited_s - self._waited_before)
+        if seconds > QUICK_S and self.exit is None:
+            self._waited_s = max(self._waited_s, self.child.waited_s() - self._waited_before)
         return max(seconds - self._waited_s, 0.0)
 
     def _next_frame(self) -> dict[str, Any] | None:

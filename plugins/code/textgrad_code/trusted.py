@@ -9,6 +9,11 @@ from functools import lru_cache
 from textgrad_code.errors import ProblemError
 
 
+def file_of(where: str) -> str:
+    """What stands for a file's name in stack traces of such a program."""
+    return f"<{where}>"
+
+
 def require_function(source: str, name: str, where: str) -> None:
     """See, without running it, that a program defines a function.
 
@@ -45,7 +50,7 @@ def trusted_function(source: str, name: str, where: str) -> Callable[..., object
     require_function(source, name, where)
     namespace: dict[str, object] = {"__name__": "problem"}
     try:
-        exec(compile(source, f"<{where}>", "exec"), namespace)  # noqa: S102 - the author's own
+        exec(compile(source, file_of(where), "exec"), namespace)  # noqa: S102 - the author's own
     except Exception as error:
         raise ProblemError(f"{where} fails: {type(error).__name__}: {error}") from error
     found = namespace[name]

@@ -2,24 +2,10 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentParser, Namespace
-from collections.abc import Callable
-from importlib import import_module
-from typing import Any
+from argparse import ArgumentParser
 
 from textgrad_code.commands import options
-from textgrad_core.plugin import Command
-
-
-def _later(module: str) -> Callable[[Namespace], int]:
-    """The function ``run`` of a module of this package, imported at its first use."""
-
-    def run(given: Namespace) -> int:
-        found: Any = import_module(f"{__name__}.{module}")
-        code: int = found.run(given)
-        return code
-
-    return run
+from textgrad_core.plugin import Command, run_later
 
 
 def _no_options(parser: ArgumentParser) -> None:
@@ -31,25 +17,25 @@ COMMANDS = (
         name="judge",
         summary="run programs on the tests of a problem, isolated, and say the verdict",
         options=options.judge,
-        run=_later("judge"),
+        run=run_later(f"{__name__}.judge"),
     ),
     Command(
         name="repair",
         summary="repair a program without a language model: fault localisation and small edits",
         options=options.repair,
-        run=_later("repair"),
+        run=run_later(f"{__name__}.repair"),
     ),
     Command(
         name="problems",
         summary="list the problems that are shipped, or show one",
         options=options.problems,
-        run=_later("problems"),
+        run=run_later(f"{__name__}.problems"),
     ),
     Command(
         name="doctor",
         summary="say which isolation this machine offers, and why not more",
         options=_no_options,
-        run=_later("doctor"),
+        run=run_later(f"{__name__}.doctor"),
     ),
 )
 
@@ -58,6 +44,6 @@ BENCHMARKS = (
         name="replay",
         summary="judge published programs again and compare with the published verdicts",
         options=options.replay,
-        run=_later("replay"),
+        run=run_later(f"{__name__}.replay"),
     ),
 )

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import json
-import os
 import platform
 import sys
-import tokenize
+import textwrap
 from argparse import Namespace
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from textgrad_code.commands.options import judge_of, problem_of
-from textgrad_code.domain import MAX_PROGRAM_CHARS
+from textgrad_code.commands.options import judge_of, problem_of, workers_of
+from textgrad_code.commands.sources import BODY_ONLY, prepared, read_program
 from textgrad_code.errors import ProblemError, SandboxFailed
-from textgrad_code.evidence import evidence, summary
+from textgrad_code.evidence import summary
 from textgrad_code.feedback import feedback
 from textgrad_code.judge import Judge
+from textgrad_code.observing import observed
 from textgrad_code.problem import Problem, TestCase
 from textgrad_code.verdict import Judgement, TestResult, Verdict
 from textgrad_core.cli.exits import FAILED, OK, REFUSED, USAGE
@@ -28,8 +28,8 @@ from textgrad_core.report.text import visible
 
 WIDTH = 80
 ROWS = 30
+VALUES = (" ", "- ", "input: ", "expected: ", "got: ", "difference: ", "what happened: ")
 TICK_S = 0.1  # a signal is seen only between two waits
-NOT_TRACED = (Verdict.TLE, Verdict.MLE, Verdict.OLE, Verdict.SV)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +42,7 @@ class Judged:
         judgement: What the judge said; None if it could not be judged.
         data: Evidence of the visible tests, or counts alone.
         error: Why it could not be judged.
+        note: What was done to the text before, or ought to be.
     """
 
     path: str
@@ -49,16 +50,14 @@ class Judged:
     judgement: Judgement | None = None
     data: dict[str, JSON] = field(default_factory=dict)
     error: UsageError | SandboxFailed | None = None
+    note: str = ""
 
 
 def run(given: Namespace) -> int:
     """Judge every program and print a table, or JSON; the exit code says if all are accepted."""
     problem = problem_of(given)
     _chosen(problem, given.tests)
-    workers = given.workers or os.cpu_count() or 1
-    if workers < 1:
-        raise UsageError(f"--workers is {given.workers}: give a number from 1 on")
-    judge, pool = judge_of(given), ThreadPoolExecutor(max_workers=workers)
+    judge, pool = judge_of(given), ThreadPoolExecutor(max_workers=workers_of(given))
     done: list[Judged] = []
     try:
         for one in _in_order(pool, judge, problem, given):
@@ -80,9 +79,11 @@ def _in_order(
     """Every program as it was typed, each as soon as it and those before it are done."""
 
     def one(path: str) -> Judged:
-        source = ""
+        source = note = ""
         try:
-            source = read_program(Path(path))
+            source, note = prepared(
+                read_program(Path(path)).text, problem, prepend=given.prepend_starter
+            )
             judgement, data = judged(
                 judge,
                 source,
@@ -92,8 +93,10 @@ def _in_order(
                 feedback_too=given.feedback,
             )
         except (UsageError, SandboxFailed) as error:
-            return Judged(path=path, source=source, error=error)
-        return Judged(path=path, source=source, judgement=judgement, data=data)
+            return Judged(path=path, source=source, error=error, note=note)
+        if judgement.verdict is not Verdict.CE and note == BODY_ONLY:
+            note = ""
+        return Judged(path=path, source=source, judgement=judgement, data=data, note=note)
 
     for under_way in [pool.submit(one, path) for path in given.solutions]:
         yield _awaited(under_way)
@@ -119,22 +122,6 @@ def _exit_code(done: Sequence[Judged]) -> int:
     return OK if all(accepted) else REFUSED
 
 
-def read_program(path: Path) -> str:
-    """The text of a program file, in the encoding its byte order mark or first lines declare.
-
-    Raises:
-        UsageError: If it cannot be read, is no text in that encoding, or is too long.
-    """
-    try:
-        with tokenize.open(path) as file:
-            text = file.read()
-    except (OSError, SyntaxError, ValueError, LookupError) as error:
-        raise UsageError(f"{path} cannot be read: {error}") from error
-    if len(text) > MAX_PROGRAM_CHARS:
-        raise UsageError(f"{path} has {len(text)} characters, more than {MAX_PROGRAM_CHARS}")
-    return text
-
-
 def judged(
     judge: Judge,
     source: str,
@@ -158,11 +145,7 @@ def judged(
     if unseen or not feedback_too or judgement.verdict is Verdict.AC:
         return judgement, summary(judgement, which)
     seen = visible_part(judgement, problem)
-    ended = any(r.verdict in NOT_TRACED for r in seen.results)
-    if ended or seen.verdict is Verdict.CE:
-        return judgement, evidence(seen, problem)
-    traces = judge.trace(source, problem, problem.visible[: len(seen.results)])
-    return judgement, evidence(seen, problem, traces)
+    return judgement, observed(judge, source, problem, seen)
 
 
 def visible_part(judgement: Judgement, problem: Problem) -> Judgement:
@@ -205,12 +188,27 @@ def _told(problem: Problem, one: Judged, which: str) -> list[str]:
     """One program at 80 columns; of hidden tests only the verdicts are shown."""
     title = f"{visible(one.path)} on {problem.name}"
     if one.judgement is None:
-        return [title, f"not judged: {visible(str(one.error))}", ""]
+        told = f"not judged: {visible(str(one.error))}"
+        return [title, *textwrap.wrap(told, WIDTH, break_on_hyphens=False), ""]
     lines = [title, *_table(problem, one.judgement, which)]
+    lines += textwrap.wrap(one.note, WIDTH, break_on_hyphens=False)
     if one.judgement.verdict is not Verdict.AC and one.data.get("tests") is not None:
         told = feedback(problem, one.source, one.data)
-        lines += ["", "Feedback, from the visible tests alone:", "", told]
+        lines += ["", "Feedback, from the visible tests alone:", "", *_wrapped(told)]
     return [*lines, ""]
+
+
+def _wrapped(told: str) -> Iterator[str]:
+    """Feedback with its prose at 80 columns; values, code and what stands in fences stay whole."""
+    fence = ""
+    for line in told.split("\n"):
+        mark = line[: len(line) - len(line.lstrip("`"))]
+        if len(mark) >= 3 and fence in ("", line):
+            fence = "" if fence else mark
+        if fence or line.startswith(VALUES):
+            yield line
+        else:
+            yield from textwrap.wrap(line, WIDTH, break_on_hyphens=False) or [""]
 
 
 def _table(problem: Problem, judgement: Judgement, which: str) -> list[str]:
@@ -279,4 +277,5 @@ def _record(problem: Problem, one: Judged, which: str) -> dict[str, JSON]:
             for r in judgement.results
         ],
         "evidence": one.data,
+        "note": one.note,
     }

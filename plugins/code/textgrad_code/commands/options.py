@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from textgrad_core.errors import UsageError
 
 if TYPE_CHECKING:
     from textgrad_code.judge import Judge
@@ -33,6 +36,11 @@ def judge(parser: ArgumentParser) -> None:
         help="end with the first test that is not accepted",
     )
     parser.add_argument(
+        "--prepend-starter",
+        action="store_true",
+        help="put the code to start from before every program, as for HumanEval's completions",
+    )
+    parser.add_argument(
         "--no-feedback",
         dest="feedback",
         action="store_false",
@@ -41,8 +49,9 @@ def judge(parser: ArgumentParser) -> None:
     _sandbox(parser)
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.epilog = (
-        "exit code 0: every program is accepted; 6: at least one is not; 2: one cannot be read; "
-        "1: the sandbox failed on one"
+        "exit codes: 0 every program is accepted; 6 at least one is not; 2 an argument or\n"
+        "a file is wrong, the other programs are judged; 1 the sandbox failed on one, or\n"
+        "offers less than --min-tier; 3 the data set is not here; 130 stopped by Ctrl-C"
     )
 
 
@@ -65,8 +74,11 @@ def repair(parser: ArgumentParser) -> None:
     _sandbox(parser)
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.epilog = (
-        "It looks at the visible tests only. A program that passes them may still be wrong. "
-        "Exit code 0: the program passes all visible tests; 6: it does not."
+        "It looks at the visible tests only. A program that passes them may still be\n"
+        "wrong.\n\n"
+        "exit codes: 0 the program passes all visible tests; 6 it does not; 2 an\n"
+        "argument or the file is wrong; 1 the sandbox failed, or offers less than\n"
+        "--min-tier; 3 the data set is not here; 130 stopped by Ctrl-C, nothing written"
     )
 
 
@@ -98,6 +110,19 @@ def problem_of(given: Namespace) -> Problem:
     )
 
 
+def workers_of(given: Namespace) -> int:
+    """How many programs run at the same time: as asked for, else one per core.
+
+    Raises:
+        UsageError: If fewer than one is asked for.
+    """
+    if given.workers is None:
+        return os.cpu_count() or 1
+    if given.workers < 1:
+        raise UsageError(f"--workers is {given.workers}: give a number from 1 on")
+    return int(given.workers)
+
+
 def judge_of(given: Namespace) -> Judge:
     """A judge with the isolation the options ask for."""
     from textgrad_code.judge import Judge
@@ -116,7 +141,9 @@ def _problem(parser: ArgumentParser) -> None:
     )
     parser.add_argument("--data", metavar="DIR", help="folder with the files of the data set")
     parser.add_argument("--time-limit", type=float, metavar="X", help="wall seconds for one test")
-    parser.add_argument("--memory-limit", type=int, metavar="N", help="MiB")
+    parser.add_argument(
+        "--memory-limit", type=int, metavar="N", help="MiB beyond what Python takes"
+    )
 
 
 def _sandbox(parser: ArgumentParser) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-import re
+import shlex
 import textwrap
 from argparse import Namespace
 from pathlib import Path
 
-from textgrad_code.commands.judge import WIDTH, read_program
+from textgrad_code.commands.judge import WIDTH
 from textgrad_code.commands.options import judge_of, problem_of
+from textgrad_code.commands.sources import read_program
 from textgrad_code.problem import Problem
 from textgrad_code.repair.search import RepairResult, repair
 from textgrad_core.cli.exits import OK, REFUSED
@@ -18,19 +19,24 @@ from textgrad_core.jsondata import JSON
 from textgrad_core.report import write_atomically
 from textgrad_core.report.text import visible
 
-COOKIE = re.compile(r"^([ \t\f]*#.*?coding[:=][ \t]*)[-\w.]+", re.ASCII)  # PEP 263
-
 
 def run(given: Namespace) -> int:
     """Repair, print the change, write the program; the exit code says if it passes."""
     problem = problem_of(given)
     source = read_program(Path(given.solution))
+    if not source.text.strip():
+        raise UsageError(
+            f"{given.solution} is empty: there is nothing to repair; "
+            f"'textgrad code problems {given.problem} --starter' prints code to start from"
+        )
     out = None if given.out is None else Path(given.out)
     if out is not None and not out.absolute().parent.is_dir():
         raise UsageError(f"--out {given.out!r}: the folder does not exist; make it first")
+    if out is not None and out.is_dir():
+        raise UsageError(f"--out {given.out!r} is a folder: name a file in it, as in solution.py")
     with judge_of(given) as judge:
         found = repair(
-            source,
+            source.text,
             problem,
             judge,
             max_candidates=given.candidates,
@@ -38,39 +44,44 @@ def run(given: Namespace) -> int:
             seed=given.seed,
         )
     if out is not None:
-        write_atomically(out, in_utf8(found.program))
+        write_atomically(out, source.encoded(found.program))
     if given.json:
         print(json.dumps(_record(problem, given.solution, found), ensure_ascii=False))
     else:
-        print("\n".join(_told(problem, given.solution, found, out)))
+        print("\n".join(_told(problem, given, found)))
     return OK if found.plausible else REFUSED
 
 
-def in_utf8(program: str) -> str:
-    """The text of a UTF-8 file: what the first two lines declare is no other encoding."""
-    lines = program.split("\n")
-    return "\n".join([*(COOKIE.sub(r"\g<1>utf-8", line) for line in lines[:2]), *lines[2:]])
-
-
-def _told(problem: Problem, path: str, found: RepairResult, out: Path | None) -> list[str]:
+def _told(problem: Problem, given: Namespace, found: RepairResult) -> list[str]:
     start = found.start
     lines = [
-        f"{visible(path)} on {problem.name}: {start.verdict}, "
+        f"{visible(given.solution)} on {problem.name}: {start.verdict}, "
         f"passes {start.passed} of {start.tests} visible tests",
         *textwrap.wrap(f"Best: {visible(found.summary)}.", WIDTH),
         f"{found.candidates} programs judged in {found.seconds:.1f} s, isolation {start.tier}",
     ]
     if found.diff:
         lines += ["", visible(found.diff).rstrip("\n")]
-    if found.plausible and found.diff:
-        note = (
-            "It passes the visible tests. Whether it is right, they cannot say: "
-            f"textgrad code judge --problem {problem.name} runs the hidden ones too."
-        )
-        lines += ["", *textwrap.wrap(note, WIDTH, break_on_hyphens=False)]
-    if out is not None:
-        lines += ["", f"Written to {out}"]
+    if found.plausible:
+        note = "It passes the visible tests. Whether it is right, they cannot say."
+        if problem.hidden:
+            note += " This runs the hidden ones too:"
+        lines += ["", *textwrap.wrap(note, WIDTH)]
+        if problem.hidden:
+            lines.append(f"  {visible(_judge_command(given, changed=bool(found.diff)))}")
+    if given.out is not None:
+        lines += ["", f"Written to {given.out}"]
     return lines
+
+
+def _judge_command(given: Namespace, *, changed: bool) -> str:
+    """What to type to judge the program that was found, on the same problem."""
+    path = given.out or ("REPAIRED.py" if changed else given.solution)
+    words = ["textgrad", "code", "judge", path, "--problem", given.problem]
+    for option in ("data", "time_limit", "memory_limit"):
+        value = getattr(given, option)
+        words += [] if value is None else [f"--{option.replace('_', '-')}", str(value)]
+    return shlex.join(words)
 
 
 def _record(problem: Problem, path: str, found: RepairResult) -> dict[str, JSON]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import platform
 import textwrap
 from argparse import Namespace
@@ -11,7 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from textgrad_code.commands.options import judge_of
+from textgrad_code.commands.options import judge_of, workers_of
 from textgrad_code.replay import Figure, Replay, replay
 from textgrad_core.cli.exits import MISSING, OK, REFUSED
 from textgrad_core.report.text import visible
@@ -24,7 +23,7 @@ _WHAT = 57
 def run(given: Namespace) -> int:
     """Judge the published programs again, print the comparison; the exit code tells agreement."""
     folder = None if given.data is None else Path(given.data)
-    workers = given.workers or os.cpu_count() or 1
+    workers = workers_of(given)
     with judge_of(given) as judge:
         found = replay(folder, judge=judge, workers=workers)
     if given.json:

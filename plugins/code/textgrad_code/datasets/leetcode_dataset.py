@@ -4,8 +4,10 @@ Every test of the data set is ``assert candidate(name=value, ..) == value``: 23,
 read, none is run. 645 repeat a call and are left out. (105 tests, of 5 problems, expect an
 infinity, which LeetCode never answers: their input breaks the constraints. They are kept.)
 
-Visible are the 581 examples of the statements, hidden the other 22,013 tests. The data set
-compares with ``==``, and so does the judge, also where a statement allows any order.
+Visible are the 581 examples of the statements (of a statement without one that can be read, the
+first two tests), hidden the other 22,013 tests. The data set compares with ``==``, and so does the
+judge, also where a statement allows any order; but here a number is no truth value: 1 for an
+expected True is a wrong answer, which the data set's own check accepts.
 """
 
 from __future__ import annotations

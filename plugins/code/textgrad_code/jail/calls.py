@@ -6,10 +6,11 @@ import json
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from textgrad_code.jail.loading import Signature
+from textgrad_code.jail.loading import Operation, Signature
 from textgrad_code.jail.nodes import Shape, build, find_node
 from textgrad_code.jail.values import encode
 
+PLAIN = Operation((), None)
 SCALARS = (bool, int, float, str, type(None))
 
 
@@ -50,19 +51,34 @@ def call(
     return Called(answer, _mutated(signature, built, body))
 
 
-def build_arguments(parameters: tuple[Shape | None, ...], arguments: list[Any]) -> list[Any]:
-    """What the program is called with: nodes where they are declared, plain data elsewhere."""
+def build_arguments(
+    parameters: tuple[Shape | None, ...],
+    arguments: list[Any],
+    earlier: dict[str, Any] | None = None,
+) -> list[Any]:
+    """What the program is called with: nodes where they are declared, plain data elsewhere.
+
+    Args:
+        parameters: What they were declared to be.
+        arguments: JSON data.
+        earlier: The first node of every type in the calls before, which is added to.
+    """
     built: list[Any] = []
+    earlier = {} if earlier is None else earlier
     roots: dict[str, Any] = {}
     for index, value in enumerate(arguments):
         shape = _shape(parameters, index)
         if shape is None:
             built.append(value)
-        elif type(value) is int and not shape.lists and shape.node in roots:
-            built.append(find_node(roots[shape.node], value))
+            continue
+        known = roots if shape.node in roots else earlier
+        if type(value) is int and not shape.lists and shape.node in known:
+            built.append(find_node(known[shape.node], value))
         else:
             built.append(build(shape, value))
             roots.setdefault(shape.node, built[-1])
+    for node, root in roots.items():
+        earlier.setdefault(node, root)
     return built
 
 
@@ -75,11 +91,14 @@ def _design(
 ) -> list[Any]:
     """Operations in turn, the constructor first; ``parameters`` are the constructor's."""
     operations, lists = arguments
-    first = build_arguments(signature.parameters, lists[0]) if lists else []
+    roots: dict[str, Any] = {}
+    first = build_arguments(signature.parameters, lists[0], roots) if lists else []
     made = cls(*first)
     answers: list[Any] = [None] * bool(operations)
     for name, values in zip(operations[1:], lists[1:], strict=True):
-        answers.append(encode(getattr(made, name)(*values), None, most))
+        known = signature.operations.get(name, PLAIN)
+        answer = getattr(made, name)(*build_arguments(known.parameters, values, roots))
+        answers.append(encode(answer, known.returns, most))
     return answers
 
 

@@ -11,10 +11,9 @@ from dataclasses import dataclass
 from textgrad_code.jail import landlock, limits, seccomp
 from textgrad_code.jail.libc import call
 from textgrad_code.jail.privileges import die_with
-from textgrad_code.jail.syscalls import Architecture
 from textgrad_code.jail.wire import NOT_BEGUN, NOT_BEGUN_BYTES, Order
 
-OUTPUT, ERRORS, JOB, ANSWERS = 1, 2, 3, 4
+INPUT, OUTPUT, ERRORS, JOB, ANSWERS = 0, 1, 2, 3, 4
 _END, _RULES, _FIRST_FREE = 5, 6, 7
 _OUT_OF_THE_WAY = 20
 _DESCRIPTORS_OF_OLD_KERNELS = 4096
@@ -27,20 +26,18 @@ class Confinement:
     """What every child of one fork server is held to.
 
     Args:
-        architecture: Of this machine.
+        filters: The system calls its children may make.
         rules: Descriptor of a Landlock rule set; None without Landlock.
-        files: Whether files may be opened for reading.
+        landlock_version: The kernel's.
         own_user: Whether nothing else runs as this user.
         base_bytes: Address space the interpreter itself takes.
-        nothing: Descriptor of an empty file, for standard input.
     """
 
-    architecture: Architecture
+    filters: seccomp.FilterTemplate
     rules: int | None
-    files: bool
+    landlock_version: int
     own_user: bool
     base_bytes: int
-    nothing: int
 
 
 def live(
@@ -50,12 +47,13 @@ def live(
 
     Args:
         order: Its limits.
-        descriptors: Read end of the job, write ends of answers, output and end.
+        descriptors: Read end of the job, write ends of answers and output, the file that is
+            standard input, write end of the end.
         held: The jail.
         server: Process id of the fork server, as this process sees it.
         drive: Called with `JOB` and `ANSWERS` once the jail is closed.
     """
-    end = descriptors[3]
+    end = descriptors[-1]
     try:
         end = arrange(descriptors, held)
         _confine(order, held, server)
@@ -81,14 +79,14 @@ def arrange(descriptors: list[int], held: Confinement) -> int:
     They are first moved up, because those received may sit where others have to go.
 
     Args:
-        descriptors: As received: job, answers, output, end.
-        held: Where an empty file and the rule set are.
+        descriptors: As received: job, answers, output, input, end.
+        held: Where the rule set is.
 
     Returns:
         The number that the end's pipe has now.
     """
-    job, answers, output, end = descriptors
-    places = {0: held.nothing, OUTPUT: output, ERRORS: output, JOB: job, ANSWERS: answers}
+    job, answers, output, text, end = descriptors
+    places = {INPUT: text, OUTPUT: output, ERRORS: output, JOB: job, ANSWERS: answers}
     places[_END] = end
     if held.rules is not None:
         places[_RULES] = held.rules
@@ -113,13 +111,11 @@ def _confine(order: Order, held: Confinement, server: int) -> None:
     fcntl.fcntl(JOB, fcntl.F_SETOWN, os.getpid())  # tells the sandbox which process it is
     die_with(server)
     if held.rules is not None:
-        landlock.restrict(_RULES)
+        landlock.restrict(_RULES, held.landlock_version)
         os.close(_RULES)
     limits.apply(
         memory_bytes=held.base_bytes + (order.memory_mib << 20),
         cpu_s=order.cpu_s,
         own_user=held.own_user,
     )
-    seccomp.install(
-        seccomp.seccomp_filter(held.architecture, process=os.getpid(), files=held.files)
-    )
+    seccomp.install(held.filters.of(os.getpid()))

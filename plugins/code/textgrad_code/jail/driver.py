@@ -13,16 +13,20 @@ come here. Every frame carries a nonce that its answer repeats:
     <- {"nonce", "bye": true}
 
 Before all of them goes {"hello": version of Python}, when no line of the program has been seen.
-With ``most_steps`` the answer to a test holds ``trace`` too: {"steps", "lines": [[line, count]]}.
+The text that a script reads is no part of a frame: it is descriptor 0, a file that the judge has
+filled before it asks. With ``most_steps`` the answer to a test holds ``trace`` too:
+{"steps", "lines": [[line, count]]}.
 """
 
 from __future__ import annotations
 
 import json
+import linecache
 import os
 import resource
 import sys
 import warnings
+from types import ModuleType
 from typing import Any
 
 from textgrad_code.jail.calls import Called, call
@@ -39,7 +43,7 @@ from textgrad_code.jail.loading import (
     target,
 )
 from textgrad_code.jail.nodes import AnswerTooLarge, NotSerialisable
-from textgrad_code.jail.streams import Script, flush_streams, own_streams, use_streams
+from textgrad_code.jail.streams import Script, Scripts, flush_streams, own_streams, use_streams
 from textgrad_code.jail.tracing import LineTrace, StepsUsedUp
 
 VERSION = sys.version.split()[0]
@@ -47,19 +51,46 @@ DEEPEST_RECURSION = 50_000
 # Measured: recursion through sorted(key=...) takes 2.3 KiB of C stack per counted level.
 STACK_BYTES_PER_LEVEL = 2560
 RESERVE_BYTES = 1 << 16
-WARM_UP = """
+REHEARSED = """
 class Solution:
     def f(self, n: int) -> int:
+        print("", end="")
         return [x for x in range(n)][0] + len({n: n}) - 1
 """
+REHEARSED_JOB = {
+    "nonce": "",
+    "program": REHEARSED,
+    "kind": "method",
+    "name": "f",
+    "class_name": "Solution",
+    "parameters": ["int"],
+    "returns": "int",
+    "in_place": None,
+    "operations": [],
+    "memory_mib": 256,
+    "answer_bytes": 1 << 20,
+    "most_steps": 0,
+}
+REHEARSED_FRAMES = (b'{"arguments":[1],"nonce":""}', b'{"end":true,"nonce":""}')
 MEMORY: dict[str, Any] = {"limit": "memory"}
 ANSWER: dict[str, Any] = {"limit": "answer"}
+READY: list[ModuleType] = []  # a module for a program; building one touches many pages
 
 
 def drive(job_fd: int, answer_fd: int) -> None:
     """Answer frames until the judge closes."""
-    driver = Driver(answer_fd)  # before a program is there: a child may wait for one, ready to go
-    warm_up()
+    answer_frames(Driver(answer_fd), job_fd, answer_fd)
+
+
+def drive_spare(job_fd: int, answer_fd: int) -> None:
+    """The same, by a process that waits for its program, with what can be done before."""
+    driver = Driver(answer_fd)
+    rehearse()
+    answer_frames(driver, job_fd, answer_fd)
+
+
+def answer_frames(driver: Driver, job_fd: int, answer_fd: int) -> None:
+    """Say hello, take a job, then answer tests."""
     write_frame(answer_fd, {"hello": VERSION})
     body = read_body(job_fd)
     if body is None or not driver.load(json.loads(body)):
@@ -68,13 +99,10 @@ def drive(job_fd: int, answer_fd: int) -> None:
         pass
 
 
-def warm_up() -> None:
-    """Do once what every program needs, so that a spare has its own copy of those pages."""
-    job = {"kind": "method", "name": "f", "class_name": "Solution", "parameters": ["int"]}
-    signature = signature_of({**job, "returns": "int", "in_place": None})
-    names: dict[str, Any] = {}
-    exec(compiled(WARM_UP), names)  # our own text
-    packed(call(signature, target(names, signature), b'{"arguments": [1]}', 1)._asdict())
+def prepare() -> None:
+    """In a fork server, before any fork: children inherit an empty module and filled caches."""
+    READY.append(solution_module())
+    rehearse()
 
 
 class Driver:
@@ -88,7 +116,7 @@ class Driver:
         self.answer_fd = answer_fd
         self.reserve = bytearray(RESERVE_BYTES)  # given up when memory runs out
         self.streams = own_streams()
-        self.module = solution_module()
+        self.module = READY.pop() if READY else solution_module()
         small_thread_stacks()
         warnings.simplefilter("ignore")
 
@@ -103,7 +131,9 @@ class Driver:
             self.tell({"compile_error": compile_failure(error)})
             return False
         told: dict[str, Any] = {"ready": True}
-        if self.signature.kind != "stdin":
+        if self.signature.kind == "stdin":
+            self.scripts = Scripts()
+        else:
             told = self.guarded(self._run_top_level)
         self.tell(told)
         return "ready" in told
@@ -136,16 +166,15 @@ class Driver:
         called: Called = call(self.signature, self.target, body, self.most_bytes // 2)
         return {"answer": called.answer, "mutated": called.mutated}
 
-    def _script(self, body: bytes) -> dict[str, Any]:
-        text = json.loads(body)["arguments"][0]
-        script = Script(text, self.most_bytes, self._printed_too_much)
+    def _script(self, _body: bytes) -> dict[str, Any]:
+        script = self.scripts.begin(lambda: Script(self.most_bytes, self._printed_too_much))
         use_streams((script.stdin, script.stdout, self.streams[2]))
         try:
-            run_as_main(self.code, script.open)
+            run_as_main(self.code)
         except SystemExit as ended:
             if ended.code not in (None, 0):
                 raise
-        return {"answer": script.printed(), "mutated": []}
+        return {"answer": script.finish(), "mutated": []}
 
     def guarded(self, work: Any, *arguments: Any) -> dict[str, Any]:
         """What work gives, or what ended it. The program may raise anything at all."""
@@ -185,6 +214,33 @@ class Driver:
     def _printed_too_much(self) -> None:
         self.tell(dict(ANSWER))
         os._exit(1)
+
+
+class Rehearsal(Driver):
+    """A driver that tells nobody, on the streams there are."""
+
+    def __init__(self) -> None:
+        self.reserve = bytearray()
+        self.streams = sys.stdin, sys.stdout, sys.stderr
+        self.module = ModuleType("solution")
+
+    def tell(self, told: dict[str, Any]) -> None:
+        """Make the frame only."""
+        packed({**told, "nonce": self.nonce})
+
+
+def rehearse() -> None:
+    """Do once, with our own text, what every program needs, and leave nothing of it behind.
+
+    A fork server does it so that its children inherit filled caches, a spare so that it has its
+    own copy of the pages that change.
+    """
+    before, rehearsal = sys.getrecursionlimit(), Rehearsal()
+    rehearsal.load(json.loads(json.dumps(REHEARSED_JOB)))
+    for frame in REHEARSED_FRAMES:
+        rehearsal.test(frame)
+    linecache.clearcache()
+    sys.setrecursionlimit(before)
 
 
 def recursion_limit(memory_mib: int) -> int:

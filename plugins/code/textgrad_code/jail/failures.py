@@ -71,8 +71,8 @@ def import_hint(error: BaseException) -> str:
     name = error.name if type(error) is ModuleNotFoundError else None
     if type(name) is not str or name.partition(".")[0] in sys.stdlib_module_names:
         return ""
-    packages = ", ".join(one for one in PACKAGES if one in sys.modules) or "none"
-    return f" (third-party packages that may be imported here: {packages})"
+    packages = ", ".join(one for one in PACKAGES if one in sys.modules) or "nothing"
+    return f" (not offered here; beyond the standard library there is: {packages})"
 
 
 def number(value: object) -> int | None:

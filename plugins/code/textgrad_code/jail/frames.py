@@ -9,6 +9,7 @@ from typing import Any
 HEADER_BYTES = 4
 LONGEST = (1 << 32) - 1
 CHUNK = 1 << 16
+ENCODER = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
 
 
 def packed(frame: object) -> bytes:
@@ -17,7 +18,7 @@ def packed(frame: object) -> bytes:
     Raises:
         ValueError: If it holds NaN or an infinity, or is longer than a length can say.
     """
-    body = json.dumps(frame, separators=(",", ":"), allow_nan=False).encode("ascii")
+    body = ENCODER.encode(frame).encode("ascii")
     if len(body) > LONGEST:
         raise ValueError(f"a frame of {len(body)} bytes; the longest has {LONGEST}")
     return len(body).to_bytes(HEADER_BYTES, "little") + body

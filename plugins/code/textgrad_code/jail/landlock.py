@@ -104,10 +104,14 @@ def _allow(rules: int, path: Path, rights: int) -> None:
         os.close(descriptor)
 
 
-def restrict(rules: int) -> None:
+def restrict(rules: int, version: int) -> None:
     """Put a rule set on this process, for ever.
+
+    Args:
+        rules: Its descriptor.
+        version: The kernel's ABI version.
 
     Raises:
         OSError: If the kernel refuses.
     """
-    call("landlock_restrict_self", rules, rights_of(version()).restrict_flags)
+    call("landlock_restrict_self", rules, rights_of(version).restrict_flags)

@@ -5,12 +5,16 @@ from __future__ import annotations
 import ctypes
 import os
 import struct
+from functools import cache
 
 from textgrad_code.jail.syscalls import Architecture, architecture_of
 
 _LIBC = ctypes.CDLL(None, use_errno=True) if os.name == "posix" else None
+if _LIBC is not None:
+    _LIBC.syscall.restype = ctypes.c_long
 
 
+@cache
 def this_architecture() -> Architecture | None:
     """The system-call numbers of this process; None if they are not known."""
     if struct.calcsize("P") != 8 or os.name != "posix":
@@ -32,7 +36,6 @@ def call(name: str, *arguments: int | bytes | ctypes.Array[ctypes.c_char]) -> in
     if architecture is None or _LIBC is None:
         raise OSError(f"{name}: system calls of this machine are not known")
     passed = [ctypes.c_long(a) if isinstance(a, int) else a for a in arguments]
-    _LIBC.syscall.restype = ctypes.c_long
     result: int = _LIBC.syscall(ctypes.c_long(architecture.numbers[name]), *passed)
     if result < 0:
         error = ctypes.get_errno()

@@ -16,6 +16,13 @@ from textgrad_code.jail.prelude import prelude
 CREDITS = ("exit", "quit")
 
 
+class Operation(NamedTuple):
+    """A method of a design class that takes or gives nodes."""
+
+    parameters: tuple[Shape | None, ...]
+    returns: Shape | None
+
+
 class Signature(NamedTuple):
     """How the program is called, as the judge says it."""
 
@@ -25,6 +32,15 @@ class Signature(NamedTuple):
     parameters: tuple[Shape | None, ...]
     returns: Shape | None
     in_place: int | None
+    operations: dict[str, Operation]
+
+    @property
+    def shapes(self) -> list[Shape | None]:
+        """Of everything that goes in or comes out."""
+        shapes = [*self.parameters, self.returns]
+        for operation in self.operations.values():
+            shapes += [*operation.parameters, operation.returns]
+        return shapes
 
 
 class Missing(Exception):
@@ -40,6 +56,10 @@ def signature_of(job: dict[str, Any]) -> Signature:
         parameters=tuple(map(shape_of, job["parameters"])),
         returns=shape_of(job["returns"]),
         in_place=job["in_place"],
+        operations={
+            name: Operation(tuple(map(shape_of, parameters)), shape_of(returns))
+            for name, parameters, returns in job.get("operations", ())
+        },
     )
 
 
@@ -66,22 +86,17 @@ def solution_module() -> types.ModuleType:
 def run_top_level(code: types.CodeType, module: types.ModuleType, signature: Signature) -> None:
     """Run the program's own definitions in a module."""
     names = vars(module)
-    for shape in (*signature.parameters, signature.returns):
+    for shape in signature.shapes:
         if shape is not None and shape.node in NODE_CLASSES:
             names["Node"] = NODE_CLASSES[shape.node]
     exec(code, names)  # this is what the jail is for
 
 
-def run_as_main(code: types.CodeType, opens: Callable[..., Any]) -> None:
-    """Run the program as a script, with nothing but the built-ins.
-
-    Args:
-        code: The program.
-        opens: Its built-in ``open``.
-    """
+def run_as_main(code: types.CodeType) -> None:
+    """Run the program as a script, with nothing but the built-ins."""
     module = types.ModuleType("__main__")
     names = module.__dict__
-    names.update(dict.fromkeys(CREDITS, sys.exit), open=opens, __builtins__=__builtins__)
+    names.update(dict.fromkeys(CREDITS, sys.exit), __builtins__=__builtins__)
     names["__file__"] = FILE
     before = sys.modules["__main__"]
     sys.modules["__main__"] = module

@@ -9,16 +9,17 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
+from textgrad_code.jail.loops import load_asyncio
+
 _NAMES = """
     __future__ abc argparse array ast base64 binascii bisect builtins calendar cmath codecs
     collections collections.abc concurrent.futures.thread contextlib contextvars copy csv
-    ctypes
-    dataclasses datetime decimal difflib enum errno fractions functools gc getpass graphlib
-    hashlib heapq hmac html inspect io ipaddress itertools json keyword linecache locale logging
-    math mmap numbers operator pickle platform pprint queue random re reprlib resource secrets
-    select shutil signal socket statistics string stringprep struct subprocess sys tempfile
-    textwrap threading time timeit token tokenize traceback types typing unicodedata unittest
-    urllib.parse uuid warnings weakref zlib
+    ctypes dataclasses datetime decimal difflib enum errno fileinput fractions functools gc
+    getpass graphlib hashlib heapq hmac html inspect io ipaddress itertools json keyword
+    linecache locale logging math mmap numbers operator pickle platform pprint queue random re
+    reprlib resource secrets select shutil signal socket statistics string stringprep struct
+    subprocess sys tempfile textwrap threading time timeit token tokenize traceback types
+    typing unicodedata unittest urllib.parse uuid warnings weakref zlib
     encodings.ascii encodings.latin_1 encodings.utf_16 encodings.utf_32 encodings.cp1252
     encodings.hex_codec encodings.idna encodings.raw_unicode_escape encodings.unicode_escape
     _strptime _bisect _heapq _json _pickle _random _struct _csv _statistics _zoneinfo
@@ -41,6 +42,7 @@ def load_modules() -> None:
             importlib.import_module(name)
         except ImportError:
             continue
+    load_asyncio()
 
 
 def load_packages(packages: Iterable[tuple[str, str]]) -> list[str]:

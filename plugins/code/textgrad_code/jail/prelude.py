@@ -23,9 +23,12 @@ from itertools import *
 from functools import *
 from operator import *
 from math import *
-import bisect, collections, copy, datetime, functools, heapq, itertools, json, math, operator
+import bisect, collections, copy, datetime, functools, heapq, io, itertools, json, math, operator
 import random, re, statistics, string, sys, typing
-from sys import maxsize
+from datetime import date, timedelta
+from io import StringIO
+from json import dumps, loads
+from sys import maxsize, setrecursionlimit
 from builtins import *
 """
 SORTED = ("SortedList", "SortedDict", "SortedSet", "SortedKeyList")

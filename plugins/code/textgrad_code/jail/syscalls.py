@@ -73,6 +73,7 @@ X86_64 = Architecture(
     fanotify_init 300 prlimit64 302 name_to_handle_at 303 open_by_handle_at 304 setns 308
     getcpu 309 process_vm_readv 310 process_vm_writev 311 kcmp 312 finit_module 313 seccomp 317
     getrandom 318 kexec_file_load 320 bpf 321 userfaultfd 323 statx 332 rseq 334
+    pipe2 293
 """
     ),
 )
@@ -100,7 +101,7 @@ AARCH64 = Architecture(
     migrate_pages 238 move_pages 239 perf_event_open 241 prlimit64 261 fanotify_init 262
     name_to_handle_at 264 open_by_handle_at 265 setns 268 process_vm_readv 270
     process_vm_writev 271 kcmp 272 finit_module 273 seccomp 277 getrandom 278 bpf 280
-    userfaultfd 282 statx 291 rseq 293 kexec_file_load 294
+    userfaultfd 282 statx 291 rseq 293 kexec_file_load 294 pipe2 59
 """
     ),
 )

@@ -179,7 +179,8 @@ def base_value(value: Any) -> tuple[type, Any]:
     for base, plain in BASES.items():
         if base in kind.__mro__:
             return base, plain(value)
-    raise NotSerialisable(f"cannot serialise a value of type {kind.__name__}")
+    hint = "; a list of its items can be" if hasattr(kind, "__iter__") else ""
+    raise NotSerialisable(f"cannot serialise a value of type {kind.__name__}{hint}")
 
 
 BASES: dict[type, Callable[[Any], Any]] = {

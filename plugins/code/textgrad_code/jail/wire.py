@@ -5,8 +5,9 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 
-# One datagram each, to the fork server. A launch carries four descriptors: the job's read end,
-# the write ends of answers and of output, and the pipe that its end is told on.
+# One datagram each, to the fork server. A launch carries five descriptors: the job's read end,
+# the write ends of answers and of output, the file that is standard input, and the pipe that its
+# end is told on.
 LAUNCH, KILL = b"L", b"K"
 _ORDER = struct.Struct("=cBQQQ")
 ORDER_BYTES = _ORDER.size
@@ -22,8 +23,9 @@ END_BYTES = _END.size
 NOT_BEGUN_BYTES = 512  # shorter than PIPE_BUF, so it is written whole
 
 
-# What a launched process runs once it is jailed.
-DRIVER, PROBE = 0, 1
+# What a launched process runs once it is jailed: the driver; the probes; the driver, by one that
+# is to wait for its program.
+DRIVER, PROBE, SPARE = 0, 1, 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +35,7 @@ class Order:
     Args:
         kind: `LAUNCH` or `KILL`.
         run: The run it is about, chosen by the sandbox, never used twice.
-        entry: `DRIVER` or `PROBE`.
+        entry: `DRIVER`, `PROBE` or `SPARE`.
         memory_mib: Address space beyond the interpreter's own.
         cpu_s: CPU seconds.
     """

@@ -30,12 +30,13 @@ from textgrad_code.jail.wire import (
     PROBE,
     READY,
     REFUSED,
+    SPARE,
     End,
     Order,
 )
 
 PROBES = "textgrad_code.jail.probes:drive"
-_DESCRIPTORS = 4
+_DESCRIPTORS = 5
 _OPEN_FILES = 4096
 
 
@@ -73,23 +74,22 @@ def _prepare(settings: dict[str, Any], orders: socket.socket) -> Server:
     architecture = _check_primitives(tier)
     preload.load_modules()
     packages = preload.load_packages(settings["packages"])
-    drives = {DRIVER: _function(settings["driver"]), PROBE: _function(PROBES)}
+    drives = {**_drives(settings["driver"]), PROBE: _function(PROBES)}
     os.environ.clear()
     limits.small_thread_stacks()
     base_bytes, nothing = limits.mapped_bytes(), os.open(os.devnull, os.O_RDONLY)
-    os.dup2(nothing, 0)
-    for output in (1, 2):
-        os.dup2(nothing, output)
+    for standard in (0, 1, 2):
+        os.dup2(nothing, standard)
+    os.close(nothing)
     library, files = preload.standard_library(), tier != "seccomp-strict"
     preload.import_from(library if files else None)
     own_user = _close_in(tier, library)
     held = Confinement(
-        architecture=architecture,
+        filters=seccomp.FilterTemplate(architecture, files=files),
         rules=landlock.readable(library, preload.HIDDEN) if files else None,
-        files=files,
+        landlock_version=landlock.version() if files else 0,
         own_user=own_user,
         base_bytes=base_bytes,
-        nothing=nothing,
     )
     greeting = {"python": sys.version.split()[0], "packages": packages}
     return Server(orders, held, drives, greeting)
@@ -125,6 +125,18 @@ def _function(name: str) -> Drive:
     module, _, function = name.partition(":")
     found: Drive = getattr(importlib.import_module(module), function)
     return found
+
+
+def _drives(name: str) -> dict[int, Drive]:
+    """A driver and, if its module has one, its like for spares.
+
+    The module's ``prepare``, if any, is run now: what it leaves behind is ready in every child.
+    """
+    drive = _function(name)
+    module = sys.modules[name.partition(":")[0]]
+    if hasattr(module, "prepare"):
+        module.prepare()
+    return {DRIVER: drive, SPARE: getattr(module, f"{drive.__name__}_spare", drive)}
 
 
 def _close_in(tier: str, library: Path) -> bool:
@@ -221,7 +233,7 @@ class Server:
 
     def _launch(self, order: Order, descriptors: list[int]) -> None:
         server = os.getpid()
-        end = descriptors[3]
+        *given, end = descriptors
         try:
             process = os.fork()
         except OSError as error:
@@ -232,7 +244,7 @@ class Server:
         if process == 0:
             live(order, descriptors, self.held, server, self.drives[order.entry])
         self.running[process] = order.run, end
-        for descriptor in descriptors[:3]:
+        for descriptor in given:
             os.close(descriptor)
 
     def _collect(self) -> None:

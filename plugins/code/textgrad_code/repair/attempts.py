@@ -131,6 +131,19 @@ class Attempts:
         found = suspicious_lines(traces, results)
         return tuple((s.line, s.score) for s in found) if found and found[0].score > 0 else ()
 
+    def run(self, program: str) -> tuple[tuple[int, float], ...]:
+        """Locate the fault and look for a mend, unless there is nothing to mend.
+
+        Returns:
+            (line, suspicion) of the start, highest first; empty if nothing shows it.
+        """
+        suspicion: tuple[tuple[int, float], ...] = ()
+        if self.start.verdict not in (Verdict.AC, Verdict.CE):
+            suspicion = self.located(program, self.start.results)
+        if self.start.verdict is not Verdict.AC:
+            self.mend(program, dict(suspicion))
+        return suspicion
+
     def mend(self, program: str, suspicion: Mapping[int, float]) -> None:
         """Try the best edit of all streams until one passes everything or the budget is used.
 

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator
 
 from textgrad_code.repair.operators import operand, short
-from textgrad_code.repair.scopes import Scopes
+from textgrad_code.repair.scopes import SELF, Scopes
 from textgrad_code.repair.source import Edit, Place, Program
 
 ORDER = (ast.Lt, ast.LtE)
@@ -39,6 +39,41 @@ def emptiness(program: Program, scopes: Scopes) -> Iterator[Edit]:
                 yield _condition(program, place, node.test, f"not {name} or {test}")
         else:
             yield _condition(program, place, node.test, f"{test} is not None")
+
+
+def guarded(program: Program) -> Iterator[Edit]:
+    """An index or an attribute looked at only where it exists: ``i < len(x) and x[i] == y``."""
+    for place in program.places:
+        node = place.node
+        if not isinstance(node, ast.If | ast.While):
+            continue
+        test = operand(program, node.test)
+        checks: dict[str, float] = {}
+        for inner in ast.walk(node.test):
+            match inner:
+                case ast.Subscript(value=ast.Name(id=owner), slice=ast.Name() | ast.BinOp() as at):
+                    index = program.source(at)
+                    checks |= {f"{index} < len({owner})": 0.35, f"{index} >= 0": 0.25}
+                case ast.Subscript(value=ast.Name(id=owner), slice=ast.Constant() | ast.UnaryOp()):
+                    checks.setdefault(owner, 0.35)
+                case ast.Attribute(value=ast.Name(id=owner)) if owner not in SELF:
+                    checks.setdefault(owner, 0.35)
+                case ast.Attribute(value=ast.Attribute() as owner) if _plain(owner):
+                    checks.setdefault(program.source(owner), 0.3)
+        told = {ast.unparse(value) for value in _operands(node.test)}
+        for check, prior in checks.items():
+            if check not in told:
+                text = f"{check} and {test}"
+                words = f"the condition becomes {short(text)}"
+                yield program.edit(place, "guard", words, prior, program.replace(node.test, text))
+
+
+def _operands(test: ast.expr) -> list[ast.expr]:
+    return test.values if isinstance(test, ast.BoolOp) else [test]
+
+
+def _plain(node: ast.Attribute) -> bool:
+    return isinstance(node.value, ast.Name) and node.value.id not in SELF
 
 
 def _table(scopes: Scopes, name: ast.Name) -> bool:

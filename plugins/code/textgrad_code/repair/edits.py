@@ -20,8 +20,10 @@ from textgrad_code.repair import (
     calls,
     conditions,
     insertions,
+    keeping,
     names,
     operators,
+    ordering,
     statements,
 )
 from textgrad_code.repair.misspelled import misspelled
@@ -48,6 +50,13 @@ PLAIN: tuple[Callable[[Program], Iterator[Edit]], ...] = (
     statements.divisions,
     insertions.mutable_defaults,
     insertions.memories,
+    keeping.together,
+    keeping.resets,
+    keeping.module_state,
+    ordering.keys,
+    ordering.ends,
+    ordering.pairs,
+    conditions.guarded,
 )
 SCOPED: tuple[Callable[[Program, Scopes], Iterator[Edit]], ...] = (
     misspelled,
@@ -63,6 +72,7 @@ SCOPED: tuple[Callable[[Program, Scopes], Iterator[Edit]], ...] = (
     insertions.guards,
     insertions.preparations,
     insertions.bookkeeping,
+    keeping.written_in_place,
 )
 UNSUSPECTED = 0.02  # score of lines no failing test ran: last, yet not never
 MOST_EDITS = 5_000  # of one operator

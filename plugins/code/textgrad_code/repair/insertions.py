@@ -62,7 +62,7 @@ def guards(program: Program, scopes: Scopes) -> Iterator[Edit]:
             for condition, (results, prior) in conditions.items():
                 for nth, result in enumerate(results):
                     text = f"if {condition}: return {result}"
-                    splice = _before(program, body_of(function)[0], text)
+                    splice = statement_before(program, body_of(function)[0], text)
                     if splice:
                         yield _function_edit(
                             program, place, "base case", text, prior * 0.9**nth, splice
@@ -80,7 +80,7 @@ def preparations(program: Program, scopes: Scopes) -> Iterator[Edit]:
         texts = {f"{name} = sorted({name})": 0.3 for name in lists}
         texts |= {f"{k} %= len({name})": 0.35 for k in numbers for name in lists}
         for text, prior in texts.items():
-            splice = _before(program, body_of(function)[0], text)
+            splice = statement_before(program, body_of(function)[0], text)
             if splice:
                 yield _function_edit(program, place, "preparation", text, prior, splice)
 
@@ -101,7 +101,7 @@ def mutable_defaults(program: Program) -> Iterator[Edit]:
                 continue
             name = argument.arg
             text = f"if {name} is None: {name} = {program.source(default)}"
-            splice = _before(program, body_of(function)[0], text)
+            splice = statement_before(program, body_of(function)[0], text)
             if splice:
                 words = f"{name} is made anew in every call"
                 at = program.replace(default, "None")
@@ -149,10 +149,10 @@ def bookkeeping(program: Program, scopes: Scopes) -> Iterator[Edit]:
                     continue
                 for statement in block[:3]:
                     guard = f"if {name} in {table}: continue"
-                    splice = _before(program, statement, guard)
+                    splice = statement_before(program, statement, guard)
                     if splice:
                         yield program.edit(place, "visited", guard, 0.2, splice)
-                    splice = _before(program, statement, f"{table}.add({name})")
+                    splice = statement_before(program, statement, f"{table}.add({name})")
                     if splice:
                         words = f"{table}.add({name}) is added"
                         yield program.edit(place, "visited", words, 0.15, splice)
@@ -214,7 +214,8 @@ def _function_edit(
     return Edit(operator=operator, words=edit.words, prior=prior, lines=lines, splices=splices)
 
 
-def _before(program: Program, statement: ast.stmt, text: str) -> Splice | None:
+def statement_before(program: Program, statement: ast.stmt, text: str) -> Splice | None:
+    """A line in front of a statement; None if the statement does not begin its line."""
     indent = program.indent(statement)
     if indent is None or getattr(statement, "decorator_list", None):
         return None

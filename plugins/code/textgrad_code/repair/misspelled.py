@@ -151,8 +151,13 @@ class Known:
 
 
 def import_offset(program: Program) -> int:
-    """Where an import may stand: in front, behind a docstring and ``from __future__`` lines."""
-    offset = 0
+    """Where an import may stand: behind a docstring and ``from __future__`` lines.
+
+    It stays behind the comments in front too, of which one may declare the file's encoding.
+    """
+    offset = program.starts[0]
+    while program.data.startswith(b"#", offset):
+        offset = program.line_of(offset)[1]
     for statement in program.tree.body:
         docstring = isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
         future = isinstance(statement, ast.ImportFrom) and statement.module == "__future__"

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from textgrad_code.problem import Problem
 from textgrad_code.repair.attempts import Attempt, Attempts, Judges
+from textgrad_code.repair.source import lines_with_ends
 from textgrad_code.repair.streams import Budget, Ordering
 from textgrad_code.verdict import Judgement, Verdict
 from textgrad_core.errors import UsageError
@@ -86,28 +87,20 @@ def repair(
     """
     if not problem.visible:
         raise UsageError(f"problem {problem.name!r} has no visible test to repair for: add some")
-    if max_candidates < 1 or seconds <= 0:
-        raise UsageError(
-            f"max_candidates is {max_candidates} and seconds is {seconds}: give positive numbers"
-        )
     begun = clock()
-    start = judge.judge(program, problem, problem.visible)
+    budget = _budget(max_candidates, seconds, begun, clock)
     search = Attempts(
         problem=problem,
         judge=judge,
-        start=start,
-        budget=Budget(most=max_candidates, begun=begun, seconds=seconds, clock=clock),
+        start=judge.judge(program, problem, problem.visible),
+        budget=budget,
         ordering=Ordering(seed=seed, uniform=uniform),
     )
-    suspicion: tuple[tuple[int, float], ...] = ()
-    if start.verdict not in (Verdict.AC, Verdict.CE):
-        suspicion = search.located(program, start.results)
-    if start.verdict is not Verdict.AC:
-        search.mend(program, dict(suspicion))
+    suspicion = search.run(program)
     best, judgement, words = search.verified(program)
     return RepairResult(
         program=best,
-        start=start,
+        start=search.start,
         judgement=judgement,
         plausible=judgement.verdict is Verdict.AC,
         candidates=len(search.history),
@@ -119,9 +112,15 @@ def repair(
     )
 
 
-def unified(before: str, after: str) -> str:
+def _budget(most: int, seconds: float, begun: float, clock: Callable[[], float]) -> Budget:
+    if most < 1 or not seconds > 0:
+        raise UsageError(
+            f"max_candidates is {most} and seconds is {seconds}: give positive numbers"
+        )
+    return Budget(most=most, begun=begun, seconds=seconds, clock=clock)
+
+
+def unified(before: str, after: str, *, names: tuple[str, str] = ("before.py", "after.py")) -> str:
     """The change as a unified diff; empty if there is none."""
-    lines = difflib.unified_diff(
-        before.splitlines(keepends=True), after.splitlines(keepends=True), "before.py", "after.py"
-    )
+    lines = difflib.unified_diff(lines_with_ends(before), lines_with_ends(after), *names)
     return "".join(line if line.endswith("\n") else line + "\n" for line in lines)

@@ -16,7 +16,9 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from hashlib import sha256
 
-LINE_END = re.compile(rb"\r\n|\r|\n")
+BYTE_ORDER_MARK = "\ufeff"
+LINE_END = re.compile(rb"\r\n|\r|\n")  # what Python ends a line with; a form feed is no line end
+LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
 WORD = re.compile(rb"[A-Za-z0-9_\x80-\xff]")
 WARNINGS = threading.Lock()  # the filters of `warnings` are shared by all threads
 MOST_DEPTH = 150  # of a tree: `ast` walks some of them by recursion
@@ -77,7 +79,7 @@ def compiled(text: str) -> ast.Module | None:
         check_syntax(text)
         with WARNINGS, warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            tree = ast.parse(text)
+            tree = ast.parse(text.removeprefix(BYTE_ORDER_MARK))
     except UNREADABLE:
         return None
     return tree if _depth(tree) <= MOST_DEPTH else None
@@ -97,7 +99,12 @@ def check_syntax(text: str) -> None:
     """Raise what the compiler raises, and keep its warnings to ourselves."""
     with WARNINGS, warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        compile(text, "<program>", "exec", dont_inherit=True)
+        compile(text.removeprefix(BYTE_ORDER_MARK), "<program>", "exec", dont_inherit=True)
+
+
+def lines_with_ends(text: str) -> list[str]:
+    """The lines of a text as Python numbers them, each with its line end."""
+    return LINE.findall(text)
 
 
 @lru_cache(maxsize=4096)
@@ -112,7 +119,7 @@ class Program:
     """A program that compiles.
 
     Args:
-        text: The source.
+        text: The source; a byte order mark in front belongs to the file, not to its first line.
 
     Raises:
         SyntaxError: If it is no Python program; ValueError if it is no text that can be one.
@@ -122,10 +129,11 @@ class Program:
         check_syntax(text)
         with WARNINGS, warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            self.tree = ast.parse(text)
+            self.tree = ast.parse(text.removeprefix(BYTE_ORDER_MARK))
         self.text = text
         self.data = text.encode()
-        self.starts = (0, *(m.end() for m in LINE_END.finditer(self.data)))
+        first = len(BYTE_ORDER_MARK.encode()) if text.startswith(BYTE_ORDER_MARK) else 0
+        self.starts = (first, *(m.end() for m in LINE_END.finditer(self.data)))
 
     @cached_property
     def places(self) -> tuple[Place, ...]:
@@ -172,10 +180,13 @@ class Program:
         return start, found.end() if found else len(self.data)
 
     def indent(self, node: ast.stmt) -> str | None:
-        """White space in front of a statement; None if something else stands there too."""
+        """White space in front of a statement; None if something else stands there too.
+
+        Python counts anew behind a form feed.
+        """
         start, _ = self.span(node)
         before = self.data[self.line_of(start)[0] : start].decode()
-        return before if not before.strip() else None
+        return before.rpartition("\x0c")[2] if not before.strip() else None
 
     def whole_lines(self, node: ast.stmt) -> tuple[int, int] | None:
         """Byte offsets of the lines a statement has to itself; None if it shares one."""

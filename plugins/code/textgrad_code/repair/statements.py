@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 from textgrad_code.repair.operators import operand, operator_splice, short
-from textgrad_code.repair.source import Edit, Place, Program, Splice
+from textgrad_code.repair.source import Edit, Place, Program, Splice, lines_with_ends
 
 LOOPS = (ast.For, ast.While, ast.AsyncFor)
 FIXED = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom)
@@ -87,14 +87,20 @@ def _reindented(
     if lines is None or _has_long_text(statement) or program.indent(statement) != old:
         return
     text = program.data[lines[0] : lines[1]].decode()
-    moved = "".join(
-        new + line.removeprefix(old) if line.strip() and line.startswith(old) else line
-        for line in text.splitlines(keepends=True)
-    )
+    moved = "".join(_indented(line, old, new) for line in lines_with_ends(text))
     at = Place(node=statement, parent=place, field="body", statement=statement)
     splice = Splice(start=lines[0], end=lines[1], text=moved)
     words = f"{headline(program, statement)} {words}"
     yield program.edit(at, "move", words, 0.3, splice)
+
+
+def _indented(line: str, old: str, new: str) -> str:
+    """A line at another level; what stands up to a form feed is no part of its indentation."""
+    feed = line.rfind("\x0c", 0, len(line) - len(line.lstrip())) + 1
+    code = line[feed:]
+    if not code.strip() or not code.startswith(old):
+        return line
+    return line[:feed] + new + code.removeprefix(old)
 
 
 def assignments(program: Program) -> Iterator[Edit]:
@@ -207,7 +213,7 @@ def blocks(program: Program) -> Iterator[tuple[Place, list[ast.stmt]]]:
 
 def headline(program: Program, statement: ast.stmt) -> str:
     """First line of a statement, for people."""
-    return short(program.source(statement).splitlines()[0])
+    return short(lines_with_ends(program.source(statement))[0])
 
 
 def is_docstring(statement: ast.stmt) -> bool:

@@ -6,7 +6,7 @@ import heapq
 from collections.abc import Iterator
 
 from textgrad_code.repair.edits import Edited
-from textgrad_code.repair.source import UNREADABLE, check_syntax
+from textgrad_code.repair.source import BYTE_ORDER_MARK, UNREADABLE, check_syntax
 from textgrad_code.repair.syntax_fixes import fixes
 
 MOST_CHANGES = 4
@@ -22,6 +22,8 @@ def syntax_repairs(text: str) -> Iterator[Edited]:
     first = syntax_error(text)
     if first is None:
         return
+    mark = BYTE_ORDER_MARK if text.startswith(BYTE_ORDER_MARK) else ""
+    text = text.removeprefix(mark)
     seen = {text}
     queue: list[tuple[float, int, str, tuple[str, ...], float]] = [(-1.0, 0, text, (), 1.0)]
     order = 0
@@ -31,7 +33,7 @@ def syntax_repairs(text: str) -> Iterator[Edited]:
         error = syntax_error(current)
         if error is None:
             yield Edited(
-                program=current, words="; ".join(words), score=prior, operators=("syntax",)
+                program=mark + current, words="; ".join(words), score=prior, operators=("syntax",)
             )
             continue
         if len(words) >= MOST_CHANGES:

@@ -13,11 +13,13 @@ from pathlib import Path
 
 from textgrad_code.errors import SandboxFailed
 from textgrad_code.jail.wire import END_BYTES, ENDED, NOT_BEGUN, NOT_BEGUN_BYTES, End
+from textgrad_code.sandbox.inputs import input_file
 from textgrad_code.sandbox.protocol import ChildLimits, Exit, Usage
 
 _GONE = -1
 _CPU_CLOCK = 2  # the kernel's number of a process's clock is made of its id and this
-_PEAK = re.compile(r"^VmHWM:\s+(\d+) kB$", re.MULTILINE)
+_PEAK = re.compile(rb"^VmHWM:\s+(\d+) kB$", re.MULTILINE)
+_STATUS_BYTES = 1 << 13  # the kernel's page of text about a process; it has 1.5 KiB
 
 
 class JailedChild:
@@ -32,6 +34,7 @@ class JailedChild:
         limits: What the kernel holds it to.
         kill: Ends the run of that number.
         closed: Called once, when the descriptors are closed.
+        leaves: Takes a child that may be closed later; false if it does not.
     """
 
     def __init__(
@@ -40,23 +43,26 @@ class JailedChild:
         limits: ChildLimits,
         kill: Callable[[int], None],
         closed: Callable[[JailedChild], None],
+        leaves: Callable[[JailedChild], bool],
     ) -> None:
-        """Make the four pipes; `far_ends` go to the child."""
+        """Make the four pipes and the input; `far_ends` go to the child."""
         self.run, self.limits = run, limits
-        self._kill, self._closed = kill, closed
+        self._kill, self._closed, self._leaves = kill, closed, leaves
         self._exit: Exit | None = None
+        self._schedule = self._status = _GONE
         self.lost_server = self.no_greeting = False
         pipes: list[int] = []
         try:
             for _ in range(4):
                 pipes += os.pipe()
+            pipes += input_file()
             self._owned = os.dup(pipes[0])
         except OSError as error:
             _close(pipes)
             raise SandboxFailed(f"no pipes for a program: {error}") from error
         job_end, self.job_fd, self.answer_fd, answer_end = pipes[:4]
-        self.output_fd, output_end, self.exit_fd, exit_end = pipes[4:]
-        self.far_ends = [job_end, answer_end, output_end, exit_end]
+        self.output_fd, output_end, self.exit_fd, exit_end, self.input_fd, input_end = pipes[4:]
+        self.far_ends = [job_end, answer_end, output_end, input_end, exit_end]
         os.set_blocking(self.job_fd, False)
         os.set_blocking(self.exit_fd, False)
 
@@ -89,6 +95,15 @@ class JailedChild:
         self._exit = _as_exit(End.unpack(got[:END_BYTES]))
         return self._exit
 
+    def wait_for_word(self, seconds: float) -> None:
+        """Wait until it has spoken or ended, and open what is known about it from outside."""
+        waiting = select.poll()
+        waiting.register(self.answer_fd, select.POLLIN)
+        waiting.poll(seconds * 1000)
+        self.waited_s()
+        with contextlib.suppress(OSError):
+            self._open_status()
+
     def is_waiting(self) -> bool:
         """Whether nothing has been heard of its end."""
         waiting = select.poll()
@@ -102,19 +117,65 @@ class JailedChild:
             return None
         try:
             cpu_s = time.clock_gettime(~process << 3 | _CPU_CLOCK)
-            status = Path(f"/proc/{process}/status").read_text(encoding="ascii", errors="replace")
+            peak_kib = _PEAK.search(os.pread(self._open_status(), _STATUS_BYTES, 0))
         except OSError:
             return None
-        waited_s = _waited_s(process)
-        peak_kib = _PEAK.search(status)
+        waited_s = self.waited_s()
         if peak_kib is None or not self.is_waiting():  # its number could be another's by now
             return None
         return Usage(cpu_s=cpu_s, peak_memory_mib=int(peak_kib[1]) / 1024, waited_s=waited_s)
+
+    def waited_s(self) -> float:
+        """How long its first thread could have run, had a processor been free; 0 if unknown.
+
+        The file stays open, since this is asked before every test; it is this very process's,
+        even if another one gets its number.
+        """
+        try:
+            if self._schedule == _GONE:
+                self._schedule = self._open("schedstat")
+            return int(os.pread(self._schedule, _STATUS_BYTES, 0).split()[1]) / 1e9
+        except (OSError, IndexError):
+            return 0.0
+
+    def _open_status(self) -> int:
+        if self._status == _GONE:
+            self._status = self._open("status")
+        return self._status
+
+    def _open(self, name: str) -> int:
+        """Descriptor of a file of the kernel's about its process.
+
+        Raises:
+            OSError: If there is no such file, or the process is not there.
+        """
+        process = fcntl.fcntl(self._owned, fcntl.F_GETOWN)
+        opened = os.open(f"/proc/{process}/{name}", os.O_RDONLY)
+        if self.is_waiting():
+            return opened
+        os.close(opened)  # its number could have been another's
+        raise ProcessLookupError(process)
+
+    def threads(self) -> int | None:
+        """How many it has, also if its first one has ended; None if that cannot be known."""
+        process = fcntl.fcntl(self._owned, fcntl.F_GETOWN)
+        if process <= 0:
+            return None
+        try:
+            folders = Path(f"/proc/{process}/task").stat().st_nlink
+        except OSError:
+            return None
+        return folders - 2 if self.is_waiting() else None
 
     def kill(self) -> None:
         """End it at once; harmless if it has ended."""
         if self._exit is None and self.exit_fd != _GONE:
             self._kill(self.run)
+
+    def leave(self) -> None:
+        """Close it, at once or soon; nobody asks anything of it any more."""
+        if not self._leaves(self):
+            self.close()
 
     def close(self) -> None:
         """Kill it if it still runs and close the descriptors."""
@@ -129,18 +190,10 @@ class JailedChild:
     def abandon(self) -> None:
         """Close the descriptors and tell nobody: in a fork, the process is another's."""
         _close([self.job_fd, self.answer_fd, self.output_fd, self.exit_fd, *self.far_ends])
-        _close([self._owned])
-        self._owned = _GONE
+        _close([self.input_fd, self._owned, self._schedule, self._status])
+        self._owned = self.input_fd = self._schedule = self._status = _GONE
         self.job_fd = self.answer_fd = self.output_fd = self.exit_fd = _GONE
         self.far_ends = []
-
-
-def _waited_s(process: int) -> float:
-    """How long its first thread was ready to run and had no processor; 0 if nobody counts."""
-    try:
-        return int(Path(f"/proc/{process}/schedstat").read_bytes().split()[1]) / 1e9
-    except (OSError, IndexError):
-        return 0.0
 
 
 def _as_exit(end: End) -> Exit:

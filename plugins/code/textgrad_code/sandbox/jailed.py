@@ -10,13 +10,15 @@ import weakref
 from collections import deque
 
 from textgrad_code.errors import SandboxFailed
-from textgrad_code.jail.wire import DRIVER
+from textgrad_code.jail.wire import DRIVER, SPARE
 from textgrad_code.sandbox.child import JailedChild
 from textgrad_code.sandbox.protocol import ChildLimits, Tier
 from textgrad_code.sandbox.zygote import TakesNoOrders, Zygote, ZygoteSettings
 
 SPARES = 2
 RUNS_PER_ZYGOTE = 5000
+MOST_LEAVING = 4  # children that wait to be closed, each with its descriptors
+READY_S = 1.0
 
 
 class JailedSandbox:
@@ -51,6 +53,7 @@ class JailedSandbox:
         self._launched = 0
         self._limits: ChildLimits | None = None
         self._spares: deque[JailedChild] = deque()
+        self._leaving: deque[JailedChild] = deque()
         self._children: dict[int, tuple[JailedChild, Zygote]] = {}
         self._closed = False
         self._refiller: Refiller | None = None
@@ -95,11 +98,11 @@ class JailedSandbox:
             self._retire()
         used = self.start()
         try:
-            child = used.launch(limits, self._forget, entry)
+            child = used.launch(limits, self._forget, self._leaves, entry)
         except TakesNoOrders:  # it has just ended: another one, once
             self._retire()
             used = self.start()
-            child = used.launch(limits, self._forget, entry)
+            child = used.launch(limits, self._forget, self._leaves, entry)
         self._launched += 1
         self._children[child.run] = child, used
         return child
@@ -133,19 +136,49 @@ class JailedSandbox:
                 self._retire()  # at once: its spares die a moment after it
             elif zygote is not self._zygote:
                 self._end_unless_used(zygote)
-            elif self._spares_wanted > 0:
-                self._refiller = self._refiller or Refiller(self)
-                self._refiller.wanted.set()
+            else:
+                self._wake_refiller()
+
+    def _leaves(self, child: JailedChild) -> bool:
+        """Have a child closed by the sandbox's thread, if it has one and is not behind."""
+        with self._lock:
+            if self._closed or not self._spares_wanted or len(self._leaving) >= MOST_LEAVING:
+                return False
+            self._leaving.append(child)
+            self._wake_refiller()
+            return True
+
+    def _wake_refiller(self) -> None:
+        if self._spares_wanted and not self._closed:
+            self._refiller = self._refiller or Refiller(self)
+            self._refiller.wanted.set()
 
     def refill(self) -> None:
-        """Fork spares, if some are missing."""
-        with self._lock, contextlib.suppress(SandboxFailed, OSError):  # the next launch tells it
-            while (
-                not self._closed
-                and self._limits is not None
-                and len(self._spares) < self._spares_wanted
-            ):
-                self._spares.append(self._launch(self._limits))
+        """Close the children that leave, then fork spares, if some are missing."""
+        while self._leaving:
+            with contextlib.suppress(IndexError):  # another thread took it
+                self._leaving.popleft().close()
+        with contextlib.suppress(SandboxFailed, OSError):  # the next launch tells it
+            while (spare := self._new_spare()) is not None:
+                spare.wait_for_word(READY_S)
+                self._keep(spare)
+
+    def _new_spare(self) -> JailedChild | None:
+        with self._lock:
+            wanted = not self._closed and len(self._spares) < self._spares_wanted
+            if not wanted or self._limits is None:
+                return None
+            return self._launch(self._limits, SPARE)
+
+    def _keep(self, spare: JailedChild) -> None:
+        """Put a spare with the others, unless the sandbox or its fork server went meanwhile."""
+        with self._lock:
+            if self._closed:
+                spare.abandon()
+            elif self._children[spare.run][1] is not self._zygote:
+                spare.close()
+            else:
+                self._spares.append(spare)
 
     def close(self) -> None:
         """End every process of the sandbox; idempotent. Children in use say they failed."""
@@ -156,8 +189,9 @@ class JailedSandbox:
                 zygotes[id(self._zygote)] = self._zygote
             self._zygote = None
             self._children.clear()
-            while self._spares:
-                self._spares.popleft().abandon()
+            for left in (self._spares, self._leaving):
+                while left:
+                    left.popleft().abandon()
             for zygote in zygotes.values():
                 zygote.close()
             refiller, self._refiller = self._refiller, None

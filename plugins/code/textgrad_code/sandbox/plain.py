@@ -1,7 +1,7 @@
 """No isolation: a subprocess with resource limits, for explicit requests only.
 
 The channel is the same as in the other tiers, so that verdicts are: only the host is not
-protected from the program.
+protected from the program. Nothing here needs Linux.
 """
 
 from __future__ import annotations
@@ -17,8 +17,12 @@ from pathlib import Path
 from textgrad_code.errors import SandboxFailed
 from textgrad_code.jail import bootstrap
 from textgrad_code.jail.plain import PACKAGES
+from textgrad_code.jail.wire import END_BYTES, ENDED, End
+from textgrad_code.sandbox.inputs import input_file
 from textgrad_code.sandbox.packages import found_packages
 from textgrad_code.sandbox.protocol import ChildLimits, Exit, Tier, Usage
+
+_END_S = 10.0  # a keeper that needs longer to end a program is ended itself
 
 
 class PlainSandbox:
@@ -41,107 +45,129 @@ class PlainSandbox:
         """
         pipes: list[int] = []
         try:
-            for _ in range(3):
+            for _ in range(4):
                 pipes += os.pipe()
+            pipes += input_file()
         except OSError as error:
-            for fd in pipes:
-                os.close(fd)
+            _close(pipes)
             raise SandboxFailed(f"no pipes for a program: {error}") from error
-        job_out, job_in, answer_out, answer_in, output_out, output_in = pipes
-        inherited = (job_out, answer_in)
+        job, job_in, answer_out, answers, output_out, output, end_out, end, text_in, text = pipes
+        theirs, ours = [job, answers, output, end, text], [job_in, answer_out, output_out]
+        ours += [end_out, text_in]
         script = str(Path(bootstrap.__file__).resolve())
-        numbers = (job_out, answer_in, limits.memory_mib, math.ceil(limits.cpu_s))
+        numbers = (job, answers, end, limits.memory_mib, math.ceil(limits.cpu_s))
         command = [self.python, "-S", "-s", "-P", script, "plain:main", *map(str, numbers)]
         try:
             process = subprocess.Popen(  # closed and waited for by the child
                 command,
-                stdin=subprocess.DEVNULL,
-                stdout=output_in,
-                stderr=output_in,
-                pass_fds=inherited,
+                stdin=text,
+                stdout=output,
+                stderr=output,
+                pass_fds=(job, answers, end),
                 env=environment(),
                 cwd="/",
                 start_new_session=True,
             )
         except OSError as error:
-            for fd in (job_in, answer_out, output_out):
-                os.close(fd)
+            _close(ours)
             raise SandboxFailed(f"{self.python} does not start: {error}") from error
         finally:
-            for fd in (*inherited, output_in):
-                os.close(fd)
-        try:
-            ended = os.pidfd_open(process.pid)
-        except OSError as error:
-            process.kill()
-            process.wait()
-            for fd in (job_in, answer_out, output_out):
-                os.close(fd)
-            raise SandboxFailed(f"no descriptor for a program: {error}") from error
-        return PlainChild(process, (job_in, answer_out, output_out, ended))
+            _close(theirs)
+        return PlainChild(process, ours)
 
     def close(self) -> None:
         """Nothing is kept between children."""
 
 
 class PlainChild:
-    """One subprocess; its end makes the process descriptor ``exit_fd`` readable."""
+    """One program and its keeper, whose word on the program's end comes through ``exit_fd``.
 
-    def __init__(self, process: subprocess.Popen[bytes], fds: tuple[int, int, int, int]) -> None:
+    Args:
+        process: The keeper.
+        descriptors: Of job, answers, output, end and input.
+    """
+
+    def __init__(self, process: subprocess.Popen[bytes], descriptors: list[int]) -> None:
         self.process = process
-        self.job_fd, self.answer_fd, self.output_fd, self.exit_fd = fds
-        self._open = list(fds)
+        self.job_fd, self.answer_fd, self.output_fd, self.exit_fd, self.input_fd = descriptors
+        self._open = list(descriptors)
         self._exit: Exit | None = None
         self.no_greeting = False
-        self._peak_mib: float | None = None
         os.set_blocking(self.job_fd, False)
+        os.set_blocking(self.exit_fd, False)
 
     def exit(self) -> Exit | None:
         """How it ended; None while it runs."""
-        return self._reap(os.WNOHANG)
+        if self._exit is None and self._open:
+            try:
+                record = os.read(self.exit_fd, END_BYTES)
+            except BlockingIOError:
+                return None
+            whole = record.startswith(ENDED) and len(record) == END_BYTES
+            self._exit = _as_exit(End.unpack(record)) if whole else self._without_a_word()
+        return self._exit
+
+    def _without_a_word(self) -> Exit:
+        """The keeper was ended itself: its end is all there is to tell."""
+        self._end_keeper()
+        code = self.process.returncode
+        return Exit(
+            code=code if code >= 0 else None,
+            signal=-code if code < 0 else None,
+            cpu_s=0.0,
+            peak_memory_mib=0.0,
+        )
 
     def usage(self) -> Usage | None:
         """Its end will tell."""
         return None
 
+    def waited_s(self) -> float:
+        """Nobody counts it here."""
+        return 0.0
+
+    def threads(self) -> int | None:
+        """Nobody bounds them here."""
+        return None
+
     def kill(self) -> None:
         """End it and whatever it started."""
-        if self._exit is None:
-            self._peak_mib = peak_memory_mib(self.process.pid)
-            os.killpg(self.process.pid, signal.SIGKILL)
+        if self._exit is None and self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+
+    def leave(self) -> None:
+        """Close it."""
+        self.close()
 
     def close(self) -> None:
         """Kill it, wait for it and close the descriptors."""
         self.kill()
-        self._reap(0)
-        while self._open:
-            os.close(self._open.pop())
+        self._end_keeper()
+        self.exit()
+        _close(self._open)
+        self._open = []
 
-    def _reap(self, options: int) -> Exit | None:
-        if self._exit is None:
-            pid, status, usage = os.wait4(self.process.pid, options)
-            if pid:
-                code = self.process.returncode = os.waitstatus_to_exitcode(status)
-                largest = usage.ru_maxrss / (1024 if sys.platform == "linux" else 1 << 20)
-                self._exit = Exit(
-                    code=code if code >= 0 else None,
-                    signal=-code if code < 0 else None,
-                    cpu_s=usage.ru_utime + usage.ru_stime,
-                    peak_memory_mib=largest if self._peak_mib is None else self._peak_mib,
-                )
-        return self._exit
+    def _end_keeper(self) -> None:
+        try:
+            self.process.wait(_END_S)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
 
 
-def peak_memory_mib(pid: int) -> float | None:
-    """Largest resident size of a live process; unlike its usage, without its parent's share."""
-    try:
-        status = Path(f"/proc/{pid}/status").read_text()
-    except OSError:
-        return None
-    for line in status.splitlines():
-        if line.startswith("VmHWM:"):
-            return int(line.split()[1]) / 1024
-    return None
+def _as_exit(end: End) -> Exit:
+    code = os.waitstatus_to_exitcode(end.status)
+    return Exit(
+        code=code if code >= 0 else None,
+        signal=-code if code < 0 else None,
+        cpu_s=end.cpu_s,
+        peak_memory_mib=end.peak_kib / 1024,
+    )
+
+
+def _close(descriptors: list[int]) -> None:
+    for descriptor in descriptors:
+        os.close(descriptor)
 
 
 def environment() -> dict[str, str]:

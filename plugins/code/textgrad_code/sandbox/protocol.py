@@ -92,6 +92,7 @@ class Child(Protocol):
     Attributes:
         job_fd: Frames to the child are written here (non-blocking).
         answer_fd: Frames from the child are read here.
+        input_fd: A file; what is written here is the program's standard input.
         output_fd: What the program prints, stdout and stderr together, is read here.
         exit_fd: Readable once the child has ended and `exit` has something to say.
         no_greeting: Set by its user if it never spoke: what started it may be stuck.
@@ -99,6 +100,7 @@ class Child(Protocol):
 
     job_fd: int
     answer_fd: int
+    input_fd: int
     output_fd: int
     exit_fd: int
     no_greeting: bool
@@ -115,8 +117,20 @@ class Child(Protocol):
         """What it has used, while it waits for a frame; None if only its end will tell."""
         ...
 
+    def waited_s(self) -> float:
+        """How long it could have run so far, had a processor been free; 0 where unknown."""
+        ...
+
+    def threads(self) -> int | None:
+        """How many it has now, counted from outside; None if that cannot be known."""
+        ...
+
     def kill(self) -> None:
         """End it at once; harmless if it has ended."""
+        ...
+
+    def leave(self) -> None:
+        """Close it, at once or soon; nothing is asked of it any more."""
         ...
 
     def close(self) -> None:

@@ -152,7 +152,11 @@ class Zygote:
         return self.process.poll() is None
 
     def launch(
-        self, limits: ChildLimits, closed: Callable[[JailedChild], None], entry: int = DRIVER
+        self,
+        limits: ChildLimits,
+        closed: Callable[[JailedChild], None],
+        leaves: Callable[[JailedChild], bool],
+        entry: int = DRIVER,
     ) -> JailedChild:
         """A new child.
 
@@ -160,7 +164,7 @@ class Zygote:
             TakesNoOrders: If the fork server is gone.
             SandboxFailed: If this process is out of descriptors.
         """
-        child = JailedChild(next(_RUNS), limits, self.kill, closed)
+        child = JailedChild(next(_RUNS), limits, self.kill, closed, leaves)
         order = Order(
             kind=LAUNCH,
             run=child.run,
