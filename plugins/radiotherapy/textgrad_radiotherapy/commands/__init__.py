@@ -52,6 +52,6 @@ COMMANDS = (
         name="doctor",
         summary="say what is installed, and where influence matrices are kept",
         options=options.doctor,
-        run=_later("doctor"),
+        run=run_later(f"{__name__}.doctor"),
     ),
 )
