@@ -42,13 +42,6 @@ class ConjugateHessian:
             diagonal += factor * axis**2
         self._diagonal = np.maximum(diagonal, 1e-6 * float(diagonal.mean()) or 1.0)
 
-    def renew(self, point: Point, setting: Setting) -> None:
-        """Nothing: no sums are kept that could drift."""
-
-    def stiffened(self, free: NDArray[np.intp], stiffness: Floats, right: Floats) -> Floats:
-        """Solve with the Hessian of the free beamlets plus a diagonal."""
-        return ConjugateSystem(self, free, right, stiffness).step
-
     @property
     def beamlets(self) -> int:
         """Length of a vector."""
@@ -68,14 +61,7 @@ class ConjugateHessian:
     ) -> ConjugateSystem:
         """The Newton system of the free beamlets when the others make `move`."""
         right = -(gradient + self.product(move))[free]
-        ridge = np.full(free.size, shift * float(self._diagonal[free].mean()))
-        found = ConjugateSystem(self, free, right, ridge)
-        found.shift = shift
-        return found
-
-    def diagonal(self, free: NDArray[np.intp]) -> Floats:
-        """Of the Hessian of the free beamlets."""
-        return np.asarray(self._diagonal[free], dtype=np.float64)
+        return ConjugateSystem(self, free, right, shift, float(self._diagonal[free].mean()))
 
     def preconditioner(self, free: NDArray[np.intp], shift: float) -> DiagonalPreconditioner:
         """For systems with the Hessian of the free beamlets."""
@@ -104,13 +90,14 @@ class ConjugateSystem:
         hessian: ConjugateHessian,
         free: NDArray[np.intp],
         right: Floats,
-        ridge: Floats,
+        shift: float,
+        scale: float,
     ) -> None:
-        self.shift = 0.0
+        self.shift = shift
         self._hessian = hessian
         self._free = free
         self._right = right
-        self._ridge = ridge
+        self._ridge = shift * scale
         self._open = np.ones(free.size, dtype=bool)
         self.step = self._solve(np.zeros(free.size))
 
@@ -127,9 +114,7 @@ class ConjugateSystem:
         return self._hessian.product(whole)[self._free] + self._ridge * vector
 
     def _solve(self, start: Floats) -> Floats:
-        precondition = DiagonalPreconditioner(
-            self._hessian.diagonal(self._free) + self._ridge, float(self._ridge.mean())
-        )
+        precondition = self._hessian.preconditioner(self._free, self.shift)
         found = start
         residual = np.where(self._open, self._right - self._product(start), 0.0)
         first = float(np.linalg.norm(self._right)) or 1.0

@@ -49,31 +49,6 @@ def squares(kind: TermKind, dose_gy: Floats, share: Floats, level_gy: Floats | f
     return Piece(value=0.5 * float(slope @ excess), slope=slope, curvature=2.0 * on)
 
 
-def smooth_squares(
-    kind: TermKind, dose_gy: Floats, share: Floats, level_gy: Floats | float, barrier: float
-) -> Piece:
-    """A one-sided square whose kink is rounded off, as an interior-point method sees it.
-
-    The excess e is replaced by the smallest ``e + s`` over slacks s > 0 of
-    ``share (e + s)^2 - barrier log s``; at a barrier of 0 it is `squares`.
-    """
-    sign = -1.0 if kind in UNDER_KINDS else 1.0
-    counts = share > 0.0
-    excess = np.where(counts, sign * (dose_gy - level_gy), -1.0)
-    twice = 2.0 * np.where(counts, share, 1.0)
-    root = np.sqrt(excess**2 + 4.0 * barrier / twice)
-    larger = 0.5 * (np.abs(excess) + root)  # the other one from the product, without cancellation
-    smaller = barrier / (twice * larger)
-    over = np.where(excess > 0.0, larger, smaller)
-    slack = np.where(excess > 0.0, smaller, larger)
-    value = 0.5 * twice * over**2 - barrier * np.log(slack)
-    return Piece(
-        value=float(value[counts].sum()),
-        slope=np.where(counts, sign * twice * over, 0.0),
-        curvature=np.where(counts, twice * over / root, 0.0),
-    )
-
-
 def mean(kind: TermKind, mean_gy: float, level_gy: float) -> Piece:
     """Mean dose, or its squared excess, as a function of the mean dose (one row)."""
     if kind == "mean-dose":

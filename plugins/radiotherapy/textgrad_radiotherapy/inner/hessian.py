@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import LinAlgError, cho_factor, cho_solve, solve
-from scipy.linalg.blas import dsyrk, get_blas_funcs, ssyrk
+from scipy.linalg.blas import get_blas_funcs, ssyrk
 
 from textgrad_radiotherapy.errors import SolverFailed
 from textgrad_radiotherapy.geometry import Floats
@@ -16,19 +16,12 @@ from textgrad_radiotherapy.inner.functions import GEUD_KINDS
 from textgrad_radiotherapy.inner.setting import Setting
 from textgrad_radiotherapy.inner.workspace import Point, Workspace
 
-STALE_SHARE = (
-    0.1  # curvatures that change with every step are renewed when they are off by more than this
-)
+STALE_SHARE = 0.1  # a gEUD's curvatures are renewed when they are off by more than this
 TINY_SHARE = 1e-6  # and left out below this share of the largest
 LARGEST_SHIFT = 1e3
 FEW_ROWS = 300  # so many rows change the sum; more change the Gram matrices
 BAND = 128  # columns of a matrix that are handled at a time
 SINGLE_SHIFT = 1e-6  # from here on single precision factors a matrix well enough for a step
-HEAVY, NOTHING = 1e-3, 1e-12  # of the largest curvature: in exact sums rows below are summed
-# in single precision, or not at all
-CHUNK = 512  # rows that are converted to double precision at a time
-STIFF = 1e6  # times the curvature: beamlets that stiff answer for themselves
-LEAST_RIDGE = 1e-10  # of the scaled diagonal
 
 
 class GramHessian:
@@ -49,11 +42,9 @@ class GramHessian:
         self._weights: Floats | None = None
         self._sum: Singles = _square(work.problem.beamlets)
         self._axes: list[tuple[float, Floats]] = []
-        self._renewed: Floats | None = None
 
     def refresh(self, point: Point, setting: Setting) -> None:
         """Bring the sum up to date with the rows that are active at a point."""
-        self._renewed = None
         problem, wanted = self._work.problem, dict[int, Floats]()
         gram_terms = problem.gram_terms()
         self._axes = []
@@ -62,7 +53,7 @@ class GramHessian:
             if weight == 0.0:
                 continue
             if k in gram_terms:
-                wanted[k] = self._wanted(k, piece.curvature, smooth=setting.barrier > 0.0)
+                wanted[k] = self._wanted(k, piece.curvature)
                 if piece.axis is not None:
                     axis = self._work.blocks[term.structure].back(piece.axis)
                     self._axes.append((weight * piece.axis_curvature, axis))
@@ -77,31 +68,9 @@ class GramHessian:
         self._in_sum |= wanted
         self._weights = setting.weights.copy()
 
-    def renew(self, point: Point, setting: Setting) -> None:
-        """Sum the rows anew, heavy ones in double precision; holds until the next refresh."""
-        n = self._work.problem.beamlets
-        total = np.zeros((n, n), order="F")
-        for name, block in self._work.blocks.items():
-            curvature = np.zeros(block.rows.size)
-            for k in self._work.problem.of_rows(name):
-                curvature += setting.weights[k] * point.pieces[k].curvature
-            largest = curvature.max(initial=0.0)
-            heavy = np.flatnonzero(curvature > HEAVY * largest)
-            light = (curvature > NOTHING * largest) & (curvature <= HEAVY * largest)
-            for at in range(0, heavy.size, CHUNK):
-                some = heavy[at : at + CHUNK]
-                part = block.dense(some) * np.sqrt(curvature[some])[:, None]
-                total = dsyrk(1.0, part.T, beta=1.0, c=total, lower=1, overwrite_c=1)
-            rows = np.flatnonzero(light)
-            if rows.size:
-                few = block.dense(rows)
-                few *= np.sqrt(curvature[rows]).astype(np.float32)[:, None]
-                total += ssyrk(1.0, few.T, lower=1)
-        self._renewed = total
-
-    def _wanted(self, k: int, curvature: Floats, *, smooth: bool) -> Floats:
-        """The curvatures that the sum is to have; where all change, small changes are left out."""
-        if self._work.problem.terms[k].kind not in GEUD_KINDS and not smooth:
+    def _wanted(self, k: int, curvature: Floats) -> Floats:
+        """The curvatures that the sum is to have; of a gEUD small changes are left out."""
+        if self._work.problem.terms[k].kind not in GEUD_KINDS:
             return curvature
         change = _change(self._in_sum.get(k), curvature)
         held = curvature - change
@@ -161,32 +130,6 @@ class GramHessian:
         step = -cho_solve(cholesky, right, check_finite=False).astype(np.float64)
         return GramSystem(cholesky, step, shift)
 
-    def stiffened(self, free: NDArray[np.intp], stiffness: Floats, right: Floats) -> Floats:
-        """Solve with the Hessian of the free beamlets plus a diagonal.
-
-        Beamlets whose stiffness is far above their curvature are solved one by one.
-        """
-        whole = self._diagonal(free) + stiffness
-        soft = np.flatnonzero(stiffness < STIFF * (whole - stiffness))
-        found = right / whole
-        if not soft.size:
-            return found
-        unit = 1.0 / np.sqrt(whole[soft])
-        ridge = LEAST_RIDGE
-        while ridge <= 1.0:
-            part = self._part(free[soft], np.float64)
-            part *= unit[:, None]
-            part *= unit
-            np.fill_diagonal(part, 1.0 + ridge)
-            try:
-                factor = cho_factor(part, lower=True, overwrite_a=True, check_finite=False)
-            except LinAlgError:
-                ridge *= 10.0
-                continue
-            found[soft] = unit * cho_solve(factor, unit * right[soft], check_finite=False)
-            return np.asarray(found)
-        raise SolverFailed(f"the Hessian of {soft.size} beamlets is far from definite")
-
     def preconditioner(self, free: NDArray[np.intp], shift: float) -> FactorPreconditioner:
         """For systems with the Hessian of the free beamlets."""
         factor, _ = self.factor(free, shift)
@@ -212,8 +155,7 @@ class GramHessian:
         )
 
     def _diagonal(self, free: NDArray[np.intp]) -> Floats:
-        total = self._sum if self._renewed is None else self._renewed
-        found = total.diagonal()[free].astype(np.float64)
+        found = self._sum.diagonal()[free].astype(np.float64)
         for factor, axis in self._axes:
             found += factor * axis[free] ** 2
         return found
@@ -221,9 +163,8 @@ class GramHessian:
     def _part(self, free: NDArray[np.intp], precision: type[np.floating[Any]]) -> NDArray[Any]:
         """Lower triangle of the free part, in the order of columns; the rest means nothing."""
         part = np.zeros((free.size, free.size), dtype=precision, order="F")
-        total = self._sum if self._renewed is None else self._renewed
         for at in range(0, free.size, BAND):
-            columns = total.T[free[at : at + BAND]]  # rows of the transpose lie together
+            columns = self._sum.T[free[at : at + BAND]]  # rows of the transpose lie together
             part.T[at : at + BAND, at:] = columns.take(free[at:], axis=1)
         (syr,) = get_blas_funcs(("syr",), (part,))
         for factor, axis in self._axes:

@@ -44,18 +44,10 @@ class Hessian(Protocol):
         """Take over the curvatures at a point."""
         ...
 
-    def renew(self, point: Point, setting: Setting) -> None:
-        """Make the curvatures of the last refresh as exact as they can be."""
-        ...
-
     def system(
         self, gradient: Floats, free: NDArray[np.intp], move: Floats, shift: float
     ) -> System:
         """The Newton system of the free beamlets when the others make `move`."""
-        ...
-
-    def stiffened(self, free: NDArray[np.intp], stiffness: Floats, right: Floats) -> Floats:
-        """Solve with the Hessian of the free beamlets plus a diagonal, shape (free beamlets,)."""
         ...
 
     def preconditioner(self, free: NDArray[np.intp], shift: float) -> Preconditioner:

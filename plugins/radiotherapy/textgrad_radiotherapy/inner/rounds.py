@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from textgrad_radiotherapy.geometry import Floats
 from textgrad_radiotherapy.inner import newton
 from textgrad_radiotherapy.inner.certificate import lower_bound
-from textgrad_radiotherapy.inner.interior import Path, interior
+from textgrad_radiotherapy.inner.interior import interior
 from textgrad_radiotherapy.inner.model import Descent, Hessian
+from textgrad_radiotherapy.inner.path import Path
 from textgrad_radiotherapy.inner.setting import Setting
 from textgrad_radiotherapy.inner.workspace import Point, Workspace
 
@@ -19,8 +20,13 @@ ROUGH = (1e-2, 1e-3)  # relative decrease at which the first rounds of a cold st
 NEAR_LIMIT = 0.9  # rows of large structures with more than this share of the level join
 ROUNDS = 14
 STEPS_PER_ROUND = 40
-NEWTON_STEPS = 150  # projected ones; where they do not suffice, interior ones follow
-COARSE = 1e-2  # relative gap of a first interior round, before the rows it asks for join
+NEWTON_STEPS = 80  # projected ones; where they do not suffice, interior ones follow
+COARSE = (
+    0.3,
+    0.03,
+    3e-3,
+)  # relative gaps of first interior rounds, before the rows they ask for join
+FINER = 3  # times that interior rounds come ten times closer if the gap is not proven
 FIRST = 0.01  # of the gap: relative decrease at which the first accurate round stops
 SINGLE_DECREASE = 1e-6  # down to it gradients in single precision are good enough
 FINEST = 1e-14  # relative decrease that is rounding
@@ -104,42 +110,70 @@ def minimise(
         gap: Relative gap to prove.
         cold: Whether the start may be far away, so that the first rounds need not be accurate.
     """
-    fine = [max(gap * FIRST * 0.1**k, FINEST) for k in range(ROUNDS)]
-    around = outside(work, fluence, setting, NEAR_LIMIT)
-    work.grow(around.hot)
+    work.grow(outside(work, fluence, setting, NEAR_LIMIT).hot)
     floor = floor_of(work, setting)
+    found = _projected_rounds(work, hessian, setting, fluence, state, gap, floor, cold=cold)
+    if found.gap > gap and state.stuck:
+        found = _interior_rounds(work, setting, state, found, gap, floor)
+    return _on_all_rows(work, setting, found)
+
+
+def _projected_rounds(
+    work: Workspace,
+    hessian: Hessian,
+    setting: Setting,
+    fluence: Floats,
+    state: Descent,
+    gap: float,
+    floor: float,
+    *,
+    cold: bool,
+) -> Minimum:
+    """Projected Newton steps until the gap is proven or they are stuck."""
+    fine = [max(gap * FIRST * 0.1**k, FINEST) for k in range(ROUNDS)]
     best: Minimum | None = None
-    path = Path()
     state.short, state.stuck, begun = 0, False, state.steps
     for tolerance in (*ROUGH, *fine) if cold else fine:
-        work.grow(around.hot)
         exact = tolerance < SINGLE_DECREASE
-        point, slopes = work.at(fluence, setting, exact=exact), None
-        if not state.stuck:
-            point = newton.descend(
-                work, hessian, setting, point, state,
-                tolerance=tolerance, limit=STEPS_PER_ROUND, exact=exact,
-            )  # fmt: skip
+        point = newton.descend(
+            work, hessian, setting, work.at(fluence, setting, exact=exact), state,
+            tolerance=tolerance, limit=STEPS_PER_ROUND, exact=exact,
+        )  # fmt: skip
         state.stuck |= state.steps - begun > NEWTON_STEPS
-        if state.stuck:
-            size = max(point.objective if best is None else best.objective, floor)
-            share = COARSE if best is None else min(gap, tolerance / FIRST)
-            point, slopes = interior(
-                work, hessian, setting, state, path,
-                distance=np.inf if best is None else best.gap * size,
-                wanted=share * size,
-            )  # fmt: skip
         fluence = point.fluence
         around = outside(work, fluence, setting, NEAR_LIMIT)
-        if tolerance > fine[0] and not state.stuck:
-            continue
-        found = _measure(work, setting, point, slopes, around.excess, gap=gap, floor=floor)
-        best = found if best is None else _better(best, found, floor)
-        if best.gap <= gap or (tolerance == FINEST and not around.excess.any()):
-            break
+        if tolerance <= fine[0] or state.stuck:
+            found = _measure(work, setting, point, None, around.excess, gap=gap, floor=floor)
+            best = found if best is None else _better(best, found, floor)
+            done = tolerance == FINEST and not around.excess.any()
+            if best.gap <= gap or state.stuck or done:
+                break
+        work.grow(around.hot)
     if best is None:
         raise AssertionError("no round was measured")
-    return _on_all_rows(work, setting, best)
+    state.stuck |= best.gap > gap
+    return best
+
+
+def _interior_rounds(
+    work: Workspace, setting: Setting, state: Descent, best: Minimum, gap: float, floor: float
+) -> Minimum:
+    """Interior-point steps, first to where the rows they ask for are known."""
+    path, shares = Path(), [*(c for c in COARSE if c > gap), *(gap * 0.1**k for k in range(FINER))]
+    for _ in range(ROUNDS):
+        point, slopes = interior(work, setting, state, path, share=shares[0], floor=floor)
+        around = outside(work, point.fluence, setting, NEAR_LIMIT)
+        if shares[0] <= gap:
+            found = _measure(work, setting, point, slopes, around.excess, gap=gap, floor=floor)
+            best = _better(best, found, floor)
+            if best.gap <= gap:
+                break
+        if shares[0] > gap or not around.excess.any():
+            shares.pop(0)
+        if not shares:
+            break
+        work.grow(around.hot)
+    return best
 
 
 def _better(one: Minimum, other: Minimum, floor: float) -> Minimum:

@@ -26,19 +26,11 @@ class SecondOrder:
             self._model = ConjugateHessian(self._work)
         self._model.refresh(point, setting)
 
-    def renew(self, point: Point, setting: Setting) -> None:
-        """Make the curvatures of the last refresh as exact as they can be."""
-        self._model.renew(point, setting)
-
     def system(
         self, gradient: Floats, free: NDArray[np.intp], move: Floats, shift: float
     ) -> System:
         """The Newton system of the free beamlets when the others make `move`."""
         return self._model.system(gradient, free, move, shift)
-
-    def stiffened(self, free: NDArray[np.intp], stiffness: Floats, right: Floats) -> Floats:
-        """Solve with the Hessian of the free beamlets plus a diagonal."""
-        return self._model.stiffened(free, stiffness, right)
 
     def preconditioner(self, free: NDArray[np.intp], shift: float) -> Preconditioner:
         """For systems with the Hessian of the free beamlets."""

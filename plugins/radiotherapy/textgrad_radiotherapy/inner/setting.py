@@ -18,11 +18,9 @@ class Setting:
             (rows,); None for all. Only DVH terms leave rows out.
         offset_gy: Per term what is added to its dose level, shape (rows,) or (1,); None for
             nothing. Only hard limits have offsets: their multipliers divided by the penalty.
-        barrier: Of the slacks of one-sided squares (`functions.smooth_squares`); 0 for none.
     """
 
     weights: Floats
     doses_gy: Floats
     kept: tuple[Floats | None, ...]
     offset_gy: tuple[Floats | None, ...]
-    barrier: float = 0.0

@@ -104,12 +104,13 @@ class Workspace:
     def from_dose(self, fluence: Floats, dose: dict[str, Floats], setting: Setting) -> Point:
         """The objective at a fluence whose dose on the working rows is known."""
         pieces = tuple(
-            self._piece(k, fluence, dose, setting) for k in range(len(self.problem.terms))
+            self.piece(k, fluence, dose, setting) for k in range(len(self.problem.terms))
         )
         total = sum(w * p.value for w, p in zip(setting.weights, pieces, strict=True) if w)
         return Point(fluence=fluence, dose_gy=dose, pieces=pieces, objective=float(total))
 
-    def _piece(self, k: int, fluence: Floats, dose: dict[str, Floats], setting: Setting) -> Piece:
+    def piece(self, k: int, fluence: Floats, dose: dict[str, Floats], setting: Setting) -> Piece:
+        """A term at a fluence whose dose on the working rows is known."""
         term = self.problem.terms[k]
         if term.kind in functions.MEAN_KINDS:
             mean_gy = float(self.problem.mean[term.structure] @ fluence)
@@ -119,10 +120,6 @@ class Workspace:
             share = self.blocks[term.structure].share
             return functions.geud(term.kind, structure_gy, share, term.a, self.level(k, setting))
         share, levels = self.share(k, setting), self.levels(k, setting)
-        weight = float(setting.weights[k])
-        if setting.barrier and weight and term.kind != "squared-deviation":
-            barrier = setting.barrier / weight
-            return functions.smooth_squares(term.kind, structure_gy, share, levels, barrier)
         return functions.squares(term.kind, structure_gy, share, levels)
 
     def level(self, k: int, setting: Setting, *, shifted: bool = True) -> float:
@@ -154,25 +151,3 @@ class Workspace:
             factor = setting.weights[k] * point.pieces[k].slope[0]
             total += factor * self.problem.mean[self.problem.terms[k].structure]
         return total
-
-    def slope(
-        self, point: Point, change: dict[str, Floats], step: Floats, setting: Setting
-    ) -> float:
-        """Derivative of the objective along a step whose change of dose is known."""
-        total = 0.0
-        for name, dose in change.items():
-            for k in self.problem.of_rows(name):
-                total += float(setting.weights[k]) * float(point.pieces[k].slope @ dose)
-        for k in self.problem.of_means():
-            along = float(self.problem.mean[self.problem.terms[k].structure] @ step)
-            total += float(setting.weights[k] * point.pieces[k].slope[0]) * along
-        return total
-
-    def one_sided(self, setting: Setting) -> int:
-        """How many one-sided squares of a row the objective has."""
-        kinds = functions.OVER_KINDS | functions.UNDER_KINDS
-        return sum(
-            int(np.count_nonzero(self.share(k, setting)))
-            for k, term in enumerate(self.problem.terms)
-            if term.kind in kinds and setting.weights[k] > 0.0
-        )
