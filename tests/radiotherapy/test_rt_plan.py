@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 
 from textgrad_radiotherapy.cases import dose, load_case
 from textgrad_radiotherapy.feedback import feedback
+from textgrad_radiotherapy.inner import InnerOptimiser, Solution
 from textgrad_radiotherapy.metrics import value
-from textgrad_radiotherapy.penalty import penalty
+from textgrad_radiotherapy.penalty import UNPROVEN, penalty
 from textgrad_radiotherapy.plan import Planner, normalising_metric
 from textgrad_radiotherapy.plan_data import plan_data
 from textgrad_radiotherapy.protocols import load_protocol
@@ -136,3 +138,21 @@ def test_feedback_compares_what_was_predicted(planner: Planner) -> None:
     line = next(x for x in said.splitlines() if x.startswith("  PTV D5%"))
     assert "predicted" in line
     assert "measured" in line
+
+
+def test_a_plan_whose_optimum_is_not_proven_says_so_and_comes_after_any_that_is(
+    planner: Planner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    weights = start_weights(planner.terms)
+    proven = planner.evaluate(weights, levers=False)
+    solve = InnerOptimiser.solve
+
+    def unfinished(self: InnerOptimiser, *args: Any, **options: Any) -> Solution:
+        return replace(solve(self, *args, **options), converged=False)
+
+    monkeypatch.setattr(InnerOptimiser, "solve", unfinished)
+    unproven = planner.evaluate(weights, levers=False)
+    assert unproven.penalty == pytest.approx(proven.penalty + UNPROVEN)
+    told = feedback(unproven.to_json())
+    assert "NOT converged" in told
+    assert "NOT converged" not in feedback(proven.to_json())

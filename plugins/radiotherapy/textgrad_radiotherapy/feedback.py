@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from textgrad_core.jsondata import JSON
 from textgrad_radiotherapy.notice import SENTENCE
+from textgrad_radiotherapy.penalty import UNPROVEN
 from textgrad_radiotherapy.plan_data import GoalData, PlanData, plan_data
 
 LEVERS_SHOWN = 4
@@ -163,7 +164,11 @@ def _millimetres(number: float) -> str:
 def _status(plan: PlanData) -> list[str]:
     solver, rule = plan.raw["solver"], plan.raw["normalisation"]
     proof = "proven" if solver["certified"] else "for the voxels now to blame"
-    failed = "" if solver["converged"] else f"; NOT converged: {solver['message']}"
+    failed = (
+        ""
+        if solver["converged"]
+        else (f"; NOT converged, which adds {UNPROVEN:g} % to the penalty: {solver['message']}")
+    )
     lines = [
         f"inner solver: relative gap {solver['gap']:.1e} ({proof}), Newton steps "
         f"{solver['newton_steps']}{failed}"

@@ -11,6 +11,8 @@ from textgrad_radiotherapy.judgement import GoalRow, GoalTable
 SMALL_CC = 0.1  # doses to so little differ more between grids
 SMALL_FACTOR = 5.0 / 3.0  # on the room asked for at them
 SHARE_OF_ROOM = 0.5  # of what is between prescription and limit that may be asked for as room
+UNPROVEN = 1000.0  # per cent: added where the inner optimum is not proven, so that any plan whose
+# optimum is comes first
 MOST = 1000.0  # per cent; a goal missed by more, or infinitely, counts as this
 
 

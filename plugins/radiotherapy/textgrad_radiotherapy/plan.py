@@ -21,7 +21,7 @@ from textgrad_radiotherapy.levers import Levers, levers_of
 from textgrad_radiotherapy.metrics import TargetIndices, target_indices, value
 from textgrad_radiotherapy.nature_objective import nature_objective
 from textgrad_radiotherapy.notice import NOTICE
-from textgrad_radiotherapy.penalty import penalty, percent_per_unit, reserve_of
+from textgrad_radiotherapy.penalty import UNPROVEN, penalty, percent_per_unit, reserve_of
 from textgrad_radiotherapy.planning_dose import PlanningDose
 from textgrad_radiotherapy.rows import inside_targets, structure_rows
 from textgrad_radiotherapy.starting_terms import starting_terms
@@ -47,7 +47,8 @@ class Plan:
         dose_gy: Flat over the case's grid, shape (voxels,).
         table: The goals, judged; its protocol names structures as the case does.
         indices: Conformity and homogeneity of every target.
-        penalty: Misses of the goals by priority, per cent (`penalty.penalty`).
+        penalty: Misses of the goals by priority, per cent (`penalty.penalty`); `penalty.UNPROVEN`
+            more if the solution has not converged.
         nature_objective: The paper's scalar, for comparison (`nature_objective`), Gy^2.
         goals_missed: How many judged goals are not met.
         hot_spots: Where the dose is highest; places to look at, never goals.
@@ -253,7 +254,7 @@ def measured(
             name: target_indices(name, dose_gy, prescribed)
             for name in table.protocol.prescription_gy
         },
-        penalty=penalty(table, reserve_percent),
+        penalty=penalty(table, reserve_percent) + (0.0 if solution.converged else UNPROVEN),
         nature_objective=nature_objective(case, dose_gy, table.protocol),
         reserve_percent=reserve_percent,
         goals_missed=len(table.judged) - table.met,
