@@ -57,3 +57,21 @@ def test_random_weights_within_bounds_are_proven(seed: int) -> None:
     found = optimiser.solve(weights, gap=GAP)
     assert found.converged
     assert found.gap <= GAP
+
+
+@pytest.mark.parametrize(
+    ("case", "chosen"),
+    [
+        ("tg119-multitarget", [1.0, MOST]),
+        ("tg119-multitarget", [1.0, MOST, LEAST]),
+        ("tg119-cshape-hard", [1.0, LEAST, MOST, MOST]),
+    ],
+)
+def test_extremes_of_plans_with_fewer_target_voxels_than_beamlets_are_proven(
+    case: str, chosen: list[float]
+) -> None:
+    optimiser = solved(case, case).copy()
+    names = [term.name for term in optimiser.terms]
+    weights = {name: chosen[k % len(chosen)] for k, name in enumerate(names)}
+    found = optimiser.solve(weights, gap=GAP)
+    assert found.converged, found.message
