@@ -3,7 +3,7 @@
 Far apart weights make one-sided squares almost hard limits, and Newton steps that have to guess
 which beamlets are zero and which rows count guess wrong again and again. Here beamlets x and their
 multipliers z, slopes y of one-sided squares and their slacks s stay above zero, and the products
-x z and y s fall to zero together: 15 to 30 steps whatever the weights. A step has a predictor,
+x z and y s fall to zero together, in some tens of steps. A step has a predictor,
 Mehrotra's corrector and a few centrality correctors, all with one factorisation.
 
 Source: S. J. Wright, Primal-Dual Interior-Point Methods (1997), chapters 8 and 10; J. Gondzio,
