@@ -111,6 +111,12 @@ def test_assumptions_are_shown(capsys: pytest.CaptureFixture[str]) -> None:
     assert "(acceptable 23.88)" in capsys.readouterr().out
 
 
+def test_limits_that_a_protocol_leaves_out_of_its_source_are_named() -> None:
+    told = " ".join(load_protocol("prostate-78-39").assumptions)
+    for word in ("V35 < 100 %", "penile bulb", "small bowel"):
+        assert word in told
+
+
 def test_dose_levels_of_chhip_are_whole_per_cents_of_the_prescription() -> None:
     for goal in load_protocol("chhip-60-20").goals:
         if goal.metric.kind in ("V%", "Vcc"):
