@@ -86,6 +86,8 @@ def test_a_sparse_influence_gives_the_same_case(tmp_path: Path) -> None:
         ({"prescription_gy:PTV": 1.8}, ("1.8 Gy", "42 fractions", "75.6 Gy per course")),
         ({"prescription_gy:PTV": float("nan")}, ("nan",)),
         ({"prescription_gy:GTV": 60.0}, ("GTV",)),
+        ({"fractions": 2.5}, ("my.npz: fractions is 2.5", "whole number")),
+        ({"fractions": float("nan")}, ("fractions is nan", "whole number")),
         ({"beams": np.zeros(3)}, ("unknown array 'beams'", "gantry_deg")),
         ({"influence": np.full((384, 12), np.nan)}, ("influence",)),
         ({"influence": np.ones((383, 12))}, ("383 rows", "384 voxels", "8 x 8 x 6")),

@@ -112,6 +112,10 @@ MATRAD_REFUSED: dict[str, tuple[Callable[[dict[str, Any]], dict[str, Any]], str]
     "no resolution": (with_ct(resolution=None), "ct has no resolution"),
     "no density": (with_ct(cube=None), "no cube of relative electron densities"),
     "density of another size": (with_ct(cube=cells(np.ones((2, 2, 2)))), r"shape \(2, 2, 2\)"),
+    "half a fraction": (
+        lambda f: {**f, "pln": {**f["pln"], "numOfFractions": 2.5}},
+        r"pln.numOfFractions is 2\.5: a whole number",
+    ),
     "empty structure": (with_cst(0, 3, cells(np.zeros((0, 1)))), "'Cord' has no voxel"),
     "voxels off the ct": (with_cst(0, 3, cells(np.array([[500.0]]))), "the ct has 120"),
     "a row too many": (

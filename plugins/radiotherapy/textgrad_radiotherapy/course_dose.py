@@ -30,6 +30,25 @@ FRACTIONS_TO_COMPARE = 5
 REMARK_SHARE = 1.2
 
 
+def whole_fractions(stated: object, where: str) -> int:
+    """The number of fractions a file states.
+
+    Args:
+        stated: What it states.
+        where: The file and the field, for the message.
+
+    Raises:
+        CaseError: If it is no whole number from 1.
+    """
+    try:
+        number = float(str(stated))
+    except ValueError:
+        number = math.nan
+    if not (number.is_integer() and number >= 1):
+        raise CaseError(f"{where} is {stated}: a whole number of fractions, 1 or more, is needed")
+    return int(number)
+
+
 def check_prescription(prescription_gy: dict[str, float], fractions: int | None) -> None:
     """Refuse a prescription that is not per course.
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csc_array, csr_array
 
 from textgrad_radiotherapy.case import Beam, Case, StructureKind
+from textgrad_radiotherapy.course_dose import whole_fractions
 from textgrad_radiotherapy.errors import CaseError
 from textgrad_radiotherapy.geometry import Grid
 from textgrad_radiotherapy.imports.arrays import case_from_arrays
@@ -70,7 +71,7 @@ def read_arrays_file(path: Path) -> Case:
         influence=_influence(named, path),
         voxels=named.get("voxels"),
         density=named.get("density"),
-        fractions=None if "fractions" not in named else int(_scalar(named, "fractions", path)),
+        fractions=_fractions(named, path),
         beams=() if gantry is None else [Beam(gantry_deg=float(a)) for a in np.atleast_1d(gantry)],
         beam_of_beamlet=named.get("beam_of_beamlet"),
         position_mm=named.get("position_mm"),
@@ -149,6 +150,12 @@ def _three(named: Mapping[str, NDArray[Any]], key: str, path: Path) -> tuple[flo
         raise CaseError(f"{path}: {key} has shape {array.shape}; it has to be three numbers x y z")
     x, y, z = (float(v) for v in array)
     return x, y, z
+
+
+def _fractions(named: Mapping[str, NDArray[Any]], path: Path) -> int | None:
+    if "fractions" not in named:
+        return None
+    return whole_fractions(_scalar(named, "fractions", path), f"{path}: fractions")
 
 
 def _scalar(named: Mapping[str, NDArray[Any]], key: str, path: Path) -> float:

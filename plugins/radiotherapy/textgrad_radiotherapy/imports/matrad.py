@@ -18,6 +18,7 @@ from scipy.sparse import csc_array, issparse
 
 from textgrad_radiotherapy.case import Beam, Case, Structure
 from textgrad_radiotherapy.cases import build_case
+from textgrad_radiotherapy.course_dose import whole_fractions
 from textgrad_radiotherapy.errors import CaseError
 from textgrad_radiotherapy.geometry import Floats, Grid
 from textgrad_radiotherapy.imports.arrays import COLOURS, case_from_arrays, kind_of
@@ -74,7 +75,9 @@ def read_matrad(
         "title": path.stem,
         "source": f"matRad file {path.name}",
         "prescription_gy": doses,
-        "fractions": None if fractions is None else int(fractions),
+        "fractions": None
+        if fractions is None
+        else whole_fractions(fractions, f"{path}: pln.numOfFractions"),
     }
     found = list(beams) or beams_of(file.get("stf"), file.get("pln"), _centre(structures, ct_grid))
     density = _density(file["ct"], ct_grid)
