@@ -264,3 +264,12 @@ def test_bad_input_is_told_when_the_domain_is_made(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="per course"):
         make(case=str(folder), protocol=str(wrong))
     assert replace(make(case=str(folder), protocol=protocol)).terms  # still a plain record
+
+
+def test_a_fraction_of_a_short_course_is_remarked_on(tmp_path: Path) -> None:
+    path, case = Path(protocol_file(tmp_path)), str(saved(tmp_path))
+    for fractions, remarked in ((30, False), (40, False), (41, True)):
+        path.write_text(json.dumps(json.loads(path.read_text()) | {"fractions": fractions}))
+        notes = make(case=case, protocol=str(path)).notes
+        told = [note for note in notes if "Gy per fraction, less than the usual 1.5 Gy" in note]
+        assert bool(told) is remarked

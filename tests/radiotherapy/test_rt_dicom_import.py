@@ -64,6 +64,9 @@ def test_without_a_plan_beams_and_dose_have_to_be_named(tmp_path: Path) -> None:
     assert (case.fractions, case.beams, case.source) == (
         25, tuple(beams), "Imported from DICOM: CT, structure set 'ball'.",
     )  # fmt: skip
+    assert not [note for note in case.notes if "per fraction" in note]
+    short = case_of(parts, name="ball", beams=beams, prescription_gy={"PTV": 7.25}, fractions=5)
+    assert any("1.45 Gy per fraction" in note and "36.25 Gy" in note for note in short.notes)
 
 
 def test_of_several_doses_for_a_target_the_highest_is_prescribed(tmp_path: Path) -> None:

@@ -120,6 +120,16 @@ def test_what_does_not_go_together_is_refused_at_once() -> None:
     assert plugin.make is make
 
 
+def test_another_prescription_than_the_case_s_is_told_before(tmp_path: Path) -> None:
+    other = make(case="tg119-prostate", protocol="chhip-60-20", cache=str(tmp_path))
+    assert (
+        "The case prescribes 75.6 Gy to PTV in 42 fractions; protocol chhip-60-20 is planned "
+        "instead: 60 Gy to PTV in 20 fractions."
+    ) in other.notes
+    own = make(case="tg119-prostate", protocol="tg119-prostate", cache=str(tmp_path))
+    assert not [note for note in own.notes if "prescribes" in note]
+
+
 @pytest.mark.parametrize(
     ("grid_mm", "finer"), [(10.0, "16 voxels of 10 x 10 x 10 mm, fewer than 100"), (3.0, "")]
 )

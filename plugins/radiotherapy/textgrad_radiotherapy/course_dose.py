@@ -12,12 +12,15 @@ The rules, with P the prescription of a target in n fractions:
    P / n^1.5 and P / n^0.5. What lies lower misses the target, and is no fraction either.
 
 Organs at risk have low limits for good reasons, so theirs are not refused; a limit no higher than
-1.2 times the dose per fraction is remarked on (`remark_on_fraction`).
+1.2 times the dose per fraction is remarked on (`remark_on_fraction`), and so is a highest
+prescription of less than 1.5 Gy per fraction (`remark_on_prescription`): rule 2 lets the dose of
+one fraction of a short course pass, such as 7.25 Gy in 5 fractions.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 from textgrad_radiotherapy.errors import CaseError, GoalError
 from textgrad_radiotherapy.goals import Goal, Protocol
@@ -28,6 +31,7 @@ LEAST_GY_WITHOUT_FRACTIONS = 5.0
 LEAST_SHARE_OF_PRESCRIPTION = 0.2
 FRACTIONS_TO_COMPARE = 5
 REMARK_SHARE = 1.2
+USUAL_GY_PER_FRACTION = 1.5  # curative courses give no less to their highest target
 
 
 def whole_fractions(stated: object, where: str) -> int:
@@ -144,6 +148,21 @@ def remark_on_fraction(goal: Goal, protocol: Protocol) -> str:
     return (
         f"{low[0]:g} Gy is no more than {REMARK_SHARE:g} times the dose per fraction "
         f"({fraction:.3g} Gy): see that it is meant per course"
+    )
+
+
+def remark_on_prescription(prescription_gy: Mapping[str, float], fractions: int | None) -> str:
+    """What to look at again in a prescription; empty if there is nothing."""
+    target = max(prescription_gy, key=lambda name: prescription_gy[name], default=None)
+    if target is None or fractions is None or fractions < 2:
+        return ""
+    dose = prescription_gy[target]
+    if dose / fractions >= USUAL_GY_PER_FRACTION * (1 - 1e-9):
+        return ""
+    return (
+        f"{dose:g} Gy to {target} in {fractions} fractions are {dose / fractions:.3g} Gy per "
+        f"fraction, less than the usual {USUAL_GY_PER_FRACTION:g} Gy or more: see that it is "
+        f"meant per course, not per fraction (that would be {dose * fractions:g} Gy per course)."
     )
 
 

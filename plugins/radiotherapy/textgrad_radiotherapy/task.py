@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from textgrad_radiotherapy.case import Case
+from textgrad_radiotherapy.course_dose import remark_on_prescription
 from textgrad_radiotherapy.finding import Finding
 from textgrad_radiotherapy.goals import Protocol
 from textgrad_radiotherapy.plan import RESERVE_PERCENT, normalisation_text
@@ -82,8 +83,34 @@ def notes_before(
         for name in inside
         if name in judged
     ]
-    coarse = coarse_grid_note(anatomy)
-    return (*found, coarse) if coarse else tuple(found)
+    found += [
+        remark_on_prescription(protocol.prescription_gy, protocol.fractions),
+        other_prescription_note(protocol, anatomy),
+        coarse_grid_note(anatomy),
+    ]
+    return tuple(note for note in found if note)
+
+
+def other_prescription_note(protocol: Protocol, case: Case) -> str:
+    """How the protocol prescribes otherwise than the case does; empty if it does not."""
+    own, planned = case.prescription_gy, protocol.prescription_gy
+    other_dose = any(
+        not math.isclose(own[name], planned[name], rel_tol=1e-6) for name in own if name in planned
+    )
+    known = case.fractions is not None and protocol.fractions is not None
+    if not (
+        other_dose or set(own) - set(planned) or (known and case.fractions != protocol.fractions)
+    ):
+        return ""
+    return (
+        f"The case prescribes {_course(own, case.fractions)}; protocol {protocol.name} is planned "
+        f"instead: {_course(planned, protocol.fractions)}."
+    )
+
+
+def _course(prescription_gy: Mapping[str, float], fractions: int | None) -> str:
+    doses = ", ".join(f"{dose:g} Gy to {name}" for name, dose in prescription_gy.items())
+    return f"{doses} in {fractions} fractions" if fractions else f"{doses}, fractions not stated"
 
 
 def coarse_grid_note(case: Case) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from textgrad_radiotherapy.case import Beam, Case
 from textgrad_radiotherapy.cases import MARGIN_MM, build_case
+from textgrad_radiotherapy.course_dose import remark_on_prescription
 from textgrad_radiotherapy.dicom.reading import DicomParts
 from textgrad_radiotherapy.errors import CaseError
 
@@ -47,6 +48,8 @@ def case_of(
             f"the DICOM files of {name!r} prescribe no dose: name a target and its Gy per course; "
             f"targets: {targets or 'none, say which structure is one'}"
         )
+    course = parts.fractions if fractions is None else fractions
+    remark = remark_on_prescription(prescribed, course)
     meta = parts.meta
     found = ["CT"] + [
         f"{kind} {meta[key]!r}"
@@ -64,9 +67,9 @@ def case_of(
         prescription_gy=prescribed,
         margin_mm=margin_mm,
         cache=cache,
-        fractions=parts.fractions if fractions is None else fractions,
+        fractions=course,
         title=name,
         source=f"Imported from DICOM: {', '.join(found)}.",
-        notes=parts.notes,
+        notes=(*parts.notes, remark) if remark else parts.notes,
         meta=meta,
     )
