@@ -15,7 +15,7 @@ from rt_own_arrays import BEAMLETS, DOSES, FLUENCE, GRID, INFLUENCE, KINDS, MASK
 from textgrad_radiotherapy.case import Beam
 from textgrad_radiotherapy.cases import dose
 from textgrad_radiotherapy.errors import CaseError
-from textgrad_radiotherapy.geometry import Grid
+from textgrad_radiotherapy.geometry import Floats, Grid
 from textgrad_radiotherapy.imports.matrad import read_matrad
 
 
@@ -42,6 +42,54 @@ def test_matrad_s_beams_and_beamlets_are_read(tmp_path: Path) -> None:
     assert case.influence.position_mm.tolist() == [[5.0 * k, -5.0] for k in range(BEAMLETS)]
     centre = GRID.centres_mm(np.flatnonzero(MASKS["Target"])).mean(axis=0)
     assert case.beams[0].isocentre_mm == pytest.approx(tuple(centre))
+
+
+CENTRE = GRID.centres_mm(np.flatnonzero(MASKS["Target"])).mean(axis=0)
+CORNER = np.asarray(GRID.origin_mm) - np.asarray(GRID.spacing_mm)  # where matRad once counted from
+
+
+def aimed(file: dict[str, Any], place: Any) -> dict[str, Any]:
+    """The file with an isocentre in its plan."""
+    steering = {**file["pln"]["propStf"], "isoCenter": np.asarray(place)}
+    return {**file, "pln": {**file["pln"], "propStf": steering}}
+
+
+@pytest.mark.parametrize(
+    ("stated", "expected", "said"),
+    [
+        (
+            CENTRE + np.array([8.0, 3.0, 6.0]),
+            CENTRE + np.array([8.0, 3.0, 6.0]),
+            "taken to be in LPS",
+        ),
+        (CENTRE, CENTRE, "taken to be in LPS"),
+        (CENTRE - CORNER, CENTRE, "from the corner of the cube"),  # older matRad's own choice
+        (np.array([[0.0, 1.0, 2.0], [4.0, 1.0, 2.0]]), None, "(0, 1, 2) mm; (4, 1, 2) mm"),
+    ],
+)
+def test_matrad_s_isocentre_is_read(
+    tmp_path: Path, stated: Floats, expected: Floats | None, said: str
+) -> None:
+    case = read_matrad(saved(aimed(patient(), stated), tmp_path))
+    wanted = stated if expected is None else np.broadcast_to(expected, (2, 3))
+    assert np.array([b.isocentre_mm for b in case.beams]) == pytest.approx(wanted)
+    (note,) = [n for n in case.notes if "socentre" in n]
+    assert said in note
+    assert "of pln.propStf.isoCenter" in note
+
+
+def test_the_isocentres_of_matrad_s_beams_come_first(tmp_path: Path) -> None:
+    file = aimed(with_dij(patient()), CENTRE)
+    for beam in file["stf"]:
+        beam["isoCenter"] = CENTRE + np.array([4.0, 0.0, 6.0])
+    case = read_matrad(saved(file, tmp_path))
+    assert case.beams[1].isocentre_mm == pytest.approx(tuple(CENTRE + np.array([4.0, 0.0, 6.0])))
+    assert any("of stf.isoCenter" in note for note in case.notes)
+
+
+def test_without_an_isocentre_the_note_says_where_beams_aim(tmp_path: Path) -> None:
+    case = read_matrad(saved(patient(), tmp_path))
+    assert any("states no isocentre: the beams aim at the middle" in note for note in case.notes)
 
 
 def test_without_a_dij_the_engine_computes_one(tmp_path: Path) -> None:
@@ -112,6 +160,14 @@ MATRAD_REFUSED: dict[str, tuple[Callable[[dict[str, Any]], dict[str, Any]], str]
     "no resolution": (with_ct(resolution=None), "ct has no resolution"),
     "no density": (with_ct(cube=None), "no cube of relative electron densities"),
     "density of another size": (with_ct(cube=cells(np.ones((2, 2, 2)))), r"shape \(2, 2, 2\)"),
+    "three isocentres of two beams": (
+        lambda f: aimed(f, np.zeros((3, 3))),
+        "3 isocentres for 2 beams",
+    ),
+    "an isocentre that is none": (
+        lambda f: aimed(f, [np.nan, 0.0, 0.0]),
+        "pln.propStf.isoCenter is .*three finite numbers",
+    ),
     "half a fraction": (
         lambda f: {**f, "pln": {**f["pln"], "numOfFractions": 2.5}},
         r"pln.numOfFractions is 2\.5: a whole number",

@@ -22,6 +22,7 @@ from textgrad_radiotherapy.course_dose import whole_fractions
 from textgrad_radiotherapy.errors import CaseError
 from textgrad_radiotherapy.geometry import Floats, Grid
 from textgrad_radiotherapy.imports.arrays import COLOURS, case_from_arrays, kind_of
+from textgrad_radiotherapy.imports.matrad_isocentre import isocentres_of
 from textgrad_radiotherapy.imports.matrad_parts import (
     beams_of,
     entries,
@@ -79,7 +80,12 @@ def read_matrad(
         if fractions is None
         else whole_fractions(fractions, f"{path}: pln.numOfFractions"),
     }
-    found = list(beams) or beams_of(file.get("stf"), file.get("pln"), _centre(structures, ct_grid))
+    found = list(beams)
+    if not found:
+        stf, pln = file.get("stf"), file.get("pln")
+        aimed = isocentres_of(stf, pln, ct_grid, _centre(structures, ct_grid))
+        found = beams_of(stf, pln, aimed.places_mm)
+        common["notes"] = (aimed.note,) if found else ()
     density = _density(file["ct"], ct_grid)
     if file.get("dij") is not None and not beams:
         return _with_dij(file, structures, density, ct_grid, found, common)

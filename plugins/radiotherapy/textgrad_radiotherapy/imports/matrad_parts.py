@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -84,24 +84,31 @@ def prescribed(cst: Any) -> dict[str, float]:
     for row in _rows(cst):
         if str(row[2]).upper() != "TARGET" or len(row) < 6:
             continue
-        levels = [gy for objective in _several(row[5]) if (gy := _level(objective)) is not None]
+        levels = [gy for objective in several(row[5]) if (gy := _level(objective)) is not None]
         if levels:
             found[str(row[1])] = max(levels)
     return found
 
 
-def beams_of(stf: Any, pln: Any, isocentre_mm: tuple[float, float, float]) -> list[Beam]:
-    """Beams of stf, or of pln, around an isocentre; none if neither names an angle."""
+def beams_of(
+    stf: Any, pln: Any, isocentres_mm: Sequence[tuple[float, float, float]]
+) -> list[Beam]:
+    """Beams of stf, or of pln, around one isocentre or one each; none if neither names an angle.
+
+    Raises:
+        CaseError: If there are several isocentres, but not one per beam.
+    """
     if stf is not None:
+        steered = several(stf)
         return [
             _beam(
                 field(beam, "gantryAngle"),
                 field(beam, "couchAngle"),
                 field(beam, "SAD"),
                 field(beam, "bixelWidth"),
-                isocentre_mm,
+                place,
             )
-            for beam in _several(stf)
+            for beam, place in zip(steered, _each(isocentres_mm, len(steered)), strict=True)
         ]
     steering = field(pln, "propStf")
     holder = pln if steering is None else steering
@@ -112,14 +119,27 @@ def beams_of(stf: Any, pln: Any, isocentre_mm: tuple[float, float, float]) -> li
     couch = field(holder, "couchAngles")
     turns = [0.0] * len(gantry) if couch is None else np.atleast_1d(couch).tolist()
     width = field(holder, "bixelWidth")
-    return [_beam(g, c, None, width, isocentre_mm) for g, c in zip(gantry, turns, strict=True)]
+    return [
+        _beam(g, c, None, width, place)
+        for g, c, place in zip(gantry, turns, _each(isocentres_mm, len(gantry)), strict=True)
+    ]
+
+
+def _each(
+    isocentres_mm: Sequence[tuple[float, float, float]], beams: int
+) -> Sequence[tuple[float, float, float]]:
+    if len(isocentres_mm) not in (1, beams):
+        raise CaseError(
+            f"{len(isocentres_mm)} isocentres for {beams} beams: state one, or one each"
+        )
+    return list(isocentres_mm) * (beams // len(isocentres_mm))
 
 
 def positions_of(stf: Any, count: int) -> Floats:
     """Centres of the beamlets in the isocentre plane; zeros if stf does not tell them all."""
     found: list[list[float]] = []
-    for beam in _several(stf) if stf is not None else []:
-        for ray in _several(field(beam, "ray")):
+    for beam in several(stf) if stf is not None else []:
+        for ray in several(field(beam, "ray")):
             x, _, z = np.asarray(field(ray, "rayPos_bev"), dtype=np.float64).tolist()
             found.append([x, z])
     return np.array(found) if len(found) == count else np.zeros((count, 2))
@@ -145,7 +165,7 @@ def _rows(cst: Any) -> NDArray[Any]:
     return table
 
 
-def _several(cell: Any) -> list[Any]:
+def several(cell: Any) -> list[Any]:
     """A struct array as a list, however few there are."""
     if isinstance(cell, np.ndarray):
         return list(cell.flat)
