@@ -123,7 +123,7 @@ REFUSED: dict[str, tuple[Callable[[Path], None], str]] = {
     ),
     "arc": (
         _plan(lambda d: setattr(d.BeamSequence[1].ControlPointSequence[1], "GantryAngle", "179")),
-        r"beam gantry 72.5 couch 0 moves .* to gantry 179.*plan='none'",
+        r"beam gantry 72.5 couch 0 moves .* to gantry 179.*--plan none .* --gantry",
     ),
     "protons": (_plan(lambda d: setattr(d.BeamSequence[0], "RadiationType", "PROTON")), r"PROTON"),
     "prone": (

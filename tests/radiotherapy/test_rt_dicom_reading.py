@@ -259,7 +259,7 @@ def test_several_candidates_are_named_and_chosen(folder: Path) -> None:
     first = pydicom.dcmread(folder / "RTPLAN.dcm").SOPInstanceUID
     with pytest.raises(CaseError) as refused:
         read_folder(folder)
-    for part in ("2 candidates for the RT plan", first, "2.25.77", "plan=UID", "plan='none'"):
+    for part in ("2 candidates for the RT plan", first, "2.25.77", "--plan UID", "--plan none"):
         assert part in str(refused.value)
     assert read_folder(folder, plan="2.25.77").beams[0].gantry_deg == 33
     without = read_folder(folder, plan="none", dose="none")
@@ -267,8 +267,10 @@ def test_several_candidates_are_named_and_chosen(folder: Path) -> None:
     with pytest.raises(CaseError, match=r"no RT plan has the UID '1.2'; found: 2\.25"):
         read_folder(folder, plan="1.2")
     export_folder(small_case(name="other"), folder / "other", parts=["ct"])
-    with pytest.raises(CaseError, match=r"2 candidates for the CT series: .*16 file\(s\).*ct=UID"):
-        read_folder(folder, plan="none")
+    with pytest.raises(CaseError, match=r"2 candidates for the CT .*16 file\(s\).*--ct UID$"):
+        read_folder(folder, plan="none")  # a case needs one, so none is no choice
+    with pytest.raises(CaseError, match=r"no CT series has the UID 'none'; found: .*16 file\(s\)"):
+        read_folder(folder, ct="none")
 
 
 def test_prescription_without_a_region_goes_to_the_only_target(folder: Path) -> None:

@@ -99,7 +99,14 @@ def scan(folder: Path) -> Inventory:
     )
 
 
-def choose(items: Sequence[Item], wanted: str | None, kind: str, option: str) -> Item | None:
+def choose(
+    items: Sequence[Item],
+    wanted: str | None,
+    kind: str,
+    option: str,
+    *,
+    optional: bool = True,
+) -> Item | None:
     """The one item that is meant.
 
     Args:
@@ -107,7 +114,8 @@ def choose(items: Sequence[Item], wanted: str | None, kind: str, option: str) ->
         wanted: UID of the one that is meant, ``none`` to leave it out, or None if there is no
             choice to make.
         kind: What the items are, for messages.
-        option: Name of the argument that chooses, for messages.
+        option: How the choice is written up to its value, for messages: ``--ct ``.
+        optional: Whether a case can do without, so that ``none`` is a choice.
 
     Returns:
         The item; None if there is none or none is wanted.
@@ -116,7 +124,7 @@ def choose(items: Sequence[Item], wanted: str | None, kind: str, option: str) ->
         CaseError: If several could be meant, or the wanted one is not there; all are named.
     """
     listed = "; ".join(f"{i.uid} ({i.label}, {len(i.files)} file(s))" for i in items)
-    if wanted == NONE:
+    if wanted == NONE and optional:
         return None
     if wanted is not None:
         for item in items:
@@ -124,9 +132,10 @@ def choose(items: Sequence[Item], wanted: str | None, kind: str, option: str) ->
                 return item
         raise CaseError(f"no {kind} has the UID {wanted!r}; found: {listed or 'none'}")
     if len(items) > 1:
+        without = f", or leave all out with {option}{NONE}" if optional else ""
         raise CaseError(
-            f"{len(items)} candidates for the {kind}: {listed}. Choose one with {option}=UID, "
-            f"or leave all out with {option}={NONE!r}"
+            f"{len(items)} candidates for the {kind}: {listed}. Choose one with "
+            f"{option}UID{without}"
         )
     return items[0] if items else None
 

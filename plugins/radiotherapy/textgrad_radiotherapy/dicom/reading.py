@@ -87,9 +87,9 @@ def read_folder(
     inventory = scan(folder)
     volume = _ct(inventory, ct)
     regions = _regions(inventory, structures, kinds)
-    chosen_plan = choose(inventory.plan, plan, "RT plan", "plan")
+    chosen_plan = choose(inventory.plan, plan, "RT plan", "--plan ")
     geometry = read_plan(chosen_plan.files[0], bixel_mm=bixel_mm) if chosen_plan else None
-    chosen_dose = choose(inventory.dose, dose, "RT dose", "dose")
+    chosen_dose = choose(inventory.dose, dose, "RT dose", "dose=")
     compared = read_dose(chosen_dose.files[0]) if chosen_dose else None
     _same_frame(volume, regions, geometry, compared)
     if geometry is not None and geometry.beams and volume.patient_position not in ("", "HFS"):
@@ -119,7 +119,7 @@ def read_folder(
 
 
 def _ct(inventory: Inventory, wanted: str | None) -> CtVolume:
-    chosen = choose(inventory.ct, wanted, "CT series", "ct")
+    chosen = choose(inventory.ct, wanted, "CT series", "--ct ", optional=False)
     if chosen is None:
         raise CaseError(
             f"no CT series in {inventory.folder} ({inventory.ignored} other file(s) there): "
@@ -131,7 +131,9 @@ def _ct(inventory: Inventory, wanted: str | None) -> CtVolume:
 def _regions(
     inventory: Inventory, wanted: str | None, kinds: Mapping[str, StructureKind] | None
 ) -> StructureSet:
-    chosen = choose(inventory.structures, wanted, "RT structure set", "structures")
+    chosen = choose(
+        inventory.structures, wanted, "RT structure set", "--structures ", optional=False
+    )
     if chosen is None:
         raise CaseError(f"no RT structure set in {inventory.folder}: export contours with the CT")
     return read_structures(chosen.files[0], kinds)

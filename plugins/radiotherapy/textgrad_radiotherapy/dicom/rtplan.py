@@ -109,7 +109,7 @@ def _beam(beam: Dataset, where: str, bixel_mm: float) -> Beam:
             raise CaseError(
                 f"{name} moves from gantry {gantry:g}, couch {couch:g} to gantry {turned[0]:g}, "
                 f"couch {turned[1]:g} degrees: arcs are not planned here; leave the plan out "
-                "with plan='none' and name fixed angles"
+                "with --plan none and name fixed angles with --gantry"
             )
     for tilt in ("TableTopPitchAngle", "TableTopRollAngle"):
         if _angle(start, tilt, name) != 0.0:
@@ -133,7 +133,8 @@ def _head_first_supine(position: str, where: str) -> None:
     if position not in ("", "HFS"):
         raise CaseError(
             f"{where} is for a patient in position {position}: gantry angles are read for HFS "
-            "(head first supine) only; leave the plan out with plan='none' and name the angles"
+            "(head first supine) only; leave the plan out with --plan none and name angles with "
+            "--gantry"
         )
 
 
