@@ -69,6 +69,36 @@ def test_without_a_plan_beams_and_dose_have_to_be_named(tmp_path: Path) -> None:
     assert any("1.45 Gy per fraction" in note and "36.25 Gy" in note for note in short.notes)
 
 
+@pytest.mark.parametrize("position", ["HFP", "FFS", "HFDL"])
+def test_no_beams_on_a_ct_of_another_position(tmp_path: Path, position: str) -> None:
+    folder = tmp_path / "out"
+    export_folder(small_case(), folder, parts=("ct", "structures", "plan"))
+    for path in folder.glob("CT.*"):
+        edit(path, lambda d: setattr(d, "PatientPosition", position))
+    said = f"the CT is of a patient in position {position}: beams are made for HFS"
+    with pytest.raises(CaseError, match=said):
+        read_folder(folder)
+    parts = read_folder(folder, plan="none", grid_mm=6.0)  # structures and density are read
+    assert parts.meta["dicom.patient_position"] == position
+    beams, dose = [Beam(gantry_deg=0.0, bixel_mm=10.0)], {"PTV": 50.0}
+    with pytest.raises(CaseError, match=said):
+        case_of(parts, name="ball", beams=beams, prescription_gy=dose, fractions=25)
+
+
+def test_the_position_is_kept_and_told_where_it_is_taken_for_granted(tmp_path: Path) -> None:
+    folder = tmp_path / "out"
+    export_folder(small_case(), folder, parts=("ct", "structures", "plan"))
+    case = case_of(read_folder(folder, grid_mm=6.0, bixel_mm=10.0), name="ball")
+    assert case.meta["dicom.patient_position"] == "HFS"
+    for path in folder.glob("CT.*"):
+        edit(path, lambda d: setattr(d, "PatientPosition", ""))
+    silent = case_of(read_folder(folder, grid_mm=6.0, bixel_mm=10.0), name="ball")
+    assert "dicom.patient_position" not in silent.meta
+    told = "the CT does not say how the patient lies: head first supine is taken"
+    assert told in silent.notes
+    assert told not in case.notes
+
+
 def test_of_several_doses_for_a_target_the_highest_is_prescribed(tmp_path: Path) -> None:
     def boosted(plan: Dataset) -> None:
         for number, prescribed in ((2, "66"), (3, "54")):

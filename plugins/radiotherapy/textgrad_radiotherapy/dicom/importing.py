@@ -8,7 +8,8 @@ from pathlib import Path
 from textgrad_radiotherapy.case import Beam, Case
 from textgrad_radiotherapy.cases import MARGIN_MM, build_case
 from textgrad_radiotherapy.course_dose import remark_on_prescription
-from textgrad_radiotherapy.dicom.reading import DicomParts
+from textgrad_radiotherapy.dicom.reading import POSITION, DicomParts
+from textgrad_radiotherapy.dicom.rtplan import check_position
 from textgrad_radiotherapy.errors import CaseError
 
 
@@ -34,7 +35,8 @@ def case_of(
         cache: Folder of influence matrices; None keeps nothing.
 
     Raises:
-        CaseError: If there are no beams or no prescription, or something cannot be planned.
+        CaseError: If there are no beams or no prescription, the patient does not lie head first
+            supine, or something cannot be planned.
     """
     chosen = parts.beams if beams is None else tuple(beams)
     prescribed = parts.prescription_gy if prescription_gy is None else prescription_gy
@@ -42,6 +44,8 @@ def case_of(
         raise CaseError(
             f"the DICOM files of {name!r} have no beams: add their RT plan, or name gantry angles"
         )
+    position = parts.meta.get(POSITION, "")
+    check_position(position)
     if not prescribed:
         targets = ", ".join(s.name for s in parts.structures.values() if s.kind == "target")
         raise CaseError(
@@ -49,7 +53,10 @@ def case_of(
             f"targets: {targets or 'none, say which structure is one'}"
         )
     course = parts.fractions if fractions is None else fractions
-    remark = remark_on_prescription(prescribed, course)
+    remarks = (
+        "" if position else "the CT does not say how the patient lies: head first supine is taken",
+        remark_on_prescription(prescribed, course),
+    )
     meta = parts.meta
     found = ["CT"] + [
         f"{kind} {meta[key]!r}"
@@ -70,6 +77,6 @@ def case_of(
         fractions=course,
         title=name,
         source=f"Imported from DICOM: {', '.join(found)}.",
-        notes=(*parts.notes, remark) if remark else parts.notes,
+        notes=(*parts.notes, *(remark for remark in remarks if remark)),
         meta=meta,
     )

@@ -15,12 +15,14 @@ from textgrad_radiotherapy.dicom.density import AIR, HU_TABLE, DensityTable, den
 from textgrad_radiotherapy.dicom.folder import Inventory, choose, scan
 from textgrad_radiotherapy.dicom.patient import Patient
 from textgrad_radiotherapy.dicom.rtdose import DoseVolume, read_dose
-from textgrad_radiotherapy.dicom.rtplan import PlanGeometry, read_plan
+from textgrad_radiotherapy.dicom.rtplan import PlanGeometry, check_position, read_plan
 from textgrad_radiotherapy.dicom.rtstruct import Region, StructureSet, read_structures
 from textgrad_radiotherapy.dicom.stack import occupancy, slabs
 from textgrad_radiotherapy.errors import CaseError
 from textgrad_radiotherapy.geometry import Floats, Grid
 from textgrad_radiotherapy.overlap import averaged, covering
+
+POSITION = "dicom.patient_position"  # of the CT, in `DicomParts.meta` and `Case.meta`
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -88,15 +90,12 @@ def read_folder(
     volume = _ct(inventory, ct)
     regions = _regions(inventory, structures, kinds)
     chosen_plan = choose(inventory.plan, plan, "RT plan", "--plan ")
+    if chosen_plan is not None:
+        check_position(volume.patient_position)
     geometry = read_plan(chosen_plan.files[0], bixel_mm=bixel_mm) if chosen_plan else None
     chosen_dose = choose(inventory.dose, dose, "RT dose", "dose=")
     compared = read_dose(chosen_dose.files[0]) if chosen_dose else None
     _same_frame(volume, regions, geometry, compared)
-    if geometry is not None and geometry.beams and volume.patient_position not in ("", "HFS"):
-        raise CaseError(
-            f"the CT is of a patient in position {volume.patient_position}: beams of an RT plan "
-            "are read for HFS only; leave the plan out with plan='none'"
-        )
     notes = [*regions.notes, *(geometry.notes if geometry else ())]
     if inventory.ignored:
         notes.append(f"{inventory.ignored} other file(s) in the folder were ignored")
@@ -289,6 +288,7 @@ def _meta(volume: CtVolume, regions: StructureSet, plan: PlanGeometry | None) ->
         "dicom.frame_of_reference_uid": volume.frame_of_reference_uid,
         "dicom.study_uid": volume.study_uid,
         "dicom.ct_series_uid": volume.series_uid,
+        POSITION: volume.patient_position,
         "dicom.structure_set_uid": regions.uid,
         "dicom.structure_set_label": regions.label,
         "dicom.plan_uid": plan.uid if plan else "",

@@ -14,6 +14,7 @@ from textgrad_radiotherapy.errors import CaseError
 
 LEAST_FRACTION_GY = 0.5  # a course with less in each fraction is a fraction by mistake
 SAD_MM = 1000.0
+SUPINE = ("", "HFS")  # head first supine, or not stated: what gantry angles are meant for here
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +79,24 @@ def read_plan(path: Path, *, bixel_mm: float = 5.0) -> PlanGeometry:
     )
 
 
+def check_position(position: str) -> None:
+    """Refuse beams on the CT of a patient who does not lie head first supine.
+
+    Gantry and couch angles become directions in the patient for that position only.
+
+    Args:
+        position: PatientPosition of the CT; empty if it is not stated.
+
+    Raises:
+        CaseError: If it is another.
+    """
+    if position not in SUPINE:
+        raise CaseError(
+            f"the CT is of a patient in position {position}: beams are made for HFS (head first "
+            "supine) only, and would enter from the wrong side; plan on a CT of the patient in HFS"
+        )
+
+
 def per_course(dose_gy: float, fractions: int | None, where: str) -> None:
     """Refuse a prescription that can only be meant per fraction.
 
@@ -130,7 +149,7 @@ def _angle(point: Dataset, keyword: str, where: str, default: float = 0.0) -> fl
 
 
 def _head_first_supine(position: str, where: str) -> None:
-    if position not in ("", "HFS"):
+    if position not in SUPINE:
         raise CaseError(
             f"{where} is for a patient in position {position}: gantry angles are read for HFS "
             "(head first supine) only; leave the plan out with --plan none and name angles with "
