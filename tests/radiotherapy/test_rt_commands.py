@@ -111,6 +111,41 @@ def test_an_exported_dose_is_judged_as_the_plan_is(made: Path, run: Typed) -> No
         assert other["value"] == pytest.approx(row["value"], abs=0.05)
 
 
+@pytest.mark.parametrize(
+    ("keyword", "value", "words"),
+    [
+        ("DoseSummationType", "BEAM", ("DoseSummationType BEAM", "export PLAN")),
+        ("DoseSummationType", "FRACTION", ("DoseSummationType FRACTION",)),
+        ("DoseType", "EFFECTIVE", ("DoseType EFFECTIVE", "export PHYSICAL")),
+        ("DoseType", "ERROR", ("DoseType ERROR",)),
+    ],
+)
+def test_only_the_physical_dose_of_a_plan_is_judged(
+    made: Path, run: Typed, tmp_path: Path, keyword: str, value: str, words: tuple[str, ...]
+) -> None:
+    shutil.copy(made / "dicom" / "RTDOSE.dcm", tmp_path / "dose.dcm")
+    edit(tmp_path / "dose.dcm", lambda d: setattr(d, keyword, value))
+    refused(run("radiotherapy", "evaluate", str(made / "plan"), "--dose", "dose.dcm"), *words)
+
+
+def test_a_dose_of_another_frame_of_reference(made: Path, run: Typed, tmp_path: Path) -> None:
+    shutil.copy(made / "dicom" / "RTDOSE.dcm", tmp_path / "dose.dcm")
+    edit(tmp_path / "dose.dcm", lambda d: setattr(d, "FrameOfReferenceUID", "1.2.3"))
+    done = run("radiotherapy", "plan", "--case", str(made / "case"), "--protocol",
+               "tg119-prostate", "--out", "imported")  # fmt: skip
+    assert done.returncode in (0, 6), done.stderr
+    frame = load_case(made / "case").meta["dicom.frame_of_reference_uid"]
+    own, other = str(made / "dicom" / "RTDOSE.dcm"), "dose.dcm"
+    refused(run("radiotherapy", "evaluate", "imported", "--dose", other), "1.2.3", frame)
+    assert run("radiotherapy", "evaluate", "imported", "--dose", own).returncode in (0, 6)
+    # a phantom is in the frame it is exported in; of another nobody can tell
+    noted = run("radiotherapy", "evaluate", str(made / "plan"), "--dose", other)
+    assert noted.returncode in (0, 6), noted.stderr
+    assert "dose.dcm is in the frame of reference 1.2.3" in " ".join(noted.stderr.split())
+    silent = run("radiotherapy", "evaluate", str(made / "plan"), "--dose", own)
+    assert "frame" not in silent.stderr
+
+
 def test_dvh_gives_falling_curves_of_the_wanted_structures(made: Path, run: Typed) -> None:
     printed = run("radiotherapy", "dvh", "plan", "--structure", "PTV", "--step", "1", folder=made)
     assert printed.returncode == 0

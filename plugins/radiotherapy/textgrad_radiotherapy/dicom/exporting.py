@@ -92,10 +92,15 @@ def _identity(case: Case, patient: Patient | None, study_uid: str | None, seed: 
     return Identity(
         patient=patient or (Patient() if frame else phantom),
         study_uid=study_uid or uid(seed, case.name, frame, "study"),
-        frame_of_reference_uid=frame or uid(seed, case.name, "frame of reference"),
+        frame_of_reference_uid=frame or own_frame(case, seed),
         title=case.title or case.name,
         seed=seed + own,
     )
+
+
+def own_frame(case: Case, seed: str = "") -> str:
+    """Frame of reference of the exports of a case that was not imported with one."""
+    return uid(seed, case.name, "frame of reference")
 
 
 def _write(
