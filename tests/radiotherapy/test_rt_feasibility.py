@@ -10,7 +10,12 @@ from scipy.optimize import LinearConstraint, milp
 
 from rt_cases import ball, case_of, centred_grid, occupied
 from textgrad_radiotherapy.case import Case, Structure, StructureKind
-from textgrad_radiotherapy.certain_overlap import PART_ERROR, geud_factor, overlap_cc
+from textgrad_radiotherapy.certain_overlap import (
+    PART_ERROR,
+    centre_factor,
+    geud_factor,
+    overlap_cc,
+)
 from textgrad_radiotherapy.errors import CaseError, GoalError
 from textgrad_radiotherapy.feasibility import find_infeasible
 from textgrad_radiotherapy.finding import Finding
@@ -304,6 +309,55 @@ def test_bounds_hold_for_voxels_held_in_part(spacing: float, metric: str) -> Non
         tried += 1
         assert value(wanted, dose * (60.0 / reached), case) >= finding.bound * (1 - 1e-6)
     assert tried > 15
+
+
+@pytest.mark.parametrize("spacing", [2.0, 3.0, 5.0])
+@pytest.mark.parametrize(("metric", "tight"), [("Dmean", 0.9), ("gEUD(a=2)", 0.8)])
+def test_bounds_of_a_target_on_itself_hold_and_are_tight(
+    spacing: float, metric: str, tight: float
+) -> None:
+    """Voxels held in part count by what their centres receive at least."""
+    grid = centred_grid(24, spacing, (0.3, 0.1, 0.4))
+    case = case_of(grid, occupied("PTV", "target", ball(14.0), grid))
+    goal = f"PTV {metric} <= 13 Gy"
+    finding = found(case, protocol_of(COVERAGE, goal, fractions=None))[goal]
+    assert finding.severity == "impossible"
+    assert finding.bound is not None
+    assert finding.bound > tight * 60.0
+    x, y, z = grid.centres_mm().T
+    away, rng = np.sqrt(x**2 + y**2 + z**2), np.random.default_rng(3)
+    doses = [np.where(away <= edge, 60.0, 0.0) for edge in np.arange(11.0, 20.0, 0.5)]
+    doses += [60.0 + 5.0 * np.clip(away - k, 0.0, None) for k in (8.0, 11.0, 13.0, 14.0)]
+    doses += [60.0 * (away <= 20) * (1 + 0.4 * np.sin(x / k + y / 3)) for k in (1.0, 2.0, 5.0)]
+    doses += [rng.uniform(low, 60, grid.voxels) for low in (0.0, 20.0, 50.0)]
+    coverage, wanted = parse_goal(COVERAGE).metric, finding.goal.metric
+    ratios = []
+    for dose in doses:
+        reached = value(coverage, dose, case)
+        if reached > 1e-3:
+            ratios.append(value(wanted, dose * (60.0 / reached), case) / finding.bound)
+    assert len(ratios) > 15
+    assert min(ratios) >= 1 - 1e-6
+    assert min(ratios) < 1.25
+
+
+def test_a_negative_geud_of_a_target_may_be_as_low_as_wanted() -> None:
+    """The volume that D94% leaves cold decides it: nothing is impossible."""
+    protocol = protocol_of("PTV D94% >= 60 Gy", "PTV gEUD(a=-10) <= 30 Gy")
+    assert not found(overlapping_case(), protocol)
+    dose = np.where(np.arange(GRID.voxels) < 19, 60.0, 15.0)
+    assert judge(overlapping_case(), dose, protocol).all_met
+
+
+@given(st.floats(0.02, 1.0), st.floats(0.01, 1.0), st.sampled_from([1.0, 2.0, 8.0]))
+def test_no_slope_beats_the_factor_of_a_part(part: float, hot: float, a: float) -> None:
+    """All slopes and angles to the normal, by the definition of the dose in a part."""
+    slope = np.linspace(0.0, np.sqrt(3.0), 61)[:, None]
+    across = slope * np.linspace(-1.0, 1.0, 61)
+    width = np.sqrt(np.maximum(slope**2 - across**2 * (1 - part**2), 0.0))
+    most = float((1 + across * (1 - part) / 2 + (0.5 - hot) * width).max())  # t / d
+    (factor,) = centre_factor(np.array([part]), a)
+    assert most**-a >= factor * hot * (1 - 1e-9)
 
 
 @pytest.mark.parametrize("a", [1.0, 1.5, 2.0, 4.0, 8.0, 40.0])

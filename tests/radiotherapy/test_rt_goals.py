@@ -107,6 +107,7 @@ METRICS: st.SearchStrategy[tuple[MetricKind, float]] = st.one_of(
 @given(METRICS, st.sampled_from(["<=", ">="]), st.floats(0.01, 99))
 def test_names_read_back(metric: tuple[MetricKind, float], direction: str, limit: float) -> None:
     kind, number = metric
+    limit = limit / 100 if kind == "CI" else limit
     goal = Goal(
         metric=Metric(
             structure="Left kidney 2",
@@ -142,6 +143,7 @@ def test_names_read_back(metric: tuple[MetricKind, float], direction: str, limit
         ("PTV D-5% >= 70 Gy", "between 0 and 100 %, not -5 %"),
         ("PTV D-5cc >= 70 Gy", "-5 is below 0"),
         ("PTV V40Gy <= 135 %", "at most 100 % of a structure, not 135 %"),
+        ("PTV CI >= 1.5", "Paddick's index is at most 1, not 1.5; .* CI_RTOG"),
         ("PTV V40Gy <= -5 %", "bound below 0"),
         ("PTV gEUD(a=0.5) <= 40 Gy", "at least 1 or below 0"),
         ("PTV Dmax <= 75 Gy", "single voxel.*D0.03cc instead"),

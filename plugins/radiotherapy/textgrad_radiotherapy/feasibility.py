@@ -13,7 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from textgrad_radiotherapy.case import Case
-from textgrad_radiotherapy.certain_overlap import geud_factor, overlap_cc, whole_share
+from textgrad_radiotherapy.certain_overlap import geud_factor, overlap_cc, sure_share
 from textgrad_radiotherapy.course_dose import check_per_course, remark_on_fraction
 from textgrad_radiotherapy.finding import Finding
 from textgrad_radiotherapy.goals import Goal, Metric, Protocol
@@ -164,10 +164,13 @@ def _least_of_same(goal: Goal, floor: _Demand, case: Case) -> float | None:
     point, share = _point(goal, case), floor.share
     if point is not None and goal.metric.unit == "Gy":
         return floor.dose_gy if share >= point[0] * (1 - SLACK) else None
-    structure = case.structures[floor.structure]
-    if point is None:  # mean and gEUD look at voxel centres: parts of voxels prove nothing
-        share -= 1.0 - whole_share(structure)
-    return _least(goal, share * structure.volume_cc(case.grid), floor.dose_gy, case)
+    structure, metric = case.structures[floor.structure], goal.metric
+    if point is not None:
+        return _least(goal, share * structure.volume_cc(case.grid), floor.dose_gy, case)
+    a = 1.0 if metric.kind == "mean" else metric.argument
+    if metric.kind not in ("mean", "gEUD") or a < 1:
+        return None  # below 0 a little of the structure without dose makes a gEUD as low as wanted
+    return float(floor.dose_gy * sure_share(structure, share, a) ** (1 / a))
 
 
 def _least(goal: Goal, hot_cc: float, dose_gy: float, case: Case) -> float | None:

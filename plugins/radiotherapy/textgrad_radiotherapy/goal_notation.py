@@ -116,6 +116,11 @@ def check_goal(goal: Goal) -> None:
         raise GoalError(f"{name}: no plan is judged by a bound below 0, such as {limit:g}")
     if kind == "V%" and limit > 100:
         raise GoalError(f"{name}: a volume is at most 100 % of a structure, not {limit:g} %")
+    if kind == "CI" and limit > 1:
+        raise GoalError(
+            f"{name}: Paddick's index is at most 1, not {limit:g}; the RTOG's, which may be more, "
+            "is written CI_RTOG"
+        )
     if goal.priority < 1:
         raise GoalError(f"{name}: priorities start at 1, not {goal.priority}")
     wider = goal.acceptable
