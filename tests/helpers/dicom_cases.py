@@ -12,6 +12,7 @@ from pydicom.dataset import Dataset
 from scipy.sparse import csr_array
 
 from textgrad_radiotherapy.case import Beam, Case, Influence, Structure, StructureKind
+from textgrad_radiotherapy.dicom import export_folder
 from textgrad_radiotherapy.geometry import Floats, Grid
 
 Inside = Callable[[Floats, Floats, Floats], NDArray[np.bool_]]
@@ -83,6 +84,18 @@ def small_dose(grid: Grid = GRID) -> Floats:
     """A smooth dose with its maximum inside."""
     x, y, z = grid.centres_mm().T
     return np.asarray(62.0 * np.exp(-((x - 3) ** 2 + y**2 + (z + 1) ** 2) / 800.0))
+
+
+def exported_ball(folder: Path) -> Path:
+    """The files of `small_case` and `small_dose` in a new folder."""
+    export_folder(small_case(), folder, dose_gy=small_dose())
+    return folder
+
+
+def edit_ct(folder: Path, change: Callable[[Dataset], object]) -> None:
+    """Change every CT image of an export in place."""
+    for path in folder.glob("CT.*"):
+        edit(path, change)
 
 
 def edit(path: Path, change: Callable[[Dataset], object]) -> None:

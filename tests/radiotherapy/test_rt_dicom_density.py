@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from pydicom.dataset import Dataset
 
-from dicom_cases import GRID, edit, small_case
-from textgrad_radiotherapy.dicom import export_folder, read_folder
+from dicom_cases import GRID, edit_ct
+from textgrad_radiotherapy.dicom import read_folder
 from textgrad_radiotherapy.dicom.density import HU_TABLE, density_of, hu_of
 from textgrad_radiotherapy.errors import CaseError
 
@@ -24,18 +24,16 @@ def test_density_table_rises_and_inverts() -> None:
         density_of(0.0, (*HU_TABLE, (3100.0, 2.0)))
 
 
-def test_a_couch_is_air_where_the_outline_of_the_body_is_known(tmp_path: Path) -> None:
+def test_a_couch_is_air_where_the_outline_of_the_body_is_known(folder: Path) -> None:
     def couch(image: Dataset) -> None:
         pixels = image.pixel_array.copy()
         pixels[-1] = 300 + 1024
         image.PixelData = pixels.tobytes()
 
-    export_folder(small_case(), tmp_path / "case")
-    for path in (tmp_path / "case").glob("CT.*"):
-        edit(path, couch)
-    known = read_folder(tmp_path / "case", grid_mm=None)
+    edit_ct(folder, couch)
+    known = read_folder(folder, grid_mm=None)
     assert known.density[:, -1] == pytest.approx(np.full((GRID.shape[0], GRID.shape[2]), 0.00121))
     assert "outside BODY the density is that of air" in known.notes
-    unknown = read_folder(tmp_path / "case", grid_mm=None, kinds={"BODY": "oar"})
+    unknown = read_folder(folder, grid_mm=None, kinds={"BODY": "oar"})
     assert unknown.density[:, -1] == pytest.approx(np.full((GRID.shape[0], GRID.shape[2]), 1.1946))
     assert any(note.startswith("no external outline") for note in unknown.notes)

@@ -25,13 +25,6 @@ from textgrad_radiotherapy.geometry import Floats, Grid
 from textgrad_radiotherapy.notice import NOTICE
 
 
-@pytest.fixture(scope="module")
-def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("export") / "ball"
-    export_folder(small_case(), folder, dose_gy=small_dose())
-    return folder
-
-
 @pytest.mark.parametrize(
     ("file", "sop_class", "table"),
     [

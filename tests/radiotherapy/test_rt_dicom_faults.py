@@ -9,22 +9,9 @@ from pathlib import Path
 import pytest
 from pydicom.dataset import Dataset
 
-from dicom_cases import edit, small_case, small_dose
-from textgrad_radiotherapy.dicom import export_folder, read_folder
+from dicom_cases import edit
+from textgrad_radiotherapy.dicom import read_folder
 from textgrad_radiotherapy.errors import CaseError
-
-
-@pytest.fixture(scope="module")
-def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("faults") / "ball"
-    export_folder(small_case(), folder, dose_gy=small_dose())
-    return folder
-
-
-@pytest.fixture
-def folder(original: Path, tmp_path: Path) -> Path:
-    """A copy to damage."""
-    return Path(shutil.copytree(original, tmp_path / "case"))
 
 
 def _first(plan: Dataset) -> Dataset:

@@ -11,8 +11,8 @@ import pytest
 from pydicom.data import get_testdata_file
 from pydicom.dataset import Dataset, FileMetaDataset
 
-from dicom_cases import edit, small_case, small_dose
-from textgrad_radiotherapy.dicom import export_folder, read_dose, read_folder
+from dicom_cases import edit
+from textgrad_radiotherapy.dicom import read_dose, read_folder
 from textgrad_radiotherapy.dicom.rtplan import read_plan
 from textgrad_radiotherapy.dicom.rtstruct import read_structures
 from textgrad_radiotherapy.errors import CaseError
@@ -61,15 +61,14 @@ def test_a_dose_in_several_encodings(tmp_path: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize("implicit", [True, False])
-def test_datasets_without_file_header_are_read(tmp_path: Path, implicit: bool) -> None:
-    export_folder(small_case(), tmp_path / "case", dose_gy=small_dose())
-    expected = read_folder(tmp_path / "case", grid_mm=None)
-    for path in (tmp_path / "case").iterdir():
+def test_datasets_without_file_header_are_read(folder: Path, implicit: bool) -> None:
+    expected = read_folder(folder, grid_mm=None)
+    for path in folder.iterdir():
         bare: Dataset = pydicom.dcmread(path)
         bare.file_meta, bare.preamble = FileMetaDataset(), None
         bare.save_as(path, implicit_vr=implicit, little_endian=True)
         assert path.read_bytes()[128:132] != b"DICM"
-    found = read_folder(tmp_path / "case", grid_mm=None)
+    found = read_folder(folder, grid_mm=None)
     assert np.array_equal(found.density, expected.density)
     assert found.beams == expected.beams
     assert found.dose is not None
@@ -77,9 +76,8 @@ def test_datasets_without_file_header_are_read(tmp_path: Path, implicit: bool) -
     assert np.array_equal(found.dose.dose_gy, expected.dose.dose_gy)
 
 
-def test_planes_of_a_mirrored_dose_count_along_their_normal(tmp_path: Path) -> None:
-    path = tmp_path / "case" / "RTDOSE.dcm"
-    export_folder(small_case(), path.parent, dose_gy=small_dose(), parts=["dose"])
+def test_planes_of_a_mirrored_dose_count_along_their_normal(folder: Path) -> None:
+    path = folder / "RTDOSE.dcm"
     expected = read_dose(path)
 
     def mirrored(dose: Dataset) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from pydicom.dataset import Dataset
 
-from dicom_cases import edit, small_case, small_dose
+from dicom_cases import edit, edit_ct, small_case, small_dose
 from textgrad_radiotherapy.case import Beam
 from textgrad_radiotherapy.cases import dose, load_case
 from textgrad_radiotherapy.dicom import case_of, export_folder, read_dose, read_folder
@@ -70,11 +70,8 @@ def test_without_a_plan_beams_and_dose_have_to_be_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("position", ["HFP", "FFS", "HFDL"])
-def test_no_beams_on_a_ct_of_another_position(tmp_path: Path, position: str) -> None:
-    folder = tmp_path / "out"
-    export_folder(small_case(), folder, parts=("ct", "structures", "plan"))
-    for path in folder.glob("CT.*"):
-        edit(path, lambda d: setattr(d, "PatientPosition", position))
+def test_no_beams_on_a_ct_of_another_position(folder: Path, position: str) -> None:
+    edit_ct(folder, lambda d: setattr(d, "PatientPosition", position))
     said = f"the CT is of a patient in position {position}: beams are made for HFS"
     with pytest.raises(CaseError, match=said):
         read_folder(folder)
@@ -85,13 +82,10 @@ def test_no_beams_on_a_ct_of_another_position(tmp_path: Path, position: str) -> 
         case_of(parts, name="ball", beams=beams, prescription_gy=dose, fractions=25)
 
 
-def test_the_position_is_kept_and_told_where_it_is_taken_for_granted(tmp_path: Path) -> None:
-    folder = tmp_path / "out"
-    export_folder(small_case(), folder, parts=("ct", "structures", "plan"))
+def test_the_position_is_kept_and_told_where_it_is_taken_for_granted(folder: Path) -> None:
     case = case_of(read_folder(folder, grid_mm=6.0, bixel_mm=10.0), name="ball")
     assert case.meta["dicom.patient_position"] == "HFS"
-    for path in folder.glob("CT.*"):
-        edit(path, lambda d: setattr(d, "PatientPosition", ""))
+    edit_ct(folder, lambda d: setattr(d, "PatientPosition", ""))
     silent = case_of(read_folder(folder, grid_mm=6.0, bixel_mm=10.0), name="ball")
     assert "dicom.patient_position" not in silent.meta
     told = "the CT does not say how the patient lies: head first supine is taken"

@@ -24,21 +24,8 @@ from textgrad_radiotherapy.errors import CaseError
 from textgrad_radiotherapy.geometry import Grid
 
 
-@pytest.fixture(scope="module")
-def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("reading") / "ball"
-    export_folder(small_case(), folder, dose_gy=small_dose())
-    return folder
-
-
-@pytest.fixture
-def folder(original: Path, tmp_path: Path) -> Path:
-    """A copy to damage."""
-    return Path(shutil.copytree(original, tmp_path / "case"))
-
-
-def test_a_phantom_comes_back(original: Path) -> None:
-    case, parts = small_case(), read_folder(original, grid_mm=None)
+def test_a_phantom_comes_back(exported: Path) -> None:
+    case, parts = small_case(), read_folder(exported, grid_mm=None)
     for known, found in zip(case.grid.axes_mm(), parts.grid.axes_mm(), strict=True):
         assert np.abs(known - found).max() < 1e-4
     assert np.abs(parts.density - case.density).max() < 1e-3
@@ -58,8 +45,8 @@ def test_a_phantom_comes_back(original: Path) -> None:
     assert any("leaves" in note for note in parts.notes)
 
 
-def test_contours_traced_from_contours_stay_where_they_are(original: Path, tmp_path: Path) -> None:
-    case, parts = small_case(), read_folder(original, grid_mm=None)
+def test_contours_traced_from_contours_stay_where_they_are(exported: Path, tmp_path: Path) -> None:
+    case, parts = small_case(), read_folder(exported, grid_mm=None)
     again = replace(case, structures=parts.structures)
     export_folder(again, tmp_path / "again")
     twice = read_folder(tmp_path / "again", grid_mm=None)
@@ -68,9 +55,9 @@ def test_contours_traced_from_contours_stay_where_they_are(original: Path, tmp_p
         assert twice.structures[name].volume_cc(twice.grid) == pytest.approx(volume, rel=0.02)
 
 
-def test_the_dose_grid_surrounds_the_body_and_keeps_volumes(original: Path) -> None:
-    fine = read_folder(original, grid_mm=None)
-    coarse = read_folder(original, grid_mm=4.0, bixel_mm=7.0)
+def test_the_dose_grid_surrounds_the_body_and_keeps_volumes(exported: Path) -> None:
+    fine = read_folder(exported, grid_mm=None)
+    coarse = read_folder(exported, grid_mm=4.0, bixel_mm=7.0)
     assert coarse.grid.spacing_mm == (4.0, 4.0, 4.0)
     width_mm, depth_mm = 4.0 * coarse.grid.shape[2], 4.0 * coarse.grid.shape[1]
     assert 68 <= width_mm <= 76  # the body is 68 mm wide and 58 mm deep
@@ -82,7 +69,7 @@ def test_the_dose_grid_surrounds_the_body_and_keeps_volumes(original: Path) -> N
         assert structure.volume_cc(coarse.grid) == pytest.approx(volume, rel=2e-3)
         assert structure.occupancy.max() <= 1.0
     corner = Grid(origin_mm=(5.0, 1.0, 0.0), spacing_mm=(1.0, 1.0, 1.0), shape=(4, 4, 4))
-    part = read_folder(original, grid=corner)
+    part = read_folder(exported, grid=corner)
     assert part.structures["PTV"].occupancy.min() > 0.9
     assert "Femur L is left out: it lies outside the dose grid" in " ".join(part.notes)
     assert part.density == pytest.approx(np.ones(corner.shape))
