@@ -57,14 +57,6 @@ def case_of(
         "" if position else "the CT does not say how the patient lies: head first supine is taken",
         remark_on_prescription(prescribed, course),
     )
-    meta = parts.meta
-    found = ["CT"] + [
-        f"{kind} {meta[key]!r}"
-        for kind, key in (
-            ("structure set", "dicom.structure_set_label"), ("RT plan", "dicom.plan_label"),
-        )
-        if key in meta
-    ]  # fmt: skip
     return build_case(
         name=name,
         grid=parts.grid,
@@ -76,7 +68,18 @@ def case_of(
         cache=cache,
         fractions=course,
         title=name,
-        source=f"Imported from DICOM: {', '.join(found)}.",
+        source=_source(parts.meta),
         notes=(*parts.notes, *(remark for remark in remarks if remark)),
-        meta=meta,
+        meta=parts.meta,
     )
+
+
+def _source(meta: Mapping[str, str]) -> str:
+    found = ["CT"] + [
+        f"{kind} {meta[key]!r}"
+        for kind, key in (
+            ("structure set", "dicom.structure_set_label"), ("RT plan", "dicom.plan_label"),
+        )
+        if key in meta
+    ]  # fmt: skip
+    return f"Imported from DICOM: {', '.join(found)}."

@@ -80,12 +80,7 @@ def read_matrad(
         if fractions is None
         else whole_fractions(fractions, f"{path}: pln.numOfFractions"),
     }
-    found = list(beams)
-    if not found:
-        stf, pln = file.get("stf"), file.get("pln")
-        aimed = isocentres_of(stf, pln, ct_grid, _centre(structures, ct_grid))
-        found = beams_of(stf, pln, aimed.places_mm)
-        common["notes"] = (aimed.note,) if found else ()
+    found, common["notes"] = (list(beams), ()) if beams else _aimed(file, structures, ct_grid)
     density = _density(file["ct"], ct_grid)
     if file.get("dij") is not None and not beams:
         return _with_dij(file, structures, density, ct_grid, found, common)
@@ -103,6 +98,16 @@ def read_matrad(
         cache=cache,
         **common,
     )
+
+
+def _aimed(
+    file: Mapping[str, Any], structures: Sequence[Structure], grid: Grid
+) -> tuple[list[Beam], tuple[str, ...]]:
+    """The file's own beams, if any, and a note on where they aim."""
+    stf, pln = file.get("stf"), file.get("pln")
+    aimed = isocentres_of(stf, pln, grid, _centre(structures, grid))
+    beams = beams_of(stf, pln, aimed.places_mm)
+    return beams, (aimed.note,) if beams else ()
 
 
 def _loaded(path: Path) -> dict[str, Any]:
