@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rt_cases import fluence_of, mean_gy, terms
+from rt_cases import ball, case_of, centred_grid, fluence_of, mean_gy, occupied, terms
 from textgrad_radiotherapy import make
 from textgrad_radiotherapy.case import Case
 from textgrad_radiotherapy.cases import (
@@ -22,7 +22,7 @@ from textgrad_radiotherapy.errors import CaseError
 from textgrad_radiotherapy.figures.dose_wash import dose_wash_figure
 from textgrad_radiotherapy.figures.drawing import png_bytes
 from textgrad_radiotherapy.goal_notation import parse_goal
-from textgrad_radiotherapy.goals import Protocol
+from textgrad_radiotherapy.goals import Metric, Protocol
 from textgrad_radiotherapy.judgement import judge
 from textgrad_radiotherapy.metrics import value
 
@@ -127,3 +127,15 @@ def test_volumes_of_held_back_voxels_are_those_of_whole_structures(prostate: Cas
     assert "a voxel held back stands for 1.8 cc" in row.remark
     (row,) = judge(foreign, even, small).rows
     assert not row.remark
+
+
+@pytest.mark.parametrize("radius_mm", [12.0, 24.0])
+def test_the_edge_of_a_sample_is_the_edge_of_the_whole_structure(radius_mm: float) -> None:
+    grid = centred_grid(30.0, 3.0)
+    target = occupied("PTV", "target", ball(radius_mm), grid, samples=4)
+    case = case_of(grid, target, prescription_gy={"PTV": 50.0})
+    falling = np.clip(80.0 - 0.04 * (grid.centres_mm() ** 2).sum(axis=1), 0.0, None)
+    for volume in (98.0, 95.0):  # what is coldest lies in the voxels at the edge
+        metric = Metric(structure="PTV", kind="D%", argument=volume)
+        whole = value(metric, falling, case)
+        assert value(metric, falling, judging_case(case)) == pytest.approx(whole, abs=0.3)

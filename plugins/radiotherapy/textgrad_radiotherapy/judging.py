@@ -83,12 +83,11 @@ def _held_out(case: Case) -> Case:
     for name, structure in case.structures.items():
         held = held_out_of(structure)
         if held.any():
-            share = structure.occupancy[held]
             structure = replace(
                 structure,
                 voxels=structure.voxels[held],
-                occupancy=share,
-                stands_for=float(structure.occupancy.sum() / share.sum()),
+                occupancy=structure.occupancy[held],
+                whole=structure,
             )
         structures[name] = structure
     note = (
