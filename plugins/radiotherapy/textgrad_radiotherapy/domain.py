@@ -43,7 +43,7 @@ from textgrad_radiotherapy.weights import (
     start_weights,
 )
 
-MEASURED_AS = 3  # raised when goals or penalty are measured otherwise: no old outcome is shared
+MEASURED_AS = 4  # raised when goals or penalty are measured otherwise: no old outcome is shared
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,11 +142,9 @@ class Plans(Domain[Weights]):
         clock = time.perf_counter()
         try:
             plan = self.session.plan(value)
-            data = plan.to_json()
             if context.tier == "report":
-                planning_grid = _on_planning_grid(plan)
                 plan = self.session.judged(value)
-                data = {**plan.to_json(), "planning_grid": planning_grid}
+            data = plan.to_json()
         except Invalid as error:
             return Rejected(reason=error.reason, hint=error.hint)
         except SolverFailed as error:
@@ -228,7 +226,7 @@ class Plans(Domain[Weights]):
             judged.dose_gy,
             judged.table,
             self.session.pictures(best.weights, start.weights),
-            planned_goals=best.table,
+            comparison=judged.comparison,
             before_goals=first.table,
             history=self._history(result),
             data=judged.to_json(),
@@ -262,12 +260,3 @@ class Plans(Domain[Weights]):
     def close(self) -> None:
         """Let go of the case."""
         self.session.close()
-
-
-def _on_planning_grid(plan: Plan) -> dict[str, JSON]:
-    return {
-        "grid": str(plan.case.grid),
-        "penalty": plan.penalty,
-        "normalisation": plan.scale,
-        "values": {row.goal.name: row.value for row in plan.table.judged},
-    }
