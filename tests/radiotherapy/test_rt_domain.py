@@ -54,7 +54,7 @@ def test_a_run_is_never_worse_than_its_start_and_leaves_files(tmp_path: Path) ->
     assert len(tried) == len(screened)
     assert kept == sorted(kept, reverse=True)
     assert kept[-1] == pytest.approx(min(float(row["penalty"]) for row in tried))
-    gap = float(rows[1]["value"]) - float(rows[1]["on the planning grid"])
+    gap = float(rows[1]["value"]) - float(rows[1]["same fluence on the planning grid"])
     assert gap == pytest.approx(float(rows[1]["difference"]), abs=1e-3)
     sections = domain.sections(result)
     assert "judged on" in sections[-1].text

@@ -51,8 +51,9 @@ class Plans(Domain[Weights]):
     """Find weights whose plan meets the goals of a protocol.
 
     Inside the loop a plan is measured on the planning grid, with some reserve asked for. At the
-    report tier its fluence is measured on the judging grid, a finer one or held-out voxels, and
-    normalised there. Those numbers may choose: they are nearer the truth and hide nothing.
+    report tier its fluence is measured on the judging grid, which is finer, and normalised there
+    (a case with a matrix of its own: on all its voxels, beside those held back). Those numbers
+    may choose: they are nearer the truth and hide nothing.
 
     Args:
         case: Name of an embedded case, or the path of a user's own (`cases.load_case`).
