@@ -15,6 +15,7 @@ from textgrad_core.jsondata import JSON, digest
 from textgrad_core.outcome import Evaluated, Outcome, Rejected, Unmeasured
 from textgrad_core.report import write_atomically
 from textgrad_core.search.result import Result
+from textgrad_radiotherapy.about_case import about_case
 from textgrad_radiotherapy.errors import CaseError, GoalError, SolverFailed
 from textgrad_radiotherapy.feasibility import find_infeasible
 from textgrad_radiotherapy.feedback import feedback, lesson
@@ -203,7 +204,7 @@ class Plans(Domain[Weights]):
         return self.session.plan(best), self.session.plan(start)
 
     def sections(self, result: Result) -> tuple[Section, ...]:
-        """Goals, dose-volume histogram and dose on the judging grid, before and after."""
+        """Goals, histogram and dose on the judging grid, before and after; words; the case."""
         best, start = self.plans(result)
         judged = self.session.judged(best.weights)
         pictures = self.session.pictures(best.weights, start.weights)
@@ -214,6 +215,7 @@ class Plans(Domain[Weights]):
             *(known if self.notes else ()),
             *report_sections(judged.table, pictures),
             Section(title="Plan in words", text=told),
+            Section(title="About this case", text="\n".join(about_case(judged.case))),
         )
 
     def write(self, result: Result, folder: Path) -> tuple[str, ...]:

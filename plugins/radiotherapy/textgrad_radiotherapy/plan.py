@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from textgrad_core.jsondata import JSON
+from textgrad_radiotherapy.about_case import about_case
 from textgrad_radiotherapy.blas_threads import one_blas_thread
 from textgrad_radiotherapy.case import Case
 from textgrad_radiotherapy.cases import doses_of, judging_case
@@ -140,6 +141,7 @@ class Plan:
             "grid": str(self.case.grid),
             "comparison": None if self.comparison is None else self.comparison.to_json(),
             "engine": self.case.influence.engine,
+            "about": list(about_case(self.case)),
             "notice": NOTICE,
         }
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from textgrad_core.jsondata import JSON
 from textgrad_core.report import json_text, write_atomically
+from textgrad_radiotherapy.about_case import about_case
 from textgrad_radiotherapy.case import Case
 from textgrad_radiotherapy.comparison import Comparison
 from textgrad_radiotherapy.dvh import dvh_csv, dvh_curves
@@ -53,9 +54,10 @@ def write_plan_folder(
         CaseError: If a dose does not fit the case; nothing is written.
         OSError: If the folder cannot be written; every file there is whole.
     """
+    about = "\n".join(about_case(case))
     texts = {
         "README.txt": f"Case {case.name}, protocol {goals.protocol.title}: {NOTICE}.\n"
-        "Doses are Gy per course.\n",
+        f"Doses are Gy per course, measured on {case.grid}.\n\n{about}\n",
         "dvh.csv": dvh_csv(dvh_curves(case, dose_gy)),
         "dvh.svg": pictures.dvh_svg,
         "goals.csv": goals_csv(goals, before_goals, comparison),

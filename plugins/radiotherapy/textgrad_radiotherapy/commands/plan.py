@@ -12,6 +12,7 @@ from textgrad_core.cli.exits import OK, REFUSED
 from textgrad_core.errors import UsageError
 from textgrad_core.report import write_atomically
 from textgrad_radiotherapy import make
+from textgrad_radiotherapy.about_case import about_case
 from textgrad_radiotherapy.commands.new_folder import check_free, filled
 from textgrad_radiotherapy.commands.options import cache_of
 from textgrad_radiotherapy.comparison import comparison_lines
@@ -64,6 +65,8 @@ def run(given: Namespace) -> int:
     else:
         print(judged.table.text())
         for line in comparison_lines(judged.to_json()):
+            say(line, sys.stdout)
+        for line in about_case(judged.case):
             say(line, sys.stdout)
         say(f"Inner optimiser: {plan.solution.message}", sys.stdout)
         say(f"Written to {folder}: {', '.join(files)}", sys.stdout)
