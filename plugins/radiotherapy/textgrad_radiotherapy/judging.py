@@ -25,7 +25,8 @@ from textgrad_radiotherapy.rows import HELD_OUT_EVERY, held_out_of, sample_of
 FINER = 2.0 / 3.0
 OWN_MATRIX_NOTE = (
     "The influence matrix is not computed here, so there is no finer grid: judged on all voxels. "
-    f"One of {HELD_OUT_EVERY} was held back from optimisation; what those give stands beside."
+    f"One of {HELD_OUT_EVERY} (none of small structures) was held back from optimisation; what "
+    "those give stands beside."
 )
 
 
