@@ -62,7 +62,9 @@ def test_plan_prints_the_goals_and_leaves_a_whole_folder(made: Path) -> None:
     assert not [path for path in made.iterdir() if path.name.startswith(".")]
     modes = {path.stat().st_mode & 0o777 for path in (made / "plan").iterdir()}
     assert len(modes) == 1, "one file is more private than the others"
-    assert (made / "plan" / "README.txt").read_text("utf-8").count("TG-119 mock prostate") == 1
+    assert (made / "plan" / "README.txt").read_text("utf-8").count(
+        "protocol TG-119 mock prostate"
+    ) == 1
 
 
 def test_plan_takes_weights_and_says_what_it_wrote_as_json(made: Path, run: Typed) -> None:
