@@ -13,7 +13,7 @@ import pytest
 
 from dicom_cases import edit, small_case
 from rt_commands import COARSE, Done, Typed, data_of, protocol, refused, typed
-from textgrad_radiotherapy.cases import load_case
+from textgrad_radiotherapy.cases import judging_case, load_case
 from textgrad_radiotherapy.dicom import export_folder, read_dose
 from textgrad_radiotherapy.notice import NOTICE, SENTENCE
 
@@ -62,7 +62,9 @@ def test_plan_prints_the_goals_and_leaves_a_whole_folder(made: Path) -> None:
     assert not [path for path in made.iterdir() if path.name.startswith(".")]
     modes = {path.stat().st_mode & 0o777 for path in (made / "plan").iterdir()}
     assert len(modes) == 1, "one file is more private than the others"
-    assert (made / "plan" / "README.txt").read_text("utf-8").count("TG-119 mock prostate") == 1
+    assert (made / "plan" / "README.txt").read_text("utf-8").count(
+        "protocol TG-119 mock prostate"
+    ) == 1
 
 
 def test_plan_takes_weights_and_says_what_it_wrote_as_json(made: Path, run: Typed) -> None:
@@ -84,31 +86,62 @@ def test_plan_takes_weights_and_says_what_it_wrote_as_json(made: Path, run: Type
     assert over[1] < over[0], "the term with more weight has to fall"
 
 
-def test_evaluate_judges_on_both_grids_and_by_another_protocol(made: Path, run: Typed) -> None:
+def test_evaluate_says_again_what_plan_said_and_judges_by_another_protocol(
+    made: Path, run: Typed
+) -> None:
     done = run("radiotherapy", "evaluate", "plan", folder=made)
-    assert done.returncode in (0, 6)
-    assert "Planning grid" in done.stdout
-    assert "Judging grid" in done.stdout
+    kept = json.loads((made / "plan" / "plan.json").read_text("utf-8"))
+    assert done.returncode == (0 if kept["goals_missed"] == 0 else 6)
     assert all(len(line) <= 80 for line in done.stdout.splitlines()), done.stdout
     assert "-0.00 " not in done.stdout
+    planned = (made / "planned.txt").read_text("utf-8")
+    told = done.stdout[: done.stdout.index("judged on ")]
+    assert told in planned, "the same table"
+    lines = [line for line in done.stdout.splitlines() if ", judged " in line]
+    assert len(lines) == len(kept["comparison"]["values"])
+    assert all(line in planned for line in lines), "the same comparison"
     found = data_of(run("radiotherapy", "evaluate", "plan", "--json", folder=made))
-    judged = next(table for name, table in found["tables"].items() if "Judging" in name)
-    kept = json.loads((made / "plan" / "plan.json").read_text("utf-8"))["table"]
-    for row, other in zip(judged["rows"], kept["rows"], strict=True):
+    assert found["grid"] == kept["grid"]
+    for row, other in zip(found["table"]["rows"], kept["table"]["rows"], strict=True):
         assert row["value"] == pytest.approx(other["value"], rel=1e-6)
+    for goal, there in kept["comparison"]["values"].items():
+        assert found["comparison"]["values"][goal] == pytest.approx(there, rel=1e-4)
     other = run("radiotherapy", "evaluate", "plan", "--protocol", "prostate-78-39", folder=made)
     assert other.returncode == 6
     assert "78 Gy" in other.stdout
 
 
+def test_evaluate_exits_by_the_goals_where_plans_are_judged(
+    made: Path, run: Typed, tmp_path: Path
+) -> None:
+    kept = json.loads((made / "plan" / "plan.json").read_text("utf-8"))
+    there = kept["comparison"]["values"]
+    worse_there = {
+        row["metric"]: (row["value"], there[row["goal"]])
+        for row in kept["table"]["rows"]
+        if row["structure"] == "PTV"
+    }
+    metric, (judged, planned) = next(iter(worse_there.items()))
+    sign = "<=" if planned > judged else ">="  # met where plans are judged, missed on the other
+    limit = (judged + planned) / 2
+    goals = [{"goal": f"PTV {metric} {sign} {limit:.6f} Gy"}]
+    mine = json.dumps(protocol(goals=goals, normalise=None))
+    (tmp_path / "mine.json").write_text(mine, "utf-8")
+    done = run("radiotherapy", "evaluate", str(made / "plan"), "--protocol", "mine.json")
+    assert "1 of 1 goals met" in done.stdout
+    assert done.returncode == 0, done.stdout
+
+
 def test_an_exported_dose_is_judged_as_the_plan_is(made: Path, run: Typed) -> None:
-    done = run("radiotherapy", "evaluate", "plan", "--dose", "dicom/RTDOSE.dcm", "--json",
-               folder=made)  # fmt: skip
-    found = data_of(run("radiotherapy", "evaluate", "plan", "--json", folder=made))
-    ours = next(table for name, table in found["tables"].items() if "Planning" in name)
-    (theirs,) = data_of(done)["tables"].values()
-    for row, other in zip(ours["rows"], theirs["rows"], strict=True):
-        assert other["value"] == pytest.approx(row["value"], abs=0.05)
+    theirs = data_of(
+        run("radiotherapy", "evaluate", "plan", "--dose", "dicom/RTDOSE.dcm", "--json",
+            folder=made)
+    )  # fmt: skip
+    ours = json.loads((made / "plan" / "plan.json").read_text("utf-8"))
+    assert theirs["grid"] == ours["grid"]
+    assert theirs["comparison"] is None
+    for row, other in zip(ours["table"]["rows"], theirs["table"]["rows"], strict=True):
+        assert other["value"] == pytest.approx(row["value"], abs=1e-4)
 
 
 @pytest.mark.parametrize(
@@ -146,7 +179,7 @@ def test_a_dose_of_another_frame_of_reference(made: Path, run: Typed, tmp_path: 
     assert "frame" not in silent.stderr
 
 
-def test_dvh_gives_falling_curves_of_the_wanted_structures(made: Path, run: Typed) -> None:
+def test_dvh_gives_the_curves_of_the_plan_folder_in_other_steps(made: Path, run: Typed) -> None:
     printed = run("radiotherapy", "dvh", "plan", "--structure", "PTV", "--step", "1", folder=made)
     assert printed.returncode == 0
     head, *rows = list(csv.reader(printed.stdout.splitlines()))
@@ -154,9 +187,15 @@ def test_dvh_gives_falling_curves_of_the_wanted_structures(made: Path, run: Type
     volumes = [float(row[1]) for row in rows]
     assert volumes[0] == pytest.approx(100.0)
     assert volumes == sorted(volumes, reverse=True)
+    with (made / "plan" / "dvh.csv").open() as stream:
+        kept = {row["dose [Gy per course]"]: row["PTV [%]"] for row in csv.DictReader(stream)}
+    for level, percent, _ in rows:
+        assert float(percent) == pytest.approx(float(kept.get(level, 0.0)), abs=1e-3)
     done = run("radiotherapy", "dvh", "plan", "--structure", "PTV", "--step", "1", "--out",
                "curve.csv", folder=made)  # fmt: skip
-    assert NOTICE in done.stdout
+    assert NOTICE in " ".join(done.stdout.split())
+    grid = json.loads((made / "plan" / "plan.json").read_text("utf-8"))["grid"]
+    assert grid in " ".join(done.stdout.split())
     assert (made / "curve.csv").read_text("utf-8") == printed.stdout
 
 
@@ -379,7 +418,7 @@ def test_structures_steps_and_doses_that_do_not_fit(
     )  # fmt: skip
     export_folder(small_case(), tmp_path / "other", dose_gy=np.ones(small_case().grid.voxels))
     other = run("radiotherapy", "evaluate", plan, "--dose", "other/RTDOSE.dcm")
-    refused(other, "39 x 27 x 16 voxels", str(case.grid))
+    refused(other, "39 x 27 x 16 voxels", str(judging_case(case).grid))
 
 
 def test_dicom_files_that_are_no_case(made: Path, run: Typed, tmp_path: Path) -> None:

@@ -56,6 +56,9 @@ def test_a_file_of_arrays_is_planned(tmp_path: Path, run: Typed) -> None:
     done = run("radiotherapy", "plan", "--case", "my.npz", "--protocol", "mine.json", "--out", "p")
     assert done.returncode in (0, 6), done.stderr
     assert "PTV D95% >= 60 Gy" in done.stdout
+    said = " ".join(done.stdout.split())
+    for told in ("Source: file of arrays my.npz", "cannot be delivered as it is", "too few"):
+        assert told in said
     assert run("radiotherapy", "dvh", "p", "--structure", "PTV").returncode == 0
 
 

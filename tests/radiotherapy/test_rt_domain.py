@@ -54,10 +54,16 @@ def test_a_run_is_never_worse_than_its_start_and_leaves_files(tmp_path: Path) ->
     assert len(tried) == len(screened)
     assert kept == sorted(kept, reverse=True)
     assert kept[-1] == pytest.approx(min(float(row["penalty"]) for row in tried))
-    gap = float(rows[1]["value"]) - float(rows[1]["on the planning grid"])
+    gap = float(rows[1]["value"]) - float(rows[1]["same fluence on the planning grid"])
     assert gap == pytest.approx(float(rows[1]["difference"]), abs=1e-3)
     sections = domain.sections(result)
-    assert "judged on" in sections[-1].text
+    words = {section.title: section.text for section in sections}
+    assert "judged on" in words["Plan in words"]
+    about = words["About this case"]
+    for told in ("Ezzell", "pencil beam, not commissioned", "cannot be delivered", "Judged on"):
+        assert told in about
+    readme = (tmp_path / "out" / "README.txt").read_text("utf-8")
+    assert about in readme
     assert any(section.artefacts for section in sections)
 
 

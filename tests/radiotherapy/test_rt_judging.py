@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rt_cases import fluence_of, mean_gy, terms
+from rt_cases import ball, case_of, centred_grid, fluence_of, mean_gy, occupied, terms
 from textgrad_radiotherapy import make
 from textgrad_radiotherapy.case import Case
 from textgrad_radiotherapy.cases import (
@@ -18,12 +18,13 @@ from textgrad_radiotherapy.cases import (
     save_case,
     structure_rows,
 )
+from textgrad_radiotherapy.comparison import compared
 from textgrad_radiotherapy.errors import CaseError
-from textgrad_radiotherapy.figures.dose_wash import dose_wash_figure
-from textgrad_radiotherapy.figures.drawing import png_bytes
+from textgrad_radiotherapy.feedback import feedback
 from textgrad_radiotherapy.goal_notation import parse_goal
-from textgrad_radiotherapy.goals import Protocol
+from textgrad_radiotherapy.goals import Metric, Protocol
 from textgrad_radiotherapy.judgement import judge
+from textgrad_radiotherapy.judging import held_back, sampled_case
 from textgrad_radiotherapy.metrics import value
 
 
@@ -68,15 +69,19 @@ def test_a_user_s_case_is_judged_on_its_structures_as_they_were(prostate: Case) 
         assert found == pytest.approx(mean_gy(users, name, dose(users, fluence)), rel=0.02)
 
 
-def test_a_foreign_matrix_is_judged_on_voxels_that_were_held_back(prostate: Case) -> None:
+def test_a_foreign_matrix_is_judged_whole_beside_voxels_that_were_held_back(
+    prostate: Case,
+) -> None:
     foreign = replace(prostate, influence=replace(prostate.influence, engine="somebody's"))
-    judged = judging_case(foreign)
+    judged, held = judging_case(foreign), sampled_case(foreign)
+    assert judged.structures == foreign.structures
     names = ("PTV", "Bladder", "Body")
     planned = structure_rows(foreign, terms(*names), body_every=1)
     for name in names:
-        held = judged.structures[name].voxels
-        assert held.size > 0.08 * foreign.structures[name].voxels.size
-        assert not np.intersect1d(held, planned[name].voxels).size
+        unseen = held.structures[name].voxels
+        assert held_back(foreign)[name] == (unseen.size, foreign.structures[name].voxels.size)
+        assert unseen.size > 0.08 * foreign.structures[name].voxels.size
+        assert not np.intersect1d(unseen, planned[name].voxels).size
         assert planned[name].weights.sum() == pytest.approx(1.0, abs=0.1)
     assert any("held back" in note for note in judged.notes)
     fluence = fluence_of(foreign)
@@ -93,24 +98,57 @@ def test_one_fluence_after_another_gives_the_same_doses(prostate: Case) -> None:
             doses(fluence[:-1])
 
 
-def test_figures_of_held_back_voxels_show_whole_structures(prostate: Case, tmp_path: Path) -> None:
+def test_a_plan_of_a_foreign_matrix_says_what_was_held_back(
+    prostate: Case, tmp_path: Path
+) -> None:
     foreign = replace(prostate, influence=replace(prostate.influence, engine="somebody's"))
     domain = make(case=str(save_case(foreign, tmp_path / "mine")), protocol="tg119-prostate")
     assert domain.start is not None
-    weights = domain.parse(domain.start)
-    plan, shown = domain.session.judged(weights), domain.session.pictures(weights)
-    assert plan.case.structures["PTV"].voxels.size < prostate.structures["PTV"].voxels.size
-    prescribed = plan.protocol.prescription_gy
-    whole = dose_wash_figure(domain.session.planner.case, plan.dose_gy, prescription_gy=prescribed)
-    assert shown.wash_png == png_bytes(whole)
+    plan = domain.session.judged(domain.parse(domain.start))
+    assert plan.comparison is not None
+    held, of = plan.comparison.held_back["PTV"]
+    assert of == prostate.structures["PTV"].voxels.size
+    assert 0 < held < of / 4
+    said = feedback(plan.to_json())
+    assert f"{held} of {of} PTV voxels" in said
     volume = prostate.structures["PTV"].volume_cc(prostate.grid)
-    assert f"PTV  ({volume:.3g} cc)" in shown.dvh_svg
-    assert domain.session.pictures(weights) is shown  # drawn once for folder and page
+    assert f"PTV  ({volume:.3g} cc)" in domain.session.pictures(plan.weights).dvh_svg
+    # the reported numbers are those of the owner's own matrix and masks
+    for row in plan.table.judged:
+        there = value(row.goal.metric, dose(foreign, plan.fluence), foreign)
+        assert row.value == pytest.approx(there, rel=1e-6)
+    # ... and so are the hot spots: the second lies outside of the whole target
+    inside, outside = plan.hot_spots
+    at = foreign.grid.centres_mm() == np.asarray(outside.position_mm)
+    assert np.flatnonzero(at.all(axis=1))[0] not in foreign.structures["PTV"].voxels
+    assert (inside.distance_mm, outside.distance_mm > 0) == (0.0, True)
+
+
+def test_chance_alone_is_told_beside_what_held_back_voxels_give() -> None:
+    grid = centred_grid(30.0, 3.0)
+    organ = occupied("Bladder", "oar", ball(7.0), grid, samples=4)
+    small = occupied("Rectum", "oar", ball(3.0, (0, 20, 0)), grid, samples=4)
+    target = occupied("PTV", "target", ball(12.0), grid, samples=4)
+    case = case_of(grid, target, organ, small, prescription_gy={"PTV": 50.0})
+    steep = 50.0 + 1.2 * grid.centres_mm()[:, 0]  # the same for seen and unseen voxels
+    goals = ("Bladder D10% <= 50 Gy", "PTV D50% >= 50 Gy", "Rectum Dmean <= 50 Gy")
+    asked = Protocol(
+        name="p", title="P", source="test", prescription_gy={"PTV": 50.0}, fractions=None,
+        goals=tuple(parse_goal(goal) for goal in goals), normalise=None,
+    )  # fmt: skip
+    found = compared(case, steep, asked)
+    assert set(found.values) == set(goals[:2])  # nothing of the rectum was held back
+    assert found.held_back["Rectum"] == (0, small.voxels.size)
+    for goal in goals[:2]:
+        there = found.values[goal]
+        assert there is not None
+        whole = value(parse_goal(goal).metric, steep, case)
+        assert 0 < abs(there - whole) < 4 * found.spread[goal]
 
 
 def test_volumes_of_held_back_voxels_are_those_of_whole_structures(prostate: Case) -> None:
     foreign = replace(prostate, influence=replace(prostate.influence, engine="somebody's"))
-    judged = judging_case(foreign)
+    judged = sampled_case(foreign)
     for name, structure in foreign.structures.items():
         whole = structure.volume_cc(foreign.grid)
         assert judged.structures[name].volume_cc(judged.grid) == pytest.approx(whole)
@@ -127,3 +165,15 @@ def test_volumes_of_held_back_voxels_are_those_of_whole_structures(prostate: Cas
     assert "a voxel held back stands for 1.8 cc" in row.remark
     (row,) = judge(foreign, even, small).rows
     assert not row.remark
+
+
+@pytest.mark.parametrize("radius_mm", [12.0, 24.0])
+def test_the_edge_of_a_sample_is_the_edge_of_the_whole_structure(radius_mm: float) -> None:
+    grid = centred_grid(30.0, 3.0)
+    target = occupied("PTV", "target", ball(radius_mm), grid, samples=4)
+    case = case_of(grid, target, prescription_gy={"PTV": 50.0})
+    falling = np.clip(80.0 - 0.04 * (grid.centres_mm() ** 2).sum(axis=1), 0.0, None)
+    for volume in (98.0, 95.0):  # what is coldest lies in the voxels at the edge
+        metric = Metric(structure="PTV", kind="D%", argument=volume)
+        whole = value(metric, falling, case)
+        assert value(metric, falling, sampled_case(case)) == pytest.approx(whole, abs=0.3)

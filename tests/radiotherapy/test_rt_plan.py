@@ -13,8 +13,9 @@ from textgrad_radiotherapy.cases import dose, load_case
 from textgrad_radiotherapy.feedback import feedback
 from textgrad_radiotherapy.inner import InnerOptimiser, Solution
 from textgrad_radiotherapy.metrics import value
+from textgrad_radiotherapy.normalisation import normalising_metric
 from textgrad_radiotherapy.penalty import UNPROVEN, penalty
-from textgrad_radiotherapy.plan import Planner, normalising_metric
+from textgrad_radiotherapy.plan import Planner
 from textgrad_radiotherapy.plan_data import plan_data
 from textgrad_radiotherapy.protocols import load_protocol
 from textgrad_radiotherapy.weights import Weights, parse_weights, start_weights
@@ -113,6 +114,23 @@ def test_the_judging_grid_is_finer_and_normalised_anew(planner: Planner) -> None
     assert reached == pytest.approx(rule[2])
     assert judged.scale != plan.scale
     np.testing.assert_allclose(judged.fluence / judged.scale, plan.fluence / plan.scale)
+
+
+def test_the_reported_fluence_itself_is_compared_on_the_planning_grid(planner: Planner) -> None:
+    judged = planner.judged(planner.evaluate(start_weights(planner.terms)))
+    beside = judged.comparison
+    assert beside is not None
+    there = dose(planner.case, judged.fluence)
+    for row in judged.table.judged:
+        measured = value(row.goal.metric, there, planner.case)
+        assert beside.values[row.goal.name] == pytest.approx(measured, rel=1e-5)
+    fixed = "PTV D95% >= 75.6 Gy"  # by the normalisation, but only where the plan is judged
+    flattered = beside.values[fixed]
+    assert flattered is not None
+    assert abs(flattered - 75.6) > 0.01
+    assert beside.rescaled == pytest.approx(flattered / 75.6)
+    said = feedback(judged.to_json())
+    assert f"  {fixed}: {flattered:.2f}, judged 75.60 ({75.6 - flattered:+.2f} Gy)" in said
 
 
 def test_feedback_says_what_a_planner_needs(planner: Planner) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from rt_cases import ball, case_of, centred_grid, occupied
+from textgrad_radiotherapy.comparison import Comparison
 from textgrad_radiotherapy.errors import CaseError
 from textgrad_radiotherapy.figures.history import Step
 from textgrad_radiotherapy.figures.pictures import draw
@@ -32,6 +33,7 @@ PROTOCOL = Protocol(
     name="p", title="P", prescription_gy={"PTV": 60.0}, fractions=30,
     goals=(parse_goal("PTV D95% >= 50 Gy"),), normalise=None, source="test",
 )  # fmt: skip
+BESIDE = Comparison(grid="6 voxels of 5 mm", values={"PTV D95% >= 50 Gy": 58.25}, rescaled=1.01)
 HISTORY = (Step(weights={"PTV": 100.0}, penalty=1.5, goals_met=1, accepted=True),)
 
 
@@ -44,7 +46,7 @@ def test_every_file_is_readable(tmp_path: Path) -> None:
     table = judge(CASE, DOSE, PROTOCOL)
     written = write_plan_folder(
         folder, CASE, DOSE, table, draw(CASE, DOSE, table, before_gy=DOSE / 2),
-        planned_goals=table, before_goals=table, history=HISTORY, data={"x": 1},
+        before_goals=table, comparison=BESIDE, history=HISTORY, data={"x": 1},
     )  # fmt: skip
     assert sorted(folder.iterdir()) == list(written)  # no drafts are left
     for path in written:
@@ -61,6 +63,9 @@ def test_every_file_is_readable(tmp_path: Path) -> None:
     assert data["x"] == 1
     assert data["notice"] == NOTICE
     assert NOTICE in (folder / "README.txt").read_text(encoding="utf-8")
+    (goal,) = csv.DictReader((folder / "goals.csv").read_text(encoding="utf-8").splitlines())
+    assert float(goal[BESIDE.title]) == 58.25
+    assert float(goal["difference"]) == pytest.approx(float(goal["value"]) - 58.25, abs=1e-4)
     history = (folder / "weights_history.csv").read_text(encoding="utf-8").splitlines()
     assert history == ["iteration,penalty,goals met,accepted,PTV", "0,1.5,1,yes,100"]
 
@@ -70,8 +75,7 @@ def test_a_dose_that_does_not_fit_writes_nothing(tmp_path: Path) -> None:
     drawn = draw(CASE, DOSE, table)
     with pytest.raises(CaseError, match="does not fit the grid"):
         write_plan_folder(
-            tmp_path / "plan", CASE, DOSE[1:], table, drawn, planned_goals=table,
-            before_goals=table,
+            tmp_path / "plan", CASE, DOSE[1:], table, drawn, before_goals=table,
         )  # fmt: skip
     with pytest.raises(CaseError, match="does not fit the grid"):
         draw(CASE, DOSE[1:], table)
@@ -83,7 +87,5 @@ def test_a_file_that_cannot_be_replaced_leaves_no_draft(tmp_path: Path) -> None:
     table = judge(CASE, DOSE, PROTOCOL)
     drawn = draw(CASE, DOSE, table)
     with pytest.raises(OSError, match="dvh"):
-        write_plan_folder(
-            tmp_path, CASE, DOSE, table, drawn, planned_goals=table, before_goals=table
-        )
+        write_plan_folder(tmp_path, CASE, DOSE, table, drawn, before_goals=table)
     assert not [p for p in tmp_path.iterdir() if p.name.startswith(".")]

@@ -25,7 +25,7 @@ class Structure:
         voxels: Flat indices into the grid, ascending, of every voxel it reaches into.
         occupancy: Share of each of those voxels that lies inside, above 0 to 1.
         colour: As drawn, ``#rrggbb``.
-        stands_for: Voxels that each of its voxels counts as, where it is judged by a few.
+        whole: What it is a sample of, where it holds some voxels of a structure only.
     """
 
     name: str
@@ -33,7 +33,14 @@ class Structure:
     voxels: NDArray[np.intp]
     occupancy: Floats
     colour: str = "#888888"
-    stands_for: float = 1.0
+    whole: Structure | None = None
+
+    @property
+    def stands_for(self) -> float:
+        """Voxels that each of its voxels counts as: more than 1 in a sample."""
+        if self.whole is None:
+            return 1.0
+        return float(self.whole.occupancy.sum() / self.occupancy.sum())
 
     def volume_cc(self, grid: Grid) -> float:
         """Volume in cubic centimetres, partial voxels counted by their share."""

@@ -25,6 +25,7 @@ from textgrad_radiotherapy.geometry import Floats, Grid
 from textgrad_radiotherapy.influence_cache import cached, digest_of
 from textgrad_radiotherapy.judging import judging_case
 from textgrad_radiotherapy.kernel import Kernel
+from textgrad_radiotherapy.notice import FLUENCE_ONLY
 from textgrad_radiotherapy.phantoms.catalogue import DESCRIPTIONS, phantom_named
 from textgrad_radiotherapy.phantoms.phantom import Phantom
 from textgrad_radiotherapy.rows import structure_rows
@@ -41,7 +42,6 @@ __all__ = [
 ]
 
 MARGIN_MM = 5.0
-FLUENCE_NOTE = "Fluence only: no leaf sequencing, the plan cannot be delivered as it is."
 
 
 def case_names() -> Mapping[str, str]:
@@ -157,7 +157,7 @@ def build_case(
             fractions=fractions,
             title=title,
             source=source,
-            notes=(*notes, FLUENCE_NOTE),
+            notes=(*notes, FLUENCE_ONLY),
             meta=dict(meta or {}),
         )
     )

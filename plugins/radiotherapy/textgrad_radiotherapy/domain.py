@@ -15,6 +15,7 @@ from textgrad_core.jsondata import JSON, digest
 from textgrad_core.outcome import Evaluated, Outcome, Rejected, Unmeasured
 from textgrad_core.report import write_atomically
 from textgrad_core.search.result import Result
+from textgrad_radiotherapy.about_case import about_case
 from textgrad_radiotherapy.errors import CaseError, GoalError, SolverFailed
 from textgrad_radiotherapy.feasibility import find_infeasible
 from textgrad_radiotherapy.feedback import feedback, lesson
@@ -43,7 +44,7 @@ from textgrad_radiotherapy.weights import (
     start_weights,
 )
 
-MEASURED_AS = 3  # raised when goals or penalty are measured otherwise: no old outcome is shared
+MEASURED_AS = 4  # raised when goals or penalty are measured otherwise: no old outcome is shared
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,8 +52,9 @@ class Plans(Domain[Weights]):
     """Find weights whose plan meets the goals of a protocol.
 
     Inside the loop a plan is measured on the planning grid, with some reserve asked for. At the
-    report tier its fluence is measured on the judging grid, a finer one or held-out voxels, and
-    normalised there. Those numbers may choose: they are nearer the truth and hide nothing.
+    report tier its fluence is measured on the judging grid, which is finer, and normalised there
+    (a case with a matrix of its own: on all its voxels, beside those held back). Those numbers
+    may choose: they are nearer the truth and hide nothing.
 
     Args:
         case: Name of an embedded case, or the path of a user's own (`cases.load_case`).
@@ -142,11 +144,9 @@ class Plans(Domain[Weights]):
         clock = time.perf_counter()
         try:
             plan = self.session.plan(value)
-            data = plan.to_json()
             if context.tier == "report":
-                planning_grid = _on_planning_grid(plan)
                 plan = self.session.judged(value)
-                data = {**plan.to_json(), "planning_grid": planning_grid}
+            data = plan.to_json()
         except Invalid as error:
             return Rejected(reason=error.reason, hint=error.hint)
         except SolverFailed as error:
@@ -204,7 +204,7 @@ class Plans(Domain[Weights]):
         return self.session.plan(best), self.session.plan(start)
 
     def sections(self, result: Result) -> tuple[Section, ...]:
-        """Goals, dose-volume histogram and dose on the judging grid, before and after."""
+        """Goals, histogram and dose on the judging grid, before and after; words; the case."""
         best, start = self.plans(result)
         judged = self.session.judged(best.weights)
         pictures = self.session.pictures(best.weights, start.weights)
@@ -215,6 +215,7 @@ class Plans(Domain[Weights]):
             *(known if self.notes else ()),
             *report_sections(judged.table, pictures),
             Section(title="Plan in words", text=told),
+            Section(title="About this case", text="\n".join(about_case(judged.case))),
         )
 
     def write(self, result: Result, folder: Path) -> tuple[str, ...]:
@@ -228,7 +229,7 @@ class Plans(Domain[Weights]):
             judged.dose_gy,
             judged.table,
             self.session.pictures(best.weights, start.weights),
-            planned_goals=best.table,
+            comparison=judged.comparison,
             before_goals=first.table,
             history=self._history(result),
             data=judged.to_json(),
@@ -262,12 +263,3 @@ class Plans(Domain[Weights]):
     def close(self) -> None:
         """Let go of the case."""
         self.session.close()
-
-
-def _on_planning_grid(plan: Plan) -> dict[str, JSON]:
-    return {
-        "grid": str(plan.case.grid),
-        "penalty": plan.penalty,
-        "normalisation": plan.scale,
-        "values": {row.goal.name: row.value for row in plan.table.judged},
-    }

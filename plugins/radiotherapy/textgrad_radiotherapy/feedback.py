@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 
 from textgrad_core.jsondata import JSON
+from textgrad_radiotherapy.comparison import comparison_lines
 from textgrad_radiotherapy.notice import SENTENCE
 from textgrad_radiotherapy.penalty import UNPROVEN
 from textgrad_radiotherapy.plan_data import GoalData, PlanData, plan_data
@@ -44,7 +45,7 @@ def feedback(data: Mapping[str, JSON], previous: Mapping[str, JSON] | None = Non
         for one, other, cosine in conflicts[:CONFLICTS_SHOWN]
     ]
     lines += _headroom(plan) + _indices(plan) + _places(plan) + _status(plan)
-    lines += _between_grids(plan)
+    lines += comparison_lines(data)
     if previous is not None:
         lines += _predicted(plan_data(previous), plan)
     return "\n".join(lines)
@@ -181,20 +182,6 @@ def _status(plan: PlanData) -> list[str]:
 
 def _reserve(plan: PlanData) -> str:
     return " with the room asked for" if plan.reserve_percent else ""
-
-
-def _between_grids(plan: PlanData) -> list[str]:
-    """What the judging grid changed."""
-    planned = plan.raw.get("planning_grid")
-    if planned is None:
-        return []
-    lines = [f"judged on {plan.raw['grid']}; planned on {planned['grid']}, which gave:"]
-    for goal in plan.goals:
-        before = planned["values"].get(goal.name)
-        if before is not None and goal.value is not None:
-            change = f"{_signed(goal.value - before)} {goal.unit}".rstrip()
-            lines.append(f"  {goal.name}: {before:.2f}, judged {goal.value:.2f} ({change})")
-    return lines
 
 
 def _predicted(before: PlanData, now: PlanData) -> list[str]:

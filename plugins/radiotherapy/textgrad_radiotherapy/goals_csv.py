@@ -1,42 +1,40 @@
-"""The goals of a plan as CSV, beside what the planning grid and the start gave."""
+"""The goals of a plan as CSV, beside what their fluence gave where it was planned."""
 
 from __future__ import annotations
 
 import csv
 import io
 
+from textgrad_radiotherapy.comparison import Comparison
 from textgrad_radiotherapy.judgement import GoalTable
 
-HEADS = (
-    "goal", "priority", "unit", "value", "margin", "verdict", "Gy per fraction",
-    "on the planning grid", "difference", "start",
-)  # fmt: skip
+HEADS = ("goal", "priority", "unit", "value", "margin", "verdict", "Gy per fraction")
 
 
-def goals_csv(judged: GoalTable, planned: GoalTable, start: GoalTable) -> str:
+def goals_csv(judged: GoalTable, start: GoalTable, comparison: Comparison | None = None) -> str:
     """One line per goal.
 
     Args:
-        judged: The plan on the judging grid.
-        planned: The same plan on the planning grid.
-        start: The plan it began with, on the judging grid.
+        judged: The plan where it is judged.
+        start: The plan it began with, where that is judged.
+        comparison: The same fluence where it was planned; its columns are missing without.
     """
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(HEADS)
-    for row, before, first in zip(judged.rows, planned.rows, start.rows, strict=True):
-        gap = None
-        if row.value is not None and before.value is not None:
-            gap = row.value - before.value
-        numbers = (before.value, gap, first.value)
-        writer.writerow(
-            [
-                row.goal.name, row.goal.priority, row.goal.metric.unit, _text(row.value),
-                _text(row.margin), row.verdict, _text(row.per_fraction_gy), *map(_text, numbers),
-            ]
-        )  # fmt: skip
+    beside = [] if comparison is None else [comparison.title, "difference"]
+    writer.writerow([*HEADS, "start", *beside])
+    for row, first in zip(judged.rows, start.rows, strict=True):
+        numbers = [row.value, row.margin, row.verdict, row.per_fraction_gy, first.value]
+        if comparison is not None:
+            there = comparison.values.get(row.goal.name)
+            gap = None if row.value is None or there is None else row.value - there
+            numbers += [there, gap]
+        head = [row.goal.name, row.goal.priority, row.goal.metric.unit]
+        writer.writerow([*head, *map(_text, numbers)])
     return out.getvalue()
 
 
-def _text(number: float | None) -> str:
-    return "" if number is None else f"{number:.6g}"
+def _text(entry: float | str | None) -> str:
+    if isinstance(entry, str):
+        return entry
+    return "" if entry is None else f"{entry:.6g}"

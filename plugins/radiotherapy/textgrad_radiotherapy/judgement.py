@@ -223,7 +223,7 @@ def _row(
         if each > 1:
             remark = (
                 f"a voxel held back stands for {voxel:.2g} cc, more than twice as much: the value "
-                "on the planning grid says more"
+                "on all voxels says more"
             )
     return GoalRow(
         goal=goal,

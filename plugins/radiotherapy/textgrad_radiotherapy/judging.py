@@ -1,12 +1,14 @@
 """The grid a plan is judged on: finer than the one it was optimised on.
 
 An optimiser fits the voxels it sees. A case of the embedded engine is therefore judged on a
-finer grid, with the same beams and beamlets; one that came with its own matrix on voxels that
-were held back.
+finer grid, with the same beams and beamlets. One that came with its own matrix has no finer grid:
+it is judged on all of its voxels, as its owner would, and the voxels held back from optimisation
+tell how far the others flatter the plan. They are too few to be judged on alone.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -18,13 +20,18 @@ from textgrad_radiotherapy.kernel import Kernel
 from textgrad_radiotherapy.overlap import averaged
 from textgrad_radiotherapy.phantoms.catalogue import phantom_named
 from textgrad_radiotherapy.resample import cubes_over, moved_structure
-from textgrad_radiotherapy.rows import HELD_OUT_EVERY, held_out_of
+from textgrad_radiotherapy.rows import HELD_OUT_EVERY, held_out_of, sample_of
 
 FINER = 2.0 / 3.0
+OWN_MATRIX_NOTE = (
+    "The influence matrix is not computed here, so there is no finer grid: judged on all voxels. "
+    f"One of {HELD_OUT_EVERY} (none of small structures) was held back from optimisation; what "
+    "those give stands beside."
+)
 
 
 def judging_case(case: Case, *, grid_mm: float | None = None) -> Case:
-    """The case on a finer grid, or on the voxels held back from optimisation.
+    """The case on a finer grid; with a matrix of its own, as it is.
 
     The finer case has no matrix rows; `cases.dose` computes its dose directly. Structures of a
     phantom are sampled anew; those of other cases keep the steps of their voxels.
@@ -36,8 +43,8 @@ def judging_case(case: Case, *, grid_mm: float | None = None) -> Case:
     Raises:
         CaseError: If `grid_mm` is not below the case's spacing.
     """
-    if Kernel.described(case.influence.engine) is None:
-        return _held_out(case)
+    if has_own_matrix(case):
+        return replace(case, notes=(*case.notes, OWN_MATRIX_NOTE))
     spacing = min(case.grid.spacing_mm)
     step = spacing * FINER if grid_mm is None else grid_mm
     if not 0.5 <= step < spacing:
@@ -68,32 +75,35 @@ def judging_case(case: Case, *, grid_mm: float | None = None) -> Case:
     )
 
 
-def whole_case(planned: Case, judged: Case) -> Case:
-    """The case that figures of the anatomy show, on the judging grid.
+def has_own_matrix(case: Case) -> bool:
+    """Whether the influence came with the case, so that no finer grid can be computed."""
+    return Kernel.described(case.influence.engine) is None
 
-    It is the one judged on, unless that holds held-back voxels alone: its structures have holes,
-    while the planning case, on the same grid, has all of them.
+
+def held_back(case: Case) -> Mapping[str, tuple[int, int]]:
+    """Voxels held back and voxels in all of every structure, by name."""
+    return {
+        name: (int(held_out_of(structure).sum()), structure.voxels.size)
+        for name, structure in case.structures.items()
+    }
+
+
+def sampled_case(case: Case, part: int = 0) -> Case:
+    """The case reduced to a sample of its voxels; small structures keep all of theirs.
+
+    Args:
+        case: With a matrix of its own.
+        part: As `rows.sample_of`; 0 for the voxels held back from optimisation.
     """
-    return planned if planned.grid == judged.grid else judged
-
-
-def _held_out(case: Case) -> Case:
-    """The case reduced to the voxels held back; small structures keep all of theirs."""
     structures: dict[str, Structure] = {}
     for name, structure in case.structures.items():
-        held = held_out_of(structure)
-        if held.any():
-            share = structure.occupancy[held]
+        kept = sample_of(structure, part)
+        if kept.any():
             structure = replace(
                 structure,
-                voxels=structure.voxels[held],
-                occupancy=share,
-                stands_for=float(structure.occupancy.sum() / share.sum()),
+                voxels=structure.voxels[kept],
+                occupancy=structure.occupancy[kept],
+                whole=structure,
             )
         structures[name] = structure
-    note = (
-        f"Judged on one of {HELD_OUT_EVERY} voxels, which were held back from optimisation: the "
-        "influence matrix is not ours, so there is no finer grid. Each stands for the volume of "
-        "its neighbours."
-    )
-    return replace(case, structures=structures, notes=(*case.notes, note))
+    return replace(case, structures=structures)

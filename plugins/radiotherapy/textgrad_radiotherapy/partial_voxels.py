@@ -17,7 +17,8 @@ def part_doses(structure: Structure, dose_gy: Floats, grid: Grid) -> tuple[Float
     an extremum, nor smeared over the edge of the patient. A voxel that is inside in part is cut
     by a plane across the gradient of the occupancy: the middle of the part lies off the voxel's
     centre by half of what is cut off, and the part is thinner by as much. All of this is counted
-    in voxels along each axis, so it holds for voxels of any proportions.
+    in voxels along each axis, so it holds for voxels of any proportions. In a sample of voxels the
+    neighbours are those of the whole structure.
 
     Returns:
         Dose of the middle and width of the even distribution of the same variance as the dose
@@ -25,7 +26,8 @@ def part_doses(structure: Structure, dose_gy: Floats, grid: Grid) -> tuple[Float
     """
     size = structure.voxels.shape
     occupancy = np.zeros(grid.voxels)
-    occupancy[structure.voxels] = structure.occupancy
+    whole = structure.whole or structure
+    occupancy[whole.voxels] = whole.occupancy
     dose_slope, normal = np.zeros((3, *size)), np.zeros((3, *size))
     for axis in range(3):
         inner, up, down = _differences(dose_gy, grid, structure.voxels, axis)

@@ -7,19 +7,21 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from textgrad_core.errors import Invalid
 from textgrad_core.jsondata import JSON
+from textgrad_radiotherapy.about_case import about_case
 from textgrad_radiotherapy.blas_threads import one_blas_thread
 from textgrad_radiotherapy.case import Case
 from textgrad_radiotherapy.cases import doses_of, judging_case
+from textgrad_radiotherapy.comparison import Comparison, compared
 from textgrad_radiotherapy.geometry import Floats
-from textgrad_radiotherapy.goals import Metric, Protocol
+from textgrad_radiotherapy.goals import Protocol
 from textgrad_radiotherapy.hot_spots import HotSpot, hot_spots
 from textgrad_radiotherapy.inner import InnerOptimiser, Solution
 from textgrad_radiotherapy.judgement import GoalTable, judge
 from textgrad_radiotherapy.levers import Levers, levers_of
-from textgrad_radiotherapy.metrics import TargetIndices, target_indices, value
+from textgrad_radiotherapy.metrics import TargetIndices, target_indices
 from textgrad_radiotherapy.nature_objective import nature_objective
+from textgrad_radiotherapy.normalisation import fixed_goals, normalisation, normalisation_text
 from textgrad_radiotherapy.notice import NOTICE
 from textgrad_radiotherapy.penalty import UNPROVEN, penalty, percent_per_unit, reserve_of
 from textgrad_radiotherapy.planning_dose import PlanningDose
@@ -54,6 +56,7 @@ class Plan:
         hot_spots: Where the dose is highest; places to look at, never goals.
         levers: What the weights do to the goals; None on a judging grid.
         reserve_percent: Room that the penalty asks for; 0 on a judging grid.
+        comparison: What this very fluence gives where it was planned; None on a planning grid.
     """
 
     case: Case
@@ -71,6 +74,7 @@ class Plan:
     hot_spots: tuple[HotSpot, ...]
     levers: Levers | None = None
     reserve_percent: float = 0.0
+    comparison: Comparison | None = None
 
     @property
     def protocol(self) -> Protocol:
@@ -135,7 +139,9 @@ class Plan:
                 "message": solution.message,
             },
             "grid": str(self.case.grid),
+            "comparison": None if self.comparison is None else self.comparison.to_json(),
             "engine": self.case.influence.engine,
+            "about": list(about_case(self.case)),
             "notice": NOTICE,
         }
 
@@ -205,13 +211,19 @@ class Planner:
         return replace(plan, levers=found)
 
     def judged(self, plan: Plan) -> Plan:
-        """The same fluence on the judging grid, normalised there."""
+        """The same beamlets on the judging grid, normalised there: the plan that is reported.
+
+        Beside it stands what that fluence gives where it was planned.
+        """
         if self._judging is None:
             finer = judging_case(self.case)
             self._judging = finer, doses_of(finer)
         case, doses = self._judging
         raw = doses(plan.solution.fluence)
-        return measured(case, self.protocol, plan.weights, plan.terms, plan.solution, raw)
+        found = measured(case, self.protocol, plan.weights, plan.terms, plan.solution, raw)
+        rescaled = found.scale / plan.scale
+        beside = compared(self.case, plan.dose_gy * rescaled, self.protocol, rescaled)
+        return replace(found, comparison=beside)
 
 
 def measured(
@@ -260,42 +272,3 @@ def measured(
         goals_missed=len(table.judged) - table.met,
         hot_spots=hot_spots(case, dose_gy),
     )
-
-
-def normalisation(case: Case, protocol: Protocol, dose_gy: Floats) -> float:
-    """Factor that brings the protocol's target to its dose; 1 if it asks for none.
-
-    Raises:
-        Invalid: If the target has no dose that could be scaled.
-    """
-    if protocol.normalise is None:
-        return 1.0
-    target, volume, wanted = protocol.normalise
-    reached = value(normalising_metric(protocol.normalise), dose_gy, case)
-    if not reached > 0.01 * wanted:
-        raise Invalid(
-            f"D{volume:g}% of {target} is {reached:.3g} Gy before normalisation to {wanted:g} Gy",
-            f"raise the weight of '{target} under'",
-        )
-    return wanted / reached
-
-
-def normalising_metric(rule: tuple[str, float, float]) -> Metric:
-    """The dose that a rule of normalisation fixes."""
-    return Metric(structure=rule[0], kind="D%", argument=rule[1])
-
-
-def fixed_goals(protocol: Protocol) -> list[JSON]:
-    """Names of the goals whose value the normalisation sets."""
-    if protocol.normalise is None:
-        return []
-    metric = normalising_metric(protocol.normalise)
-    return [goal.name for goal in protocol.goals if goal.metric == metric]
-
-
-def normalisation_text(protocol: Protocol) -> str:
-    """The rule in words; empty if there is none."""
-    if protocol.normalise is None:
-        return ""
-    target, volume, wanted = protocol.normalise
-    return f"{target} D{volume:g}% = {wanted:g} Gy"

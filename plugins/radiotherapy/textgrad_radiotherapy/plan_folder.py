@@ -8,7 +8,9 @@ from pathlib import Path
 
 from textgrad_core.jsondata import JSON
 from textgrad_core.report import json_text, write_atomically
+from textgrad_radiotherapy.about_case import about_case
 from textgrad_radiotherapy.case import Case
+from textgrad_radiotherapy.comparison import Comparison
 from textgrad_radiotherapy.dvh import dvh_csv, dvh_curves
 from textgrad_radiotherapy.figures.convergence import convergence_figure
 from textgrad_radiotherapy.figures.drawing import svg_text
@@ -27,8 +29,8 @@ def write_plan_folder(
     goals: GoalTable,
     pictures: Pictures,
     *,
-    planned_goals: GoalTable,
     before_goals: GoalTable,
+    comparison: Comparison | None = None,
     history: Sequence[Step] = (),
     data: Mapping[str, JSON] | None = None,
 ) -> tuple[Path, ...]:
@@ -40,8 +42,8 @@ def write_plan_folder(
         dose_gy: Gy per course, flat over the case's grid.
         goals: The same dose, judged.
         pictures: The same, drawn.
-        planned_goals: The same plan, judged on the grid it was planned on.
         before_goals: The plan the search began with, judged on the case's grid.
+        comparison: The same fluence where it was planned; its columns are missing without.
         history: The plans of the search, in order; no history files without.
         data: What else `plan.json` holds, such as `Plan.to_json`.
 
@@ -52,12 +54,13 @@ def write_plan_folder(
         CaseError: If a dose does not fit the case; nothing is written.
         OSError: If the folder cannot be written; every file there is whole.
     """
+    about = "\n".join(about_case(case))
     texts = {
         "README.txt": f"Case {case.name}, protocol {goals.protocol.title}: {NOTICE}.\n"
-        "Doses are Gy per course.\n",
+        f"Doses are Gy per course, measured on {case.grid}.\n\n{about}\n",
         "dvh.csv": dvh_csv(dvh_curves(case, dose_gy)),
         "dvh.svg": pictures.dvh_svg,
-        "goals.csv": goals_csv(goals, planned_goals, before_goals),
+        "goals.csv": goals_csv(goals, before_goals, comparison),
         "goals.svg": pictures.goals_svg,
         "plan.json": json_text({**(data or {}), "table": goals.data(), "notice": NOTICE}),
     }

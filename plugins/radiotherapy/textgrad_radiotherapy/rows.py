@@ -81,14 +81,25 @@ def inside_targets(case: Case) -> tuple[str, ...]:
 
 def held_out_of(structure: Structure) -> NDArray[np.bool_]:
     """Which voxels of a structure are held back, evenly spread; none of a small one."""
+    return sample_of(structure, 0)
+
+
+def sample_of(structure: Structure, part: int) -> NDArray[np.bool_]:
+    """One of `HELD_OUT_EVERY` evenly spread samples of a structure's voxels; none of a small one.
+
+    Args:
+        structure: What is sampled.
+        part: 0 for the voxels held back; the others are samples of as many that are planned on.
+    """
     if structure.voxels.size < FEWEST:
         return np.zeros(structure.voxels.size, dtype=np.bool_)
-    return _every(structure.voxels, HELD_OUT_EVERY)
+    return _every(structure.voxels, HELD_OUT_EVERY, part)
 
 
-def _every(voxels: NDArray[np.intp], count: int) -> NDArray[np.bool_]:
+def _every(voxels: NDArray[np.intp], count: int, part: int = 0) -> NDArray[np.bool_]:
     """One of `count` voxels, spread by the golden ratio: the same ones in every structure."""
-    return np.asarray((voxels * GOLDEN) % 1.0 < 1.0 / count)
+    place = np.floor((voxels * GOLDEN) % 1.0 * count)
+    return np.asarray(place == part)
 
 
 def _share_left(case: Case, structure: Structure) -> Floats:

@@ -10,7 +10,6 @@ from textgrad_radiotherapy.cache_folder import cache_folder
 from textgrad_radiotherapy.cases import load_case
 from textgrad_radiotherapy.figures.pictures import Pictures, draw
 from textgrad_radiotherapy.goals import Protocol
-from textgrad_radiotherapy.judging import whole_case
 from textgrad_radiotherapy.plan import Plan, Planner
 from textgrad_radiotherapy.terms import Term
 from textgrad_radiotherapy.weights import Weights, canonical_weights
@@ -99,7 +98,6 @@ class Session:
             plan.case,
             plan.dose_gy,
             plan.table,
-            anatomy=whole_case(self.planner.case, plan.case),
             before_gy=None if first is None else first.dose_gy,
             before_goals=None if first is None else first.table,
         )

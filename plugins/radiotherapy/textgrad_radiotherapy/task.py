@@ -9,7 +9,8 @@ from textgrad_radiotherapy.case import Case
 from textgrad_radiotherapy.course_dose import remark_on_prescription
 from textgrad_radiotherapy.finding import Finding
 from textgrad_radiotherapy.goals import Protocol
-from textgrad_radiotherapy.plan import RESERVE_PERCENT, normalisation_text
+from textgrad_radiotherapy.normalisation import normalisation_text
+from textgrad_radiotherapy.plan import RESERVE_PERCENT
 from textgrad_radiotherapy.terms import Term
 from textgrad_radiotherapy.weights import DOSES, LEAST, LEAST_LEVEL, MOST, MOST_LEVEL
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from argparse import Namespace
 from pathlib import Path
 
+from textgrad_core.cli.execute import say
 from textgrad_core.cli.exits import OK
 from textgrad_core.errors import UsageError
 from textgrad_core.report import write_atomically
@@ -15,15 +17,16 @@ from textgrad_radiotherapy.notice import NOTICE
 
 
 def run(given: Namespace) -> int:
-    """Write, or print, the curves as CSV."""
+    """Write, or print, the curves as CSV, where the plan is judged."""
     if not 0.001 <= given.step <= 10:
         raise UsageError(f"--step is {given.step:g} Gy: give a number from 0.001 to 10")
     opened = open_plan(Path(given.plan), cache_of(given))
-    curves = dvh_curves(opened.case, opened.dose_gy, given.structure, step_gy=given.step)
+    dose_gy = opened.dose_on(opened.judged)
+    curves = dvh_curves(opened.judged, dose_gy, given.structure, step_gy=given.step)
     text = dvh_csv(curves)
     if given.out is None:
         print(text, end="")
         return OK
     write_atomically(Path(given.out), text)
-    print(f"Written to {given.out}. {NOTICE}")
+    say(f"Written to {given.out}, measured on {opened.judged.grid}. {NOTICE}", sys.stdout)
     return OK

@@ -9,42 +9,42 @@ from pathlib import Path
 
 from textgrad_core.cli.execute import say
 from textgrad_core.cli.exits import OK, REFUSED
-from textgrad_radiotherapy.cases import dose, judging_case
+from textgrad_core.jsondata import JSON
 from textgrad_radiotherapy.commands.given_dose import given_dose
-from textgrad_radiotherapy.commands.opened import OpenedPlan, open_plan
+from textgrad_radiotherapy.commands.opened import open_plan
 from textgrad_radiotherapy.commands.options import cache_of
-from textgrad_radiotherapy.goals import Protocol
-from textgrad_radiotherapy.judgement import GoalTable, judge
+from textgrad_radiotherapy.comparison import compared, comparison_lines
+from textgrad_radiotherapy.judgement import judge
 from textgrad_radiotherapy.notice import NOTICE
 from textgrad_radiotherapy.protocols import load_protocol
 from textgrad_radiotherapy.structure_names import matched
 
 
 def run(given: Namespace) -> int:
-    """Judge on the planning grid and on the judging grid; the exit code says if goals are met."""
+    """Judge where plans are judged; the exit code says if every goal is met there."""
     opened = open_plan(Path(given.plan), cache_of(given))
     protocol = load_protocol(given.protocol) if given.protocol else opened.protocol
-    tables = _tables(opened, protocol, given.dose)
-    if given.json:
-        found = {name: table.data() for name, table in tables.items()}
-        print(json.dumps({"notice": NOTICE, "tables": found}, ensure_ascii=False))
-    else:
-        for name, table in tables.items():
-            say(f"{name}:", sys.stdout)
-            print(f"{table.text()}\n")
-    return OK if all(table.all_met for table in tables.values()) else REFUSED
-
-
-def _tables(opened: OpenedPlan, protocol: Protocol, rtdose: str | None) -> dict[str, GoalTable]:
-    case = opened.case
-    if rtdose is not None:
-        theirs, note = given_dose(rtdose, case)
+    protocol = matched(protocol, opened.judged)
+    beside = None
+    if given.dose is not None:
+        dose_gy, note = given_dose(given.dose, opened.judged)
         if note:
             say(f"Note: {note}", sys.stderr)
-        return {rtdose: judge(case, theirs, matched(protocol, case))}
-    finer = judging_case(case)
-    judged = judge(finer, dose(finer, opened.fluence), matched(protocol, finer))
-    return {
-        f"Planning grid, {case.grid}": judge(case, opened.dose_gy, matched(protocol, case)),
-        f"Judging grid, {finer.grid}": judged,
+    else:
+        dose_gy = opened.dose_on(opened.judged)
+        beside = compared(opened.case, opened.dose_on(opened.case), protocol).to_json()
+    table = judge(opened.judged, dose_gy, protocol)
+    found: dict[str, JSON] = {
+        "notice": NOTICE,
+        "grid": str(opened.judged.grid),
+        "table": table.data(),
+        "comparison": beside,
     }
+    if given.json:
+        print(json.dumps(found, ensure_ascii=False))
+    else:
+        print(table.text())
+        told = [f"{given.dose}, judged on {found['grid']}."] if given.dose else []
+        for line in told or comparison_lines(found):
+            say(line, sys.stdout)
+    return OK if table.all_met else REFUSED

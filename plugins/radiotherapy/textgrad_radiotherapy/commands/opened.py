@@ -1,4 +1,4 @@
-"""A plan folder with its case and its dose, as the tools need it."""
+"""A plan folder with its case and its dose where it is judged, as the tools need it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 from textgrad_radiotherapy.cache_folder import cache_folder
 from textgrad_radiotherapy.case import Case
-from textgrad_radiotherapy.cases import dose
+from textgrad_radiotherapy.cases import dose, judging_case
 from textgrad_radiotherapy.errors import CaseError
 from textgrad_radiotherapy.geometry import Floats
 from textgrad_radiotherapy.goals import Protocol
@@ -16,23 +16,27 @@ from textgrad_radiotherapy.kept_plan import kept_plan
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class OpenedPlan:
-    """A plan and its dose.
+    """A plan: the fluence that is reported.
 
     Args:
         protocol: What it was planned by.
         case: The case on the planning grid.
+        judged: The case where plans are judged and reported.
         fluence: Weight of every beamlet.
-        dose_gy: Gy per course, flat over the case's grid.
     """
 
     protocol: Protocol
     case: Case
+    judged: Case
     fluence: Floats
-    dose_gy: Floats
+
+    def dose_on(self, case: Case) -> Floats:
+        """Its dose on one of the cases, Gy per course, flat over the grid."""
+        return dose(case, self.fluence)
 
 
 def open_plan(folder: Path, cache: str | None = None) -> OpenedPlan:
-    """Read a plan folder and compute its dose.
+    """Read a plan folder and its case.
 
     Args:
         folder: Where it is.
@@ -49,4 +53,4 @@ def open_plan(folder: Path, cache: str | None = None) -> OpenedPlan:
             f"the plan in {folder} has {fluence.size} beamlets, its case {case.name} has "
             f"{beamlets}: it was made with another version of the case; plan it again"
         )
-    return OpenedPlan(protocol=protocol, case=case, fluence=fluence, dose_gy=dose(case, fluence))
+    return OpenedPlan(protocol=protocol, case=case, judged=judging_case(case), fluence=fluence)

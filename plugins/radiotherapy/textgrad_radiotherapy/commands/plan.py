@@ -12,8 +12,10 @@ from textgrad_core.cli.exits import OK, REFUSED
 from textgrad_core.errors import UsageError
 from textgrad_core.report import write_atomically
 from textgrad_radiotherapy import make
+from textgrad_radiotherapy.about_case import about_case
 from textgrad_radiotherapy.commands.new_folder import check_free, filled
 from textgrad_radiotherapy.commands.options import cache_of
+from textgrad_radiotherapy.comparison import comparison_lines
 from textgrad_radiotherapy.kept_plan import PlanOf, keep_plan
 from textgrad_radiotherapy.notice import NOTICE
 from textgrad_radiotherapy.plan_folder import write_plan_folder
@@ -45,8 +47,8 @@ def run(given: Namespace) -> int:
             judged.dose_gy,
             judged.table,
             pictures,
-            planned_goals=plan.table,
             before_goals=judged.table,
+            comparison=judged.comparison,
             data=judged.to_json(),
         )
         write_atomically(draft / "weights.json", domain.canonical(weights) + "\n")
@@ -62,7 +64,10 @@ def run(given: Namespace) -> int:
         print(json.dumps(found, ensure_ascii=False))
     else:
         print(judged.table.text())
-        say(f"Measured on {judged.case.grid}.", sys.stdout)
+        for line in comparison_lines(judged.to_json()):
+            say(line, sys.stdout)
+        for line in about_case(judged.case):
+            say(line, sys.stdout)
         say(f"Inner optimiser: {plan.solution.message}", sys.stdout)
         say(f"Written to {folder}: {', '.join(files)}", sys.stdout)
         print(NOTICE)

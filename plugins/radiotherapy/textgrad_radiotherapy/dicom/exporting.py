@@ -20,7 +20,7 @@ from textgrad_radiotherapy.dicom.write_dose import write_dose
 from textgrad_radiotherapy.dicom.write_plan import plan_uid, write_plan
 from textgrad_radiotherapy.dicom.write_structures import write_structures
 from textgrad_radiotherapy.errors import CaseError
-from textgrad_radiotherapy.geometry import Floats
+from textgrad_radiotherapy.geometry import Floats, Grid
 
 Part = Literal["ct", "structures", "plan", "dose"]
 
@@ -43,6 +43,7 @@ def export_folder(
     folder: Path,
     *,
     dose_gy: Floats | None = None,
+    dose_grid: Grid | None = None,
     parts: Collection[Part] = get_args(Part),
     patient: Patient | None = None,
     study_uid: str | None = None,
@@ -56,7 +57,8 @@ def export_folder(
     Args:
         case: What is written.
         folder: Where to; it must not exist, or be empty.
-        dose_gy: Gy per course over the grid of the case; without it no dose is written.
+        dose_gy: Gy per course; without it no dose is written.
+        dose_grid: Where the dose is, such as the grid a plan is judged on; None for the case's.
         parts: Which files to write.
         patient: Whose files they are. Without it the name of a phantom, and nothing for an
             imported case.
@@ -77,7 +79,7 @@ def export_folder(
     draft = folder.parent / f".{folder.name[:80]}.{secrets.token_hex(8)}.part"
     try:  # from before the draft exists, so that an interrupt leaves none behind
         draft.mkdir()
-        names, notes = _write(case, identity, draft, dose_gy, parts)
+        names, notes = _write(case, identity, draft, dose_gy, dose_grid or case.grid, parts)
         draft.replace(folder)
     except BaseException:
         shutil.rmtree(draft, ignore_errors=True)
@@ -108,6 +110,7 @@ def _write(
     identity: Identity,
     folder: Path,
     dose_gy: Floats | None,
+    dose_grid: Grid,
     parts: Collection[Part],
 ) -> tuple[list[str], tuple[str, ...]]:
     """Write the wanted files; returns their names and notes."""
@@ -126,7 +129,7 @@ def _write(
         names.append("RTDOSE.dcm")
         write_dose(
             np.asarray(dose_gy),
-            case.grid,
+            dose_grid,
             identity,
             folder / names[-1],
             plan_uid=plan_uid(case, identity),

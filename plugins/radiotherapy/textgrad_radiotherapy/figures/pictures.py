@@ -37,7 +37,6 @@ def draw(
     dose_gy: Floats,
     goals: GoalTable,
     *,
-    anatomy: Case | None = None,
     before_gy: Floats | None = None,
     before_goals: GoalTable | None = None,
 ) -> Pictures:
@@ -47,17 +46,14 @@ def draw(
         case: What the plan was measured on.
         dose_gy: Gy per course, flat over the case's grid.
         goals: The same dose, judged.
-        anatomy: The case with whole structures on the same grid, where `case` holds some of
-            their voxels only (`judging.whole_case`); `case` if None.
         before_gy: The dose it is compared with, on the same grid.
         before_goals: That dose, judged.
 
     Raises:
         CaseError: If a dose does not fit the case.
     """
-    whole = case if anatomy is None else anatomy
     curves = dvh_figure(case, dose_gy, goals, before_gy=before_gy)
-    wash = dose_wash_figure(whole, dose_gy, prescription_gy=goals.protocol.prescription_gy)
+    wash = dose_wash_figure(case, dose_gy, prescription_gy=goals.protocol.prescription_gy)
     return Pictures(
         dvh_svg=svg_text(curves),
         dvh_png=png_bytes(curves),
