@@ -133,6 +133,7 @@ def test_feedback_says_what_a_planner_needs(planner: Planner) -> None:
     assert "research use only, not for clinical use" in said.lower()
     assert "FAIL P2 PTV D5% <= 83 Gy" in said
     assert "per doubling: w[" in said
+    assert said.count("levers are slopes at this plan") == 1
     assert "hot spot: " in said
     assert "relative gap" in said
     assert "(2." in next(line for line in said.splitlines() if line.startswith("FAIL"))
