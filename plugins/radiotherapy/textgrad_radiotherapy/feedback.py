@@ -16,6 +16,10 @@ LEVELS_SHOWN = 2
 WEAKEST_SHOWN = 0.05  # of the strongest lever of a goal
 CLOSE_PERCENT = 2.0  # a goal met with less room has its levers shown too
 CONFLICTS_SHOWN = 4
+LEVERS_ARE = (
+    "levers are slopes at this plan: good to a few per cent for small steps, often off by 10 to "
+    "50 per cent when a weight is doubled"
+)
 
 
 def feedback(data: Mapping[str, JSON], previous: Mapping[str, JSON] | None = None) -> str:
@@ -32,6 +36,8 @@ def feedback(data: Mapping[str, JSON], previous: Mapping[str, JSON] | None = Non
         lines.append(_goal_line(goal))
         if goal.verdict != "pass" and goal.name in known:
             lines.append(f"  {known[goal.name]}")
+    if any(" | per " in line for line in lines):
+        lines.append(LEVERS_ARE)
     lines += [
         f"not judged: {row['goal']}: {row['remark']}"
         for row in plan.raw["table"]["rows"]

@@ -3,6 +3,13 @@
 A metric m of the dose d = s D x, scaled so that q(d) stays, moves with the fluence x by
 ``s (D^T g - (g . d / h . d) D^T h)``: g is its gradient by the dose and h that of the normalising
 dose q, whose ``h . d`` is q itself. Without normalisation it is ``D^T g``.
+
+Levers are slopes at one plan. Against planning again with each weight 5 % up and down (start
+weights of the TG-119 prostate, the C-shape and the `adult` pelvis, 3 and 5 mm grids, 10 mm
+beamlets), the levers of a goal were off by up to 8 % of their norm, mostly by 1 to 4 %: within the
+step beamlets and voxels become active or cease to be, where the response has a kink, and quantiles
+cross steps of the histogram (a target's D5 and D10, by up to 9 % for steps of 1 %). For one weight
+doubled they were off by 9 to 56 % (TG-119 prostate and `adult`, 5 mm).
 """
 
 from __future__ import annotations

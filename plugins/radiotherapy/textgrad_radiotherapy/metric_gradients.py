@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
 from textgrad_radiotherapy.case import Structure
-from textgrad_radiotherapy.dvh import structure_dvh
+from textgrad_radiotherapy.dvh import DoseVolume, dose_volume, structure_dvh
 from textgrad_radiotherapy.geometry import Floats, Grid
 from textgrad_radiotherapy.goals import Metric
-from textgrad_radiotherapy.partial_voxels import part_doses
+from textgrad_radiotherapy.partial_voxels import by_voxel_dose, part_doses
 
-WINDOW = 0.01  # half-width in rank around a quantile, as a share of the structure's volume
-LEAST_SPAN_GY = 0.1  # a volume is taken to leave a dose level over no less than this
+LEAST_SPAN_GY = 0.1  # the dose in the part of a voxel is taken to vary by no less than this
 
 Weights = tuple[NDArray[np.intp], Floats]
 
@@ -63,48 +64,50 @@ def geud_weights(doses: Floats, share: Floats, a: float) -> Floats:
     return np.asarray(share * relative ** (a - 1) * mean ** (1 / a - 1))
 
 
-def _half_width(rank: float, structure: Structure) -> float:
-    """Half-width of the window around a rank (0 to 1): within both ends, a voxel at least."""
-    voxel = 1.0 / structure.voxels.size
-    return max(min(WINDOW, rank / 2, (1 - rank) / 2), voxel / 2)
+def _by_parts(
+    structure: Structure,
+    dose: Floats,
+    grid: Grid,
+    level: Callable[[DoseVolume], float],
+    *,
+    gap: bool,
+) -> tuple[float, Weights]:
+    """Volume per Gy at a level of a histogram, and its derivative by the voxels' doses, cc per Gy.
 
-
-def _parts(structure: Structure, dose: Floats, grid: Grid, rank: float, half: float) -> Floats:
-    """Share of the structure that each voxel has in a window of rank, hottest first.
-
-    Voxels of equal dose have equal rank: they share their part by occupancy.
+    Args:
+        structure: Of which the histogram is.
+        dose: Flat over the grid.
+        grid: The grid.
+        level: Finds the dose level from the histogram.
+        gap: Whether a level that no part reaches is moved by the parts next to it.
     """
-    share = structure.occupancy / structure.occupancy.sum()
-    middle, _ = part_doses(structure, dose, grid)
-    levels, group = np.unique(-middle, return_inverse=True)
-    volume = np.bincount(group, weights=share, minlength=levels.size)
-    end = np.cumsum(volume)
-    start = end - volume
-    overlap = np.minimum(end, rank + half) - np.maximum(start, rank - half)
-    return np.asarray(share * (np.maximum(overlap, 0.0) / volume)[group])
+    middle, width = part_doses(structure, dose, grid)
+    volume = structure.occupancy * (grid.voxel_cc * structure.stands_for)
+    span = LEAST_SPAN_GY
+    while True:
+        spread = np.maximum(width, span)
+        at = level(dose_volume(middle, volume, spread))
+        reach = (at - middle) / spread
+        by_middle = np.where(np.abs(reach) <= 0.5 + 1e-9, volume / spread, 0.0)
+        density = float(by_middle.sum())
+        if density > 0.0 or not gap:
+            break
+        span *= 2.0
+    by_spread = np.where(width > span, by_middle * reach, 0.0)
+    return density, by_voxel_dose(structure, dose, grid, by_middle, by_spread)
 
 
 def _quantile(structure: Structure, dose: Floats, grid: Grid, volume_cc: float) -> Weights:
     """Derivative of the dose that this volume receives at least, Gy per Gy."""
-    rank = volume_cc / structure.volume_cc(grid)
-    parts = _parts(structure, dose, grid, rank, _half_width(rank, structure))
-    used = parts > 0
-    return structure.voxels[used], parts[used] / parts.sum()
+    density, (voxels, by_dose) = _by_parts(
+        structure, dose, grid, lambda histogram: histogram.dose_gy(volume_cc), gap=True
+    )
+    return voxels, by_dose / density
 
 
 def _volume(structure: Structure, dose: Floats, grid: Grid, level_gy: float) -> Weights:
     """Derivative of the volume that receives at least a dose, cc per Gy."""
-    histogram = structure_dvh(structure, dose, grid)
-    total = histogram.total_cc
-    rank = float(histogram.volume_cc(level_gy)[0]) / total
-    if not 0 < rank < 1:
-        return structure.voxels[:0], structure.occupancy[:0]
-    half = _half_width(rank, structure)
-    high, low = max(rank - half, 0.0), min(rank + half, 1.0)
-    span = max(histogram.dose_gy(high * total) - histogram.dose_gy(low * total), LEAST_SPAN_GY)
-    parts = _parts(structure, dose, grid, rank, half)
-    used = parts > 0
-    return structure.voxels[used], parts[used] * total / span
+    return _by_parts(structure, dose, grid, lambda _: level_gy, gap=False)[1]
 
 
 def _homogeneity(structure: Structure, dose: Floats, grid: Grid) -> Weights:

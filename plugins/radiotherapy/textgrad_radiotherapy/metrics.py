@@ -79,11 +79,12 @@ def gradient(
 ) -> tuple[NDArray[np.intp], Floats]:
     """How the metric changes with the dose: d metric = sum of weights * d dose.
 
-    Exact for the mean and the gEUD. A quantile (``D``) is moved by the voxels within 1 % of the
-    structure's volume on either side of it in rank (less near both ends), each by its part of
-    them; a volume (``V``) is moved by the same voxels, divided by the dose they span: the density
-    of the histogram there. Both average over the noise of single voxels, so a prediction holds
-    for changes that are smooth over the structure. The indices follow by the quotient rule.
+    Exact for the mean and the gEUD. ``D`` and ``V`` are differentiated as the histogram computes
+    them: through the dose in the part of each voxel, its middle and its spread, which neighbours
+    set too (so voxels next to the structure have weights, and weights may be negative). Parts in
+    which the dose hardly varies make steps of the histogram, which have no derivative: they are
+    taken to vary by 0.1 Gy, and where no part reaches a quantile the nearest ones do. The indices
+    follow by the quotient rule.
 
     Args:
         metric: What is measured.
