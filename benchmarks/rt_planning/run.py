@@ -111,11 +111,15 @@ def numbers(domain: Plans, canonical: str) -> dict[str, Any]:
 
 
 def on_grid(plan: Plan) -> dict[str, Any]:
-    """Goals met and values on one grid."""
+    """Goals met, those that are not guards of ours apart, and values on one grid."""
+    stated = [row for row in plan.table.judged if not row.goal.assumed]
     return {
         "grid": str(plan.case.grid),
         "goals": len(plan.table.judged),
         "goals_met": plan.table.met,
+        "goals_of_the_source": len(stated),
+        "goals_of_the_source_met": sum(row.verdict == "pass" for row in stated),
+        "warnings": list(plan.table.warnings),
         "missed": {
             row.goal.name: round(row.value, 2)
             for row in plan.table.judged

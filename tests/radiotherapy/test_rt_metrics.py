@@ -68,6 +68,21 @@ def test_quantiles_and_volumes_of_a_list_of_voxels() -> None:
     assert value(of("V%", 0.0), dose, case) == pytest.approx(100)
 
 
+@pytest.mark.parametrize(
+    ("kind", "away_mm", "volume_cc"), [("Dcc_outside", 0.0, 20.0), ("Dcc_2cm", 20.0, 2.0)]
+)
+def test_dose_of_normal_tissue_in_closed_form(
+    phantom: Case, kind: MetricKind, away_mm: float, volume_cc: float
+) -> None:
+    """Of a dose that falls with distance, the hottest volume is a shell around the target."""
+    dose = falling_dose(phantom, 24.0)
+    inner_mm = RADIUS_MM + away_mm
+    outer_mm = (inner_mm**3 + 750.0 * volume_cc / np.pi) ** (1 / 3)
+    expected = PRESCRIBED_GY * (2 - outer_mm / 24.0)
+    assert value(of(kind, volume_cc, "Body"), dose, phantom) == pytest.approx(expected, abs=2.0)
+    assert value(of("Dcc", volume_cc, "Body"), dose, phantom) > expected + 3
+
+
 @pytest.mark.parametrize("a", [1.0, 2.0, 8.0, 40.0, -1.0, -10.0])
 def test_geud_by_its_definition(a: float) -> None:
     dose, share = np.array([10.0, 55.0, 70.2]), np.array([0.2, 1.0, 0.7])
@@ -167,6 +182,7 @@ def waves(case: Case) -> tuple[Floats, Floats]:
         *(of("D%", p) for p in (2, 5, 50, 95, 98, 99)),
         of("Dcc", 0.5),
         of("Dcc", 3.0),
+        of("Dcc_outside", 4.0, "Body"),
         *(of("V%", d) for d in (54, 58, 61, 66)),
         of("Vcc", 59),
         of("HI"),

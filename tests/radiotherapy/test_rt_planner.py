@@ -69,6 +69,16 @@ def plan(
     }
 
 
+def test_no_step_gives_up_the_body() -> None:
+    data, free = (plan((-30.0, -30.0), [[0.0, 0.0, 1.0]] * 2) for _ in range(2))
+    data["terms"][2]["external"] = True
+    step, freely = (gauss_newton(plan_data(d), 9.0, 0.3).weights for d in (data, free))
+    assert freely.weights["Core over"] < 0.02
+    assert step.weights["Core over"] == 0.03
+    low = {**data, "weights": {**data["weights"], "Core over": 0.01}}  # as its user has it
+    assert gauss_newton(plan_data(low), 9.0, 0.3).weights.weights["Core over"] == 0.01
+
+
 LEVERS = [[0.5, -1.0, 0.5], [0.4, 0.6, -1.0]]
 START = '{"PTV under": 1.0, "PTV over": 1.0, "Core over": 1.0}'
 

@@ -39,7 +39,7 @@ EMBEDDED = {
 
 
 def names_of(protocol: str) -> set[str]:
-    return {goal.name for goal in load_protocol(protocol).goals}
+    return {goal.name for goal in load_protocol(protocol).goals if not goal.assumed}
 
 
 def test_the_embedded_protocols() -> None:
@@ -58,6 +58,23 @@ def test_an_embedded_protocol(name: str) -> None:
     assert protocol.normalise[0] in protocol.prescription_gy
     assert protocol_from_data(protocol_data(protocol)) == protocol
     assert protocol_from_data(json.loads(json.dumps(protocol_data(protocol)))) == protocol
+
+
+@pytest.mark.parametrize("name", EMBEDDED)
+def test_every_protocol_guards_normal_tissue_and_says_that_the_guard_is_its_own(name: str) -> None:
+    protocol = load_protocol(name)
+    guards = {g.metric.label: g.limit for g in protocol.goals if g.assumed}
+    highest = max(protocol.prescription_gy.values())
+    assert guards["D1cc outside targets"] == pytest.approx(1.07 * highest)
+    assert guards["D1cc beyond 2 cm"] == pytest.approx(0.75 * highest)
+    assert any(text.startswith("Normal tissue: ") for text in protocol.assumptions)
+
+
+def test_an_assumption_is_true_or_false() -> None:
+    data = copy.deepcopy(OWN)
+    data["goals"][0]["assumed"] = "yes"
+    with pytest.raises(GoalError, match='assumed is "yes", not true or false'):
+        protocol_from_data(data)
 
 
 def test_limits_of_the_sources() -> None:
@@ -302,7 +319,7 @@ def test_matched_protocols_speak_the_cases_names() -> None:
     assert protocol.prescription_gy == {"PTV_7020": 70.2}
     assert protocol.normalise == ("PTV_7020", 95, 70.2)
     structures = {goal.metric.structure for goal in protocol.goals}
-    assert structures == {"PTV_7020", "RECTUM", "Femur_L", "Bladder", "Femur_Head_R"}
+    assert structures == {"PTV_7020", "RECTUM", "Femur_L", "Bladder", "Femur_Head_R", "Body"}
 
 
 def test_two_targets_that_are_one_structure() -> None:
@@ -321,10 +338,14 @@ def test_every_protocol_judges(name: str) -> None:
     case = small_case(*((organ, 10.0, float(y)) for organ, y in zip(organs, places, strict=True)))
     table = judge(case, np.full(case.grid.voxels, 80.0), protocol)
     assert len(table.rows) == len(protocol.goals)
+    whole_cc = case.grid.voxels * case.grid.voxel_cc
     for row in table.judged:
-        uniform = {"Gy": 80.0, "%": 100.0, "cc": 10.0**3 * 4e-3 / 3 * np.pi}[row.goal.metric.unit]
+        ball_cc = 10.0**3 * 4e-3 / 3 * np.pi
+        uniform = {"Gy": 80.0, "%": 100.0, "cc": ball_cc, "": ball_cc / whole_cc}[
+            row.goal.metric.unit
+        ]
         assert row.value == pytest.approx(
-            uniform, rel=0.05 if row.goal.metric.unit == "cc" else 1e-6
+            uniform, rel=0.05 if row.goal.metric.unit in ("cc", "") else 1e-6
         )
         assert (row.verdict == "pass") == (row.goal.margin(uniform) >= 0)
     assert all(finding.text() for finding in find_infeasible(case, protocol))

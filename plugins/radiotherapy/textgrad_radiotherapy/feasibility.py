@@ -17,6 +17,7 @@ from textgrad_radiotherapy.certain_overlap import geud_factor, overlap_cc, sure_
 from textgrad_radiotherapy.course_dose import check_per_course, remark_on_fraction
 from textgrad_radiotherapy.finding import Finding
 from textgrad_radiotherapy.goals import Goal, Metric, Protocol
+from textgrad_radiotherapy.normal_tissue import PARTS
 from textgrad_radiotherapy.structure_names import matched
 
 SLACK = 1e-9  # relative: volumes and doses closer than this are the same but for rounding
@@ -83,8 +84,10 @@ def unjudgeable(goal: Goal, case: Case) -> str:
     volume = structure.volume_cc(case.grid)
     if not volume > 0:
         return f"{structure.name} is empty on the dose grid"
-    if goal.metric.kind == "Dcc" and goal.metric.argument > volume:
-        return f"{structure.name} has only {volume:.3g} cc"
+    if goal.metric.kind in PARTS:
+        volume = PARTS[goal.metric.kind](structure, case).volume_cc(case.grid)
+    if (goal.metric.kind == "Dcc" or goal.metric.kind in PARTS) and goal.metric.argument > volume:
+        return f"{structure.name} has only {volume:.3g} cc{goal.metric.label.partition('cc')[2]}"
     return ""
 
 

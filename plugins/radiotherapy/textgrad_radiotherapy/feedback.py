@@ -31,6 +31,7 @@ def feedback(data: Mapping[str, JSON], previous: Mapping[str, JSON] | None = Non
     """
     plan = plan_data(data)
     lines = [f"Doses are Gy per course, per fraction in brackets. {SENTENCE}"]
+    lines += [f"WARNING: {warning}" for warning in plan.raw["table"].get("warnings", [])]
     known = {row["goal"]: row["remark"] for row in plan.raw["table"]["rows"] if row["remark"]}
     for goal in plan.goals:
         lines.append(_goal_line(goal))

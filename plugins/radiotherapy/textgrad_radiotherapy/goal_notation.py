@@ -2,7 +2,8 @@
 
     NAME METRIC RELATION NUMBER UNIT
 
-``METRIC``: ``D95%``, ``D10cc``, ``V40Gy``, ``V95%`` (at 95 % of the prescription), ``Dmean``,
+``METRIC``: ``D95%``, ``D10cc``, ``D1cc outside targets``, ``D1cc beyond 2 cm`` (of targets),
+``V40Gy``, ``V95%`` (at 95 % of the prescription), ``Dmean``,
 ``gEUD(a=8)``, ``CI`` or ``Paddick CI``, ``CI_RTOG`` or ``RTOG CI``, ``HI``, ``GI``. A bare ``D95``
 is in % and a bare ``V40`` in Gy, as is the custom. ``RELATION``: ``<=``, ``<``, ``>=``, ``>``.
 ``UNIT`` of a dose: ``Gy`` or ``cGy`` per course, or ``%`` of the prescription; of a volume: ``%``
@@ -15,6 +16,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Literal
 
 from textgrad_radiotherapy.errors import GoalError
@@ -28,7 +30,8 @@ GOAL = re.compile(
 )
 METRIC = re.compile(
     r"^(?P<structure>\S.*?)\s+(?P<metric>"
-    rf"[DV]\s?_?{NUMBER}\s?(?:%|cc|cm3|cm³|cGy|Gy)?|Dmean|mean|MLD|Dmax|Dmin|max|min"
+    rf"D\s?_?{NUMBER}\s?(?:cc|cm3|cm³)\ (?:outside\ targets|beyond\ 2\ ?cm)"
+    rf"|[DV]\s?_?{NUMBER}\s?(?:%|cc|cm3|cm³|cGy|Gy)?|Dmean|mean|MLD|Dmax|Dmin|max|min"
     rf"|gEUD\s?\(\s?(?:a\s?=\s?)?{NUMBER}\s?\)|Paddick\ CI|RTOG\ CI|CI_RTOG|CI_Paddick|CI"
     r"|HI(?:\ \(ICRU\ 83\))?|GI|gradient\ index)$",
     re.IGNORECASE,
@@ -102,7 +105,7 @@ def check_goal(goal: Goal) -> None:
         raise GoalError(f"{name!r} names no structure")
     if not (math.isfinite(number) and math.isfinite(limit)):
         raise GoalError(f"{name}: {number} and {limit} have to be finite")
-    if kind in ("D%", "Dcc") and number == 0:
+    if kind in ("D%", "Dcc", "Dcc_outside", "Dcc_2cm") and number == 0:
         raise GoalError(f"{name}: {SINGLE_VOXEL['max']}")
     if kind == "D%" and number == 100:
         raise GoalError(f"{name}: {SINGLE_VOXEL['min']}")
@@ -131,6 +134,9 @@ def check_goal(goal: Goal) -> None:
         )
 
 
+NORMAL_TISSUE: Mapping[str, MetricKind] = {
+    "outside targets": "Dcc_outside", "beyond 2 cm": "Dcc_2cm", "beyond 2cm": "Dcc_2cm",
+}  # fmt: skip
 SINGLE_VOXEL = {
     "max": "the maximum is the dose of a single voxel, which depends on the grid; judge by "
     "D0.03cc instead",
@@ -141,6 +147,10 @@ SINGLE_VOXEL = {
 
 def _metric(structure: str, written: str, reference: float | None, text: str) -> Metric:
     plain = " ".join(written.split()).casefold()
+    for words, part in NORMAL_TISSUE.items():
+        if plain.endswith(words):
+            whole = _metric(structure, plain.removesuffix(words).rstrip(), reference, text)
+            return replace(whole, kind=part)
     for end in ("max", "min"):
         if plain in (end, f"d{end}"):
             raise GoalError(f"{text!r}: {SINGLE_VOXEL[end]}")

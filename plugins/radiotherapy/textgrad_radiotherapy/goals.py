@@ -9,6 +9,8 @@ from typing import Literal
 MetricKind = Literal[
     "D%",  # dose in Gy that `argument` % of the volume receives at least
     "Dcc",  # dose in Gy that `argument` cc receive at least; D0.03cc for the maximum
+    "Dcc_outside",  # the same of what lies outside of all targets: normal tissue
+    "Dcc_2cm",  # the same of what is more than 2 cm from all targets
     "V%",  # % of the volume that receives at least `argument` Gy
     "Vcc",  # cc that receive at least `argument` Gy
     "mean",  # Gy
@@ -41,6 +43,8 @@ class Metric:
         return {
             "D%": f"D{number}%",
             "Dcc": f"D{number}cc",
+            "Dcc_outside": f"D{number}cc outside targets",
+            "Dcc_2cm": f"D{number}cc beyond 2 cm",
             "V%": f"V{number}Gy",
             "Vcc": f"V{number}Gy",
             "mean": "Dmean",
@@ -55,7 +59,8 @@ class Metric:
     def unit(self) -> str:
         """Unit of its value; empty for an index."""
         return {
-            "D%": "Gy", "Dcc": "Gy", "V%": "%", "Vcc": "cc", "mean": "Gy", "gEUD": "Gy",
+            "D%": "Gy", "Dcc": "Gy", "Dcc_outside": "Gy", "Dcc_2cm": "Gy", "V%": "%",
+            "Vcc": "cc", "mean": "Gy", "gEUD": "Gy",
         }.get(self.kind, "")  # fmt: skip
 
 
@@ -70,6 +75,7 @@ class Goal:
         priority: 1 is met before 2, and so on.
         source: Where the bound is from.
         acceptable: A wider bound that may be tolerated; None if there is none.
+        assumed: Whether it was added to those of the source, as a guard.
     """
 
     metric: Metric
@@ -78,6 +84,7 @@ class Goal:
     priority: int = 1
     source: str = ""
     acceptable: float | None = None
+    assumed: bool = False
 
     @property
     def name(self) -> str:

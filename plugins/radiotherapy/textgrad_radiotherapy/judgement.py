@@ -18,6 +18,7 @@ from textgrad_radiotherapy.goal_notation import check_goal
 from textgrad_radiotherapy.goals import Goal, Protocol
 from textgrad_radiotherapy.metrics import value
 from textgrad_radiotherapy.notice import NOTICE
+from textgrad_radiotherapy.plan_warnings import plan_warnings
 from textgrad_radiotherapy.structure_names import matched
 
 Verdict = Literal["pass", "acceptable", "fail", "unjudged"]
@@ -55,11 +56,13 @@ class GoalTable:
         case: Name of the case.
         protocol: The protocol, its structures named as the case names them.
         rows: In the protocol's order.
+        warnings: What makes the plan unacceptable whatever the goals say (`plan_warnings`).
     """
 
     case: str
     protocol: Protocol
     rows: tuple[GoalRow, ...]
+    warnings: tuple[str, ...] = ()
 
     @property
     def judged(self) -> tuple[GoalRow, ...]:
@@ -103,7 +106,8 @@ class GoalTable:
         ]  # fmt: skip
         for row in self.rows:
             lines += _text_row(row)
-        lines += ["-" * len(head), *self._remarks(), self.summary(), NOTICE]
+        lines += ["-" * len(head), *self._remarks()]
+        lines += [*(f"WARNING: {warning}" for warning in self.warnings), self.summary(), NOTICE]
         return "\n".join(line for long in lines for line in _wrapped(long)) + "\n"
 
     def _remarks(self) -> list[str]:
@@ -136,6 +140,7 @@ class GoalTable:
                     "acceptable": goal.acceptable,
                     "unit": goal.metric.unit,
                     "priority": goal.priority,
+                    "assumed": goal.assumed,
                     "source": goal.source,
                     "value": _finite(row.value),
                     "margin": _finite(row.margin),
@@ -154,6 +159,7 @@ class GoalTable:
             "judged": len(self.judged),
             "weighted_met": self.weighted_met,
             "rows": rows,
+            "warnings": list(self.warnings),
             "notice": NOTICE,
         }
 
@@ -194,7 +200,8 @@ def judge(
         _row(goal, dose, prescribed_case, protocol, notes.get(goal.name, ""))
         for goal in protocol.goals
     )
-    return GoalTable(case=case.name, protocol=protocol, rows=rows)
+    warnings = plan_warnings(prescribed_case, dose)
+    return GoalTable(case=case.name, protocol=protocol, rows=rows, warnings=warnings)
 
 
 def verdict_on(goal: Goal, measured: float) -> Verdict:

@@ -2,7 +2,8 @@
 
 Definitions (doses are Gy per course, volumes count partial voxels):
 
-- ``D%`` and ``Dcc``: the highest dose that so much of the structure receives at least; ``V%`` and
+- ``D%`` and ``Dcc``: the highest dose that so much of the structure receives at least (and
+  ``Dcc_outside``, ``Dcc_2cm`` the same of what lies in no target, or 2 cm from all); ``V%`` and
   ``Vcc``: how much receives at least a dose. Both read the same histogram (see `dvh`).
 - ``mean`` and ``gEUD`` = (mean of d^a)^(1/a), of the doses of voxel centres weighted by occupancy;
   a >= 1 for organs at risk, a < 0 for targets (Niemierko, Med. Phys. 26:1100, 1999). With a < 0 a
@@ -20,7 +21,7 @@ Where a dose is too low for ``HI`` or ``GI`` to be defined they are infinite: as
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,6 +38,7 @@ from textgrad_radiotherapy.errors import GoalError
 from textgrad_radiotherapy.geometry import Floats
 from textgrad_radiotherapy.goals import Metric
 from textgrad_radiotherapy.metric_gradients import gradient_of
+from textgrad_radiotherapy.normal_tissue import PARTS
 
 __all__ = ["TargetIndices", "checked_metric", "gradient", "target_indices", "value"]
 
@@ -102,7 +104,7 @@ def gradient(
     dose = checked_dose(dose_gy, case.grid)
     structure = checked_metric(metric, case)
     return gradient_of(
-        metric,
+        replace(metric, kind="Dcc") if metric.kind in PARTS else metric,
         structure,
         dose,
         case.grid,
@@ -137,17 +139,20 @@ def checked_metric(metric: Metric, case: Case) -> Structure:
         GoalError: If the number is out of bounds, or a target's index has no prescription.
     """
     structure = checked_structure(metric.structure, case)
+    if metric.kind in PARTS:
+        structure = PARTS[metric.kind](structure, case)
     number, name = metric.argument, f"{metric.structure} {metric.label}"
     if not np.isfinite(number):
         raise GoalError(f"{name}: {number} is no number to measure at")
     if metric.kind == "D%" and not 0 <= number <= 100:
         raise GoalError(f"{name}: a volume is 0 to 100 % of a structure, not {number:g} %")
-    if metric.kind == "Dcc":
+    if metric.kind == "Dcc" or metric.kind in PARTS:
         volume = structure.volume_cc(case.grid)
+        there = metric.label.partition("cc")[2]
         if not 0 <= number <= volume * (1 + 1e-9):
             raise GoalError(
-                f"{name}: {metric.structure} has {volume:.4g} cc, so no {number:g} cc of it "
-                "receive any dose; choose a volume from 0 to that"
+                f"{name}: {metric.structure} has {volume:.4g} cc{there}, so no {number:g} cc of "
+                "it receive any dose; choose a volume from 0 to that"
             )
     if metric.kind in ("V%", "Vcc") and number < 0:
         raise GoalError(f"{name}: a dose is not negative; {number:g} Gy is")
@@ -166,7 +171,7 @@ def _read(metric: Metric, histogram: DoseVolume) -> float:
     number, total = metric.argument, histogram.total_cc
     if metric.kind == "D%":
         return histogram.dose_gy(number / 100 * total)
-    if metric.kind == "Dcc":
+    if metric.kind == "Dcc" or metric.kind in PARTS:
         return histogram.dose_gy(min(number, total))
     if metric.kind == "V%":
         return 100 * float(histogram.volume_cc(number)[0]) / total

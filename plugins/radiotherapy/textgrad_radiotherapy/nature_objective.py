@@ -24,13 +24,14 @@ def nature_objective(case: Case, dose_gy: Floats, protocol: Protocol) -> float:
     Args:
         case: Whose structures it is measured on.
         dose_gy: Gy per course, flat over the grid, shape (voxels,).
-        protocol: Its targets count, and the organs at risk that its goals name.
+        protocol: Its targets count, and the organs at risk that its goals name, those
+            assumed left aside: they are not of the source.
     """
     total = 0.0
     for target, prescribed_gy in protocol.prescription_gy.items():
         for metric in (_mean(target), _dose(target, 95.0)):
             total += TARGET_FACTOR * (value(metric, dose_gy, case) - prescribed_gy) ** 2
-    organs = dict.fromkeys(goal.metric.structure for goal in protocol.goals)
+    organs = dict.fromkeys(goal.metric.structure for goal in protocol.goals if not goal.assumed)
     for organ in organs:
         if organ not in case.structures or case.structures[organ].kind != "oar":
             continue

@@ -74,7 +74,7 @@ class OptunaPlanner:
         found: list[Proposal] = []
         for _ in range(request.count):
             params = study.ask(dict.fromkeys(names, box)).params
-            answer = canonical_weights(Weights(weights=clipped(params)))
+            answer = canonical_weights(Weights(weights=clipped(params, {})))
             if answer not in request.avoid:
                 found.append(Proposal(answer=answer, rationale=f"drawn by TPE {_told(params)}"))
         return found

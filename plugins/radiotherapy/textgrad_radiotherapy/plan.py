@@ -94,7 +94,8 @@ class Plan:
                     "kind": term.kind,
                     "dose_gy": self.solution.doses_gy[term.name],
                     "own_gy": term.dose_gy,
-                    "value": self.solution.term_values[term.name],
+                    "external": self.case.structures[term.structure].kind == "external",
+                    "value": solution.term_values[term.name],
                 }
                 for term in self.terms
             ],
@@ -149,12 +150,11 @@ class Plan:
 class Planner:
     """Plans of one case by one protocol.
 
-    Every evaluation starts from the same state, that of the solved start weights: a plan does not
-    depend on what was planned before it.
+    Every evaluation starts from the solved start weights: a plan depends on none before it.
 
     Args:
         case: The case, with influence rows.
-        protocol: The goals; structures are matched by name and alias.
+        protocol: The goals, matched by name and alias.
         terms: The objective; None for `starting_terms`.
         gap: Relative duality gap to prove.
 

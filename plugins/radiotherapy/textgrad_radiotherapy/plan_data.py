@@ -8,6 +8,8 @@ from typing import Any
 
 from textgrad_core.jsondata import JSON
 
+LEAST_BODY = 0.03  # of the reference's weight, for the terms of the body
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GoalData:
@@ -55,13 +57,14 @@ class GoalData:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TermData:
-    """A term of the objective: name, structure, kind, dose level now and its own one, in Gy."""
+    """A term of the objective: dose levels in Gy, `external` where it looks at the body."""
 
     name: str
     structure: str
     kind: str
     dose_gy: float
     own_gy: float
+    external: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +79,12 @@ class PlanData:
     reserve_percent: float
     conflicts: tuple[tuple[str, str, float], ...]
     raw: Mapping[str, Any]  # JSON that `Plan.to_json` wrote
+
+    @property
+    def floors(self) -> dict[str, float]:
+        """Weights below which built-in planners do not go: normal tissue is not given up."""
+        body = [term.name for term in self.terms if term.external]
+        return {name: min(LEAST_BODY, self.weights[name]) for name in body}
 
 
 def plan_data(data: Mapping[str, JSON]) -> PlanData:
@@ -116,6 +125,7 @@ def plan_data(data: Mapping[str, JSON]) -> PlanData:
             kind=t["kind"],
             dose_gy=t["dose_gy"],
             own_gy=t.get("own_gy", t["dose_gy"]),
+            external=t.get("external", False),
         )
         for t in raw["terms"]
     )

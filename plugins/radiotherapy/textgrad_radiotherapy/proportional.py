@@ -41,7 +41,8 @@ class ProportionalPlanner:
                 if len(found) >= request.count:
                     return found
                 moved = {n: w * factors[n] ** 0.5**halved for n, w in plan.weights.items()}
-                answer = canonical_weights(Weights(weights=clipped(moved), doses_gy=plan.doses_gy))
+                weights = clipped(moved, plan.floors)
+                answer = canonical_weights(Weights(weights=weights, doses_gy=plan.doses_gy))
                 if answer not in seen:
                     seen.add(answer)
                     why = f"more weight for what misses its goal, step x{0.5**halved:g}"

@@ -163,7 +163,7 @@ def gauss_newton(plan: PlanData, radius: float, guard: float, *, levels: bool = 
     return Step(
         log_factors=log_factors,
         weights=Weights(
-            weights=clipped(scaled),
+            weights=clipped(scaled, plan.floors),
             doses_gy={term.name: moved[term.name] for term in plan.terms if term.name in moved},
         ),
         foreseen=float(found.fun),
@@ -178,7 +178,7 @@ def _movable(term: TermData) -> bool:
 
 
 def _weights(plan: PlanData, weights: Mapping[str, float]) -> Weights:
-    return Weights(weights=clipped(weights), doses_gy=plan.doses_gy)
+    return Weights(weights=clipped(weights, plan.floors), doses_gy=plan.doses_gy)
 
 
 def _told(plan: PlanData, step: Step, box: float) -> str:

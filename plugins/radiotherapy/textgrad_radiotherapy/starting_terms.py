@@ -16,6 +16,7 @@ TOWARDS_GOAL = (
 BELOW_GOAL = 0.8  # a term starts to push below the dose its goal allows to a volume
 MOST_LEVELS = 3  # terms per organ
 BODY = 0.5  # of the highest prescription
+UNJUDGED = 30.0 / 70.2  # of it: an organ without goals, as TextGrad's femoral heads
 
 
 def starting_terms(
@@ -26,7 +27,8 @@ def starting_terms(
     Every target gets an underdose and an overdose term about its prescription, the latter halfway
     to the lowest dose that its goals allow (a neighbour of a hotter target is allowed more than
     its own 3 per cent; a goal near the prescription leaves room for less); every organ at
-    risk with a goal overdose terms at the doses of its goals (at most three) and its mean dose;
+    risk with a goal overdose terms at the doses of its goals (at most three) and its mean dose,
+    one without any an overdose term at a low dose, for else dose is put there freely;
     the body overdose at half the prescription. All weights are 1.
 
     Args:
@@ -47,11 +49,12 @@ def starting_terms(
         ]
     if not terms:
         raise GoalError(f"protocol {protocol.name} prescribes no dose to a target: add one")
+    highest = max(protocol.prescription_gy.values())
     for name, kind in structures.items():
         goals = [g for g in protocol.goals if g.metric.structure == name and g.direction == "<="]
-        if kind != "oar" or not goals:
+        if kind != "oar":
             continue
-        for level in _levels(goals):
+        for level in _levels(goals) or [round(UNJUDGED * highest, 1)]:
             terms.append(
                 Term(
                     name=f"{name} over {level:g}",
@@ -60,10 +63,11 @@ def starting_terms(
                     dose_gy=level,
                 )
             )
-        terms.append(Term(name=f"{name} mean", structure=name, kind="mean-dose"))
+        if goals:
+            terms.append(Term(name=f"{name} mean", structure=name, kind="mean-dose"))
     for name, kind in structures.items():
         if kind == "external":
-            level = round(BODY * max(protocol.prescription_gy.values()), 1)
+            level = round(BODY * highest, 1)
             over_body = f"{name} over {level:g}"
             terms.append(
                 Term(name=over_body, structure=name, kind="squared-overdose", dose_gy=level)

@@ -86,11 +86,16 @@ def canonical_weights(value: Weights) -> str:
     return json.dumps(data, ensure_ascii=False, allow_nan=False)
 
 
-def clipped(weights: Mapping[str, float]) -> dict[str, float]:
-    """Weights relative to the first, within the bounds, rounded as they are written."""
+def clipped(weights: Mapping[str, float], floors: Mapping[str, float]) -> dict[str, float]:
+    """Weights relative to the first, within the bounds, rounded as they are written.
+
+    Args:
+        weights: By term name.
+        floors: Least weights by term name, where they are above `LEAST`.
+    """
     reference = next(iter(weights.values()))
     return {
-        name: _rounded(min(max(weight / reference, LEAST), MOST))
+        name: _rounded(min(max(weight / reference, floors.get(name, LEAST)), MOST))
         for name, weight in weights.items()
     }
 

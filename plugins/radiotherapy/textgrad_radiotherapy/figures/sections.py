@@ -23,7 +23,12 @@ def report_sections(goals: GoalTable, pictures: Pictures) -> tuple[Section, ...]
     return (
         Section(
             title="Clinical goals",
-            text=f"{SENTENCE} {goals.summary()}. Doses in Gy per course.",
+            text="\n".join(
+                [
+                    *(f"WARNING: {warning}" for warning in goals.warnings),
+                    f"{SENTENCE} {goals.summary()}. Doses in Gy per course.",
+                ]
+            ),
             artefacts=(
                 Artefact(name="goals.svg", media_type="image/svg+xml", text=pictures.goals_svg),
             ),

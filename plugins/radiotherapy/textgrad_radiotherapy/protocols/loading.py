@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import tomllib
 from collections.abc import Mapping
+from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from textgrad_radiotherapy.goals import Goal, Protocol
 FIELDS = ("name", "title", "source", "prescription_gy", "fractions", "normalise", "goals",
           "aliases", "assumptions")  # fmt: skip
 NEEDED = ("name", "title", "source", "prescription_gy", "goals")
-GOAL_FIELDS = ("goal", "priority", "source", "acceptable")
+GOAL_FIELDS = ("goal", "priority", "source", "acceptable", "assumed")
 NORMALISE_FIELDS = ("structure", "volume_percent", "dose_gy")
 AT_PRESCRIPTION = ("CI", "CI_RTOG", "GI")
 FOLDER = files("textgrad_radiotherapy.protocols")
@@ -60,7 +61,8 @@ def protocol_from_data(data: JSON, where: str = "protocol") -> Protocol:
             ``volume_percent``, ``dose_gy``), ``aliases`` (lists of other names by structure) and
             ``assumptions`` (a list of sentences: what the source does not say).
             A goal has ``goal`` (in the notation of `parse_goal`), and perhaps ``priority``,
-            ``source`` and ``acceptable``, a wider bound in the goal's own unit.
+            ``source``, ``acceptable`` (a wider bound in the goal's own unit) and ``assumed``
+            (true for a guard that the source does not have).
         where: What to call it in messages.
 
     Raises:
@@ -108,6 +110,7 @@ def protocol_data(protocol: Protocol) -> dict[str, JSON]:
         row: dict[str, JSON] = {"goal": goal.name, "priority": goal.priority}
         row |= {"source": goal.source} if goal.source else {}
         row |= {"acceptable": goal.acceptable} if goal.acceptable is not None else {}
+        row |= {"assumed": True} if goal.assumed else {}
         goals.append(row)
     normalise = protocol.normalise
     return {
@@ -139,13 +142,17 @@ def _goal(row: JSON, number: int, prescription: Mapping[str, float]) -> Goal:
     text = _text(fields["goal"], f"{where}: goal")
     wider = fields.get("acceptable")
     priority = _count(fields.get("priority", 1), f"{where} ({text}): priority")
-    return parse_goal(
+    assumed = fields.get("assumed", False)
+    if not isinstance(assumed, bool):
+        raise GoalError(f"{where} ({text}): assumed is {_kind(assumed)}, not true or false")
+    goal = parse_goal(
         text,
         1 if priority is None else priority,
         prescription_gy=prescription,
         source=_text(fields.get("source", ""), f"{where} ({text}): source"),
         acceptable=None if wider is None else _number(wider, f"{where} ({text}): acceptable"),
     )
+    return replace(goal, assumed=assumed)
 
 
 def _normalise(data: JSON, prescription: Mapping[str, float]) -> tuple[str, float, float] | None:
