@@ -178,6 +178,7 @@ class Domain(Protocol[V]):
         value_name: Column name of the value, such as ``SMILES``.
         evaluation_name: What one evaluation is called, such as ``docking``.
         licences: Licences of instruments and data, one sentence each, for the report.
+        targets_note: What "every target is reached" leaves out, such as goals not measured.
         notes: What a user has to know before anything is measured, one sentence each.
         notice: The words on what results may be used for, a sentence; they stand in the terminal,
             in ``result.json`` and on top of the page.
@@ -199,6 +200,7 @@ class Domain(Protocol[V]):
     value_file: str = ""
     evaluation_name: str = "evaluation"
     licences: tuple[str, ...] = ()
+    targets_note: str = ""
     notes: tuple[str, ...] = ()
     notice: str = RESEARCH_USE
 
@@ -262,6 +264,10 @@ class Domain(Protocol[V]):
 
     def sections(self, result: Result) -> tuple[Section, ...]:
         """What the field looks at first, for the report page."""
+        return ()
+
+    def warnings(self, result: Result) -> tuple[str, ...]:
+        """Why nobody should trust the best value at a glance; told at the end of a run."""
         return ()
 
     def close(self) -> None:

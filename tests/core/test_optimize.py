@@ -100,6 +100,13 @@ def test_it_stops_at_the_target() -> None:
     assert result.best.canonical == HIDDEN
 
 
+def test_what_the_targets_leave_out_is_said() -> None:
+    domain = Words()
+    domain.targets_note = "2 of 17 goals judged"
+    result = tg.optimize(START, domain, proposer=Fixed(HIDDEN), steps=1, proposals=1, cache="off")
+    assert result.stop_reason == "every target is reached (2 of 17 goals judged)"
+
+
 def critic(remarks: int) -> Callable[[str], str]:
     """A model that criticises as often as it is told to and always proposes the same."""
     left = iter([True] * remarks)

@@ -12,6 +12,7 @@ import pytest
 
 import textgrad_core as tg
 from rt_cases import ball, case_of, centred_grid, occupied
+from rt_commands import typed
 from textgrad_radiotherapy import make
 from textgrad_radiotherapy.case import Case, StructureKind
 from textgrad_radiotherapy.feedback import feedback
@@ -135,3 +136,32 @@ def test_the_papers_scalar_looks_at_the_papers_organs() -> None:
     assert {g.metric.structure for g in protocol.goals if not g.assumed} == {
         "PTV", "Rectum", "Bladder",
     }  # fmt: skip
+
+
+def test_a_run_ends_with_the_warning(tmp_path: Path) -> None:
+    bare = without_guards(tmp_path)
+    start = json.loads(
+        str(make(case="adult", protocol=str(bare), grid_mm=10.0, bixel_mm=20.0).start)
+    )
+    weights = json.dumps({**start, "PTV over": 100.0, "Body over 35.1": 1e-3})
+    words = (
+        "run", "radiotherapy", "--case", "adult", "--protocol", str(bare), "--grid-mm", "10",
+        "--bixel-mm", "20", "--start", weights, "--steps", "1", "--proposals", "1",
+    )  # fmt: skip
+    done = typed(*words, "--out", "told", folder=tmp_path, cache=tmp_path / "cache")
+    assert done.returncode == 0, done.stderr
+    assert "WARNING: 1 cc outside of all targets receives" in done.stdout
+    page = (tmp_path / "told" / "report.html").read_text(encoding="utf-8")
+    assert "WARNING: 1 cc outside of all targets receives" in page
+
+
+def test_goals_that_cannot_be_judged_are_not_reached(tmp_path: Path) -> None:
+    domain = make(
+        case="tg119-cshape-easy", protocol="chhip-60-20", grid_mm=10.0, bixel_mm=20.0,
+        cache=str(tmp_path),
+    )  # fmt: skip
+    assert domain.targets_note == "5 of 20 goals judged"
+    assert "may not belong together: 5 of 20 goals judged." in " ".join(domain.notes)
+    assert "Core over 25.6" in json.loads(str(domain.start))
+    whole = make(case="tg119-cshape-easy", grid_mm=10.0, bixel_mm=20.0, cache=str(tmp_path))
+    assert whole.targets_note == ""

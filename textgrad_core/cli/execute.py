@@ -42,6 +42,7 @@ class Finished:
     result: Result
     files: tuple[str, ...]
     notes: tuple[str, ...]
+    warnings: tuple[str, ...] = ()
 
 
 def execute(job: Job, folder: Path, mode: Mode, out: TextIO | None) -> Finished:
@@ -156,7 +157,12 @@ def write_files(result: Result, domain: Domain[Any], job: Job, folder: Path) -> 
         files.append("report.html")
     except MissingExtra as error:
         notes.append(f"report.html was not written: {error}")
-    return Finished(result=replace(result, usage=usage), files=tuple(files), notes=tuple(notes))
+    return Finished(
+        result=replace(result, usage=usage),
+        files=tuple(files),
+        notes=tuple(notes),
+        warnings=domain.warnings(result),
+    )
 
 
 def _with_kept_usage(result: Result, folder: Path) -> Result:
@@ -200,6 +206,7 @@ def summary(finished: Finished, folder: Path) -> dict[str, JSON]:
         "seconds": round(result.usage.seconds, 3),
         "files": list(finished.files),
         "notes": list(finished.notes),
+        "warnings": list(finished.warnings),
     }
 
 
@@ -255,6 +262,8 @@ def _conclude(finished: Finished, domain: Domain[Any], recalled: int, out: TextI
     say(f"Best {domain.value_name}: {where if domain.value_file else best.canonical}", out)
     say(_spent(result, domain.evaluation_name, recalled), out)
     say(f"Proposed by {result.proposer}.", out)
+    for warning in finished.warnings:
+        say(f"WARNING: {warning}", out)
     for note in finished.notes:
         say(f"Note: {note}", out)
     folder = result.folder or Path()

@@ -124,8 +124,12 @@ class Search:
             except BudgetExhausted as limit:
                 return f"the {limit}"
         if targets_met(self._domain, leader(self._trials).outcome):
-            return "every target is reached"
+            return f"every target is reached{self._but()}"
         return f"all {self._options.steps} steps are done"
+
+    def _but(self) -> str:
+        """What the targets leave out, in brackets."""
+        return f" ({self._domain.targets_note})" if self._domain.targets_note else ""
 
     def _room(self) -> int:
         """Proposals the next round may hold, with the report still paid for."""
@@ -137,7 +141,7 @@ class Search:
         budget = self._options.budget
         best = leader(self._trials)
         if targets_met(self._domain, best.outcome) and await self._content(step, best):
-            return f"every target was reached before step {step}"
+            return f"every target was reached before step {step}{self._but()}"
         if self._room() < 1:
             return f"the budget of {budget.evaluations} evaluations is used up"
         if self._run.meter.left("calls") == 0:

@@ -35,7 +35,7 @@ from textgrad_radiotherapy.rows import inside_targets
 from textgrad_radiotherapy.session import Session
 from textgrad_radiotherapy.starting_terms import starting_terms
 from textgrad_radiotherapy.structure_names import matched
-from textgrad_radiotherapy.task import notes_before, task_text
+from textgrad_radiotherapy.task import notes_before, share_judged, task_text
 from textgrad_radiotherapy.terms import Term
 from textgrad_radiotherapy.weights import (
     Weights,
@@ -81,6 +81,7 @@ class Plans(Domain[Weights]):
     role: str = field(init=False, default="")
     task: str = field(init=False, default="")
     start: str | None = field(init=False, default=None)
+    targets_note: str = field(init=False, default="")
     notes: tuple[str, ...] = field(init=False, default=())
     notice: str = field(init=False, default=SENTENCE)
     objectives: tuple[Objective, ...] = field(
@@ -114,6 +115,7 @@ class Plans(Domain[Weights]):
             "role": f"weights of the terms of an IMRT plan's objective, as one JSON object, for "
             f"the protocol {protocol.title!r} on case {Path(self.case).name}",
             "task": task_text(protocol, terms, findings),
+            "targets_note": share_judged(protocol, findings),
             "notes": notes_before(protocol, findings, inside, anatomy),
             "proposer": planner_named(self.planner),
             "start": canonical_weights(start_weights(terms)),
@@ -241,6 +243,10 @@ class Plans(Domain[Weights]):
             folder,
         )
         return ("weights.json", *(path.name for path in written), *kept)
+
+    def warnings(self, result: Result) -> tuple[str, ...]:
+        """Dose outside of the targets and poor conformity of the best plan, as it is judged."""
+        return self.session.judged(self.parse(result.best.canonical)).table.warnings
 
     def _history(self, result: Result) -> list[Step]:
         """The plans of the search that were measured, in order."""

@@ -77,6 +77,11 @@ def notes_before(
         f"{f.goal.name}: {f.reason}; {f.remedy}." for f in findings if f.severity == "unusual"
     ]
     found += [f"{f.goal.name} is not judged: {f.reason}." for f in findings if _unjudged(f)]
+    told = share_judged(protocol, findings)
+    if told and sum(map(_unjudged, findings)) > len(protocol.goals) / 2:
+        found.append(
+            f"Protocol {protocol.name} and case {anatomy.name} may not belong together: {told}."
+        )
     judged = {goal.metric.structure for goal in protocol.goals}
     found += [
         f"{name} lies inside targets altogether: no term of the objective looks at it, its goals "
@@ -112,6 +117,13 @@ def other_prescription_note(protocol: Protocol, case: Case) -> str:
 def _course(prescription_gy: Mapping[str, float], fractions: int | None) -> str:
     doses = ", ".join(f"{dose:g} Gy to {name}" for name, dose in prescription_gy.items())
     return f"{doses} in {fractions} fractions" if fractions else f"{doses}, fractions not stated"
+
+
+def share_judged(protocol: Protocol, findings: Sequence[Finding]) -> str:
+    """How many of the goals the case can be judged by; empty if it is all of them."""
+    unjudged = sum(map(_unjudged, findings))
+    total = len(protocol.goals)
+    return f"{total - unjudged} of {total} goals judged" if unjudged else ""
 
 
 def coarse_grid_note(case: Case) -> str:
