@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import textgrad_core as tg
+from rt_commands import refused, typed
 from textgrad_core.domain import EvaluationContext
 from textgrad_core.errors import UsageError
 from textgrad_core.outcome import Evaluated, Rejected
@@ -151,3 +152,11 @@ def test_a_grid_too_coarse_for_an_organ_is_told_before(
         assert "a dose grid of 5 mm has enough (--grid-mm" in told[0]
         enough = make(case="tg119-head-neck", grid_mm=5.0, cache=str(tmp_path))
         assert not [note for note in enough.notes if "coarse" in note]
+
+
+@pytest.mark.parametrize("gap", ["0", "-1e-4", "1", "nan"])
+def test_a_gap_nobody_can_prove_is_refused_before_a_run_begins(gap: str, tmp_path: Path) -> None:
+    done = typed("run", "radiotherapy", f"--gap={gap}", "--out", "q", folder=tmp_path,
+                 cache=tmp_path / "cache")  # fmt: skip
+    refused(done, "the gap", "1e-9 to below 1 is needed")
+    assert not (tmp_path / "q").exists()

@@ -22,6 +22,7 @@ from textgrad_radiotherapy.feedback import feedback, lesson
 from textgrad_radiotherapy.figures.history import Step
 from textgrad_radiotherapy.figures.sections import report_sections
 from textgrad_radiotherapy.goals import Protocol
+from textgrad_radiotherapy.inner.checks import check_gap
 from textgrad_radiotherapy.kept_plan import PlanOf, keep_plan
 from textgrad_radiotherapy.kernel import Kernel
 from textgrad_radiotherapy.notice import SENTENCE
@@ -67,7 +68,7 @@ class Plans(Domain[Weights]):
 
     Raises:
         CaseError: If there is no such case, or it lacks a target of the protocol.
-        GoalError: If the protocol prescribes no dose.
+        GoalError: If the protocol prescribes no dose, or the gap is out of bounds.
     """
 
     case: str
@@ -101,6 +102,7 @@ class Plans(Domain[Weights]):
 
     def __post_init__(self) -> None:
         """Read the terms off protocol and structures; the case itself is loaded when needed."""
+        check_gap(self.gap)
         anatomy = anatomy_of(self.case, self.grid_mm, self.bixel_mm, self.cache)
         if phantom_named(self.case) is None:
             object.__setattr__(self, "case", str(Path(self.case).resolve()))
