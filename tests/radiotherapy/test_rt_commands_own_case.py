@@ -60,6 +60,17 @@ def test_a_file_of_arrays_is_planned(tmp_path: Path, run: Typed) -> None:
     for told in ("Source: file of arrays my.npz", "cannot be delivered as it is", "too few"):
         assert told in said
     assert run("radiotherapy", "dvh", "p", "--structure", "PTV").returncode == 0
+    assert "is not used" not in done.stdout
+
+
+def test_a_grid_that_a_case_does_not_take_is_told(tmp_path: Path, run: Typed) -> None:
+    np.savez(tmp_path / "my.npz", **arrays())
+    (tmp_path / "mine.json").write_text(json.dumps(protocol()), "utf-8")
+    done = run("radiotherapy", "plan", "--case", "my.npz", "--protocol", "mine.json", "--out", "p",
+               "--grid-mm", "6", "--bixel-mm", "7")  # fmt: skip
+    told = " ".join(done.stdout.split())
+    for name in ("grid_mm = 6", "bixel_mm = 7"):
+        assert f"{name} is not used: the case brings its own voxels of 5 x 5 x 5 mm" in told
 
 
 def test_a_sparse_influence_gives_the_same_case(tmp_path: Path) -> None:

@@ -27,6 +27,7 @@ from textgrad_radiotherapy.kept_plan import PlanOf, keep_plan
 from textgrad_radiotherapy.kernel import Kernel
 from textgrad_radiotherapy.notice import SENTENCE
 from textgrad_radiotherapy.outline import anatomy_of, case_digest
+from textgrad_radiotherapy.own_case import unused_steps
 from textgrad_radiotherapy.phantoms.catalogue import phantom_named
 from textgrad_radiotherapy.plan import GAP, RESERVE_PERCENT, Plan
 from textgrad_radiotherapy.plan_folder import write_plan_folder
@@ -104,7 +105,9 @@ class Plans(Domain[Weights]):
         """Read the terms off protocol and structures; the case itself is loaded when needed."""
         check_gap(self.gap)
         anatomy = anatomy_of(self.case, self.grid_mm, self.bixel_mm, self.cache)
+        unused: tuple[str, ...] = ()
         if phantom_named(self.case) is None:
+            unused = unused_steps(Path(self.case), anatomy, self.grid_mm, self.bixel_mm)
             object.__setattr__(self, "case", str(Path(self.case).resolve()))
         protocol = matched(self.protocol, anatomy)
         findings = find_infeasible(anatomy, protocol)
@@ -118,7 +121,7 @@ class Plans(Domain[Weights]):
             f"the protocol {protocol.title!r} on case {Path(self.case).name}",
             "task": task_text(protocol, terms, findings),
             "targets_note": share_judged(protocol, findings),
-            "notes": notes_before(protocol, findings, inside, anatomy),
+            "notes": (*notes_before(protocol, findings, inside, anatomy), *unused),
             "proposer": planner_named(self.planner),
             "start": canonical_weights(start_weights(terms)),
             "session": Session(

@@ -13,8 +13,10 @@ from textgrad_radiotherapy.course_dose import check_prescription
 from textgrad_radiotherapy.errors import CaseError, GoalError
 from textgrad_radiotherapy.imports.arrays_file import read_arrays_file
 from textgrad_radiotherapy.imports.matrad import read_matrad
+from textgrad_radiotherapy.kernel import Kernel
 from textgrad_radiotherapy.phantoms.catalogue import DESCRIPTIONS
 
+GRID_MM, BIXEL_MM = 3.0, 5.0  # unless asked otherwise
 Source = Literal["saved", "dicom", "matrad", "arrays"]
 
 
@@ -45,6 +47,28 @@ def own_case(path: Path, *, grid_mm: float, bixel_mm: float, cache: Path | None)
     except GoalError as error:
         raise CaseError(f"case {path}: {error}") from error
     return found
+
+
+def unused_steps(path: Path, case: Case, grid_mm: float, bixel_mm: float) -> tuple[str, ...]:
+    """What is asked of voxels and beamlets but a case at a path has of its own, in words.
+
+    Args:
+        path: As `own_case`.
+        case: What was found there.
+        grid_mm: Dose grid that was asked for; the default asks for nothing.
+        bixel_mm: Width of the beamlets, likewise.
+    """
+    source = _source(path)
+    computed = source in ("dicom", "matrad") and Kernel.described(case.influence.engine)
+    asked = [("grid_mm", grid_mm, GRID_MM, bool(computed)),
+             ("bixel_mm", bixel_mm, BIXEL_MM, bool(computed) and source == "dicom")]  # fmt: skip
+    spacing = " x ".join(f"{step:.3g}" for step in case.grid.spacing_mm)
+    return tuple(
+        f"{name} = {given:g} is not used: the case brings its own voxels of {spacing} mm and "
+        f"{case.influence.matrix.shape[1]} beamlets."
+        for name, given, default, used in asked
+        if given != default and not used
+    )
 
 
 def own_digest(path: Path) -> str:
