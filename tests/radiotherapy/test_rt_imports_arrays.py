@@ -40,6 +40,12 @@ def test_any_matrix_gives_the_same_dose(form: Callable[[Floats], Any]) -> None:
         assert np.array_equal(case.structures[name].voxels, np.flatnonzero(mask))
 
 
+def test_a_dose_per_fraction_is_refused_in_python_too() -> None:
+    target = next(iter(DOSES))
+    with pytest.raises(CaseError, match=r"case 'mine': .* Gy per fraction"):
+        made(prescription_gy={**DOSES, target: 2.0}, fractions=30)
+
+
 def test_rows_in_any_order_find_their_voxels() -> None:
     order = RANDOM.permutation(GRID.voxels)
     case = made(influence=INFLUENCE[order], voxels=order)

@@ -11,7 +11,8 @@ from scipy.sparse import csr_array, issparse
 
 from textgrad_radiotherapy.case import Beam, Case, Influence, Structure, StructureKind
 from textgrad_radiotherapy.case_checks import check_case, named_once, same_grid
-from textgrad_radiotherapy.errors import CaseError
+from textgrad_radiotherapy.course_dose import check_prescription
+from textgrad_radiotherapy.errors import CaseError, GoalError
 from textgrad_radiotherapy.geometry import Floats, Grid
 
 Masks = Mapping[str, NDArray[Any]] | Sequence[tuple[str, NDArray[Any]]]
@@ -66,8 +67,13 @@ def case_from_arrays(
         meta: What else was found.
 
     Raises:
-        CaseError: If anything does not fit or cannot be planned.
+        CaseError: If anything does not fit or cannot be planned, or the prescription is not per
+            course.
     """
+    try:
+        check_prescription(dict(prescription_gy), fractions)
+    except GoalError as error:
+        raise CaseError(f"case {name!r}: {error}") from error
     if masks_grid is not None:
         same_grid(grid, masks_grid, f"influence and masks of case {name!r}")
     structures = named_once(_structures(masks, kinds, grid))
