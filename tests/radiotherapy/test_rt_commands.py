@@ -291,7 +291,9 @@ def test_dicom_there_and_back_keeps_geometry_and_dvh(tmp_path: Path, made: Path)
         for plan in ("plan", "replanned")
     )
     for row, again in zip(first, second, strict=True):
-        assert again["value"] == pytest.approx(row["value"], abs=0.04 * 75.6), row["goal"]
+        one_voxel = row["structure"] == "Body"  # 1 cc on this grid
+        near = (0.06 if one_voxel else 0.04) * 75.6
+        assert again["value"] == pytest.approx(row["value"], abs=near), row["goal"]
 
 
 def test_import_tells_the_structures_and_how_to_go_on(made: Path, run: Typed) -> None:
@@ -304,6 +306,7 @@ def test_import_tells_the_structures_and_how_to_go_on(made: Path, run: Typed) ->
     assert "3 beams" in told.stdout
     assert "in 42 fractions" in told.stdout
     assert "--case again" in told.stdout
+    assert told.stdout.startswith("again: ")  # a case is called as its folder
     assert NOTICE in told.stdout
     assert {path.name for path in (made / "again").iterdir()} == {"case.json", "arrays.npz"}
 
@@ -450,6 +453,7 @@ def test_dicom_files_that_are_no_case(made: Path, run: Typed, tmp_path: Path) ->
     refused(get("dicom", "--prescription", "Liver=60"), "Liver")
     refused(get("dicom", "--fractions", "0"), "0 fractions")
     refused(get("dicom", "--gantry", "nan"), "nan")
+    refused(get("dicom", "--gantry", "0", "400"), "--gantry 400", "below 360 degrees")
     refused(get("dicom", "--ct", "1.2.3"), "1.2.3", "CT")
     refused(get("dicom", "--structures", "1.2.3"), "1.2.3")
     assert {path.name for path in tmp_path.iterdir()} == {"text", "dicom"}, "nothing half written"

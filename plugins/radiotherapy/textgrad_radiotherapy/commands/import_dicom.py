@@ -26,6 +26,9 @@ def run(given: Namespace) -> int:
     out = Path(given.out)
     check_free(out)
     prescription = _prescriptions(given.prescription)
+    for angle in given.gantry or ():
+        if not 0.0 <= angle < 360.0:
+            raise UsageError(f"--gantry {angle:g}: an angle is from 0 to below 360 degrees")
     parts = read_folder(
         Path(given.folder),
         ct=given.ct,
@@ -41,7 +44,7 @@ def run(given: Namespace) -> int:
         check_prescription(dict(prescribed), fractions)
     case = case_of(
         parts,
-        name=given.name,
+        name=out.resolve().name if given.name is None else given.name,
         beams=None if given.gantry is None else _beams(given.gantry, parts, given.bixel_mm),
         prescription_gy=prescription,
         fractions=fractions,

@@ -60,7 +60,9 @@ def import_dicom(parser: ArgumentParser) -> None:
     """Options of ``textgrad radiotherapy import-dicom``."""
     parser.add_argument("folder", metavar="DICOM", help="folder with the files, at any depth")
     parser.add_argument("--out", required=True, metavar="DIR", help="case folder to write")
-    parser.add_argument("--name", default="imported", help="short name; no personal data")
+    parser.add_argument(
+        "--name", help="short name, no personal data (default: that of the case folder)"
+    )
     for flag, what in (("ct", "CT series"), ("structures", "structure set"), ("plan", "RT plan")):
         parser.add_argument(f"--{flag}", metavar="UID", help=f"which {what}, where there are more")
     parser.add_argument(
