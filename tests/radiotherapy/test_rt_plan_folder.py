@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -17,6 +19,7 @@ from textgrad_radiotherapy.figures.history import Step
 from textgrad_radiotherapy.figures.pictures import draw
 from textgrad_radiotherapy.goal_notation import parse_goal
 from textgrad_radiotherapy.goals import Protocol
+from textgrad_radiotherapy.goals_csv import goals_csv
 from textgrad_radiotherapy.judgement import judge
 from textgrad_radiotherapy.notice import NOTICE
 from textgrad_radiotherapy.plan_folder import write_plan_folder
@@ -89,3 +92,10 @@ def test_a_file_that_cannot_be_replaced_leaves_no_draft(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="dvh"):
         write_plan_folder(tmp_path, CASE, DOSE, table, drawn, before_goals=table)
     assert not [p for p in tmp_path.iterdir() if p.name.startswith(".")]
+
+
+def test_a_margin_that_is_but_rounding_is_zero_in_the_table() -> None:
+    table = judge(CASE, DOSE, PROTOCOL)
+    rows = tuple(replace(row, margin=-2.34735e-10) for row in table.rows)
+    text = goals_csv(replace(table, rows=rows), table)
+    assert next(csv.DictReader(io.StringIO(text)))["margin"] == "0"

@@ -8,6 +8,7 @@ import io
 from textgrad_radiotherapy.comparison import Comparison
 from textgrad_radiotherapy.judgement import GoalTable
 
+DECIMALS = 8
 HEADS = ("goal", "priority", "unit", "value", "margin", "verdict", "Gy per fraction")
 
 
@@ -35,6 +36,7 @@ def goals_csv(judged: GoalTable, start: GoalTable, comparison: Comparison | None
 
 
 def _text(entry: float | str | None) -> str:
+    """Six digits; what is but rounding is 0."""
     if isinstance(entry, str):
         return entry
-    return "" if entry is None else f"{entry:.6g}"
+    return "" if entry is None else f"{round(entry, DECIMALS) + 0.0:.6g}"
