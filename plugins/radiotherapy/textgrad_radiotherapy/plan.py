@@ -49,8 +49,7 @@ class Plan:
         dose_gy: Flat over the case's grid, shape (voxels,).
         table: The goals, judged; its protocol names structures as the case does.
         indices: Conformity and homogeneity of every target.
-        penalty: Misses of the goals by priority, per cent (`penalty.penalty`); `penalty.UNPROVEN`
-            more if the solution has not converged.
+        penalty: Misses of the goals, per cent; `penalty.UNPROVEN` more without convergence.
         nature_objective: The paper's scalar, for comparison (`nature_objective`), Gy^2.
         goals_missed: How many judged goals are not met.
         hot_spots: Where the dose is highest; places to look at, never goals.
