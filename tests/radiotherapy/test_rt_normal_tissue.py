@@ -118,7 +118,7 @@ def test_the_built_in_planner_keeps_dose_out_of_normal_tissue() -> None:
         for kind in ("Dcc_2cm", "Dcc_outside")
     )
     assert away < 0.9
-    assert near < 1.15
+    assert near < 1.2  # 1.4 and more without the guards
     assert plan.indices["PTV"].paddick_ci > 0.6
     for side in "LR":
         head = Metric(structure=f"Femur_Head_{side}", kind="V%", argument=50.0)

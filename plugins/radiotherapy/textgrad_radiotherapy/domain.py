@@ -46,7 +46,7 @@ from textgrad_radiotherapy.weights import (
     start_weights,
 )
 
-MEASURED_AS = 4  # raised when goals or penalty are measured otherwise: no old outcome is shared
+MEASURED_AS = 5  # raised when goals or penalty are measured otherwise: no old outcome is shared
 
 
 @dataclass(frozen=True, kw_only=True)
