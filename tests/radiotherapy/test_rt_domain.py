@@ -34,7 +34,7 @@ def test_the_contract_is_kept(tmp_path: Path) -> None:
 
 
 def test_a_run_is_never_worse_than_its_start_and_leaves_files(tmp_path: Path) -> None:
-    domain = small(tmp_path)
+    domain = make(case="tg119-prostate", grid_mm=8.0, bixel_mm=10.0, cache=str(tmp_path))
     result = tg.optimize(domain.start, domain, steps=2, proposals=3, finalists=1)
     screened = [trial.scalar for trial in result.trials if trial.scalar is not None]
     assert min(screened) < screened[0]
