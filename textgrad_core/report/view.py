@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from textgrad_core.columns import beside_scalar
 from textgrad_core.domain import Objective, Reference
 from textgrad_core.outcome import Evaluated, Rejected, Unmeasured
 from textgrad_core.report.text import clipped, duration, headline, number
@@ -164,7 +165,7 @@ def _comparison_row(
         value=clipped(trial.canonical, ONE_TEXT),
         note=headline(note, 400),
         picture=picture,
-        scores=scores_text(trial, result.objectives),
+        scores=scores_text(trial, beside_scalar(result.objectives, result.scalar_name)),
         scalar=scalar_text(scalar, result.objectives),
         change="" if trial is result.start else shift,
         tier=trial.tier,
