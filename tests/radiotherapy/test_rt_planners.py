@@ -96,7 +96,8 @@ def test_changes_are_told_largest_first_and_the_small_ones_counted_or_left_out()
     )
     told = changes_told(before, after, {"Body over 35": 35.0})
     assert told == (
-        "Body over 35 x0.012, Bladder mean x20, Body over 35 at 36.75 Gy, Rectum mean x0.55, 2 more"
+        "Body over 35 x0.012, Bladder mean x20, Body over 35 at 36.75 Gy, Rectum mean x0.55, "
+        "2 more"
     )
     assert changes_told(after, after, {"Body over 35": 35.0}) == "hardly a change"
 

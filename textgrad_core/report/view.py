@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from textgrad_core.columns import beside_scalar
 from textgrad_core.domain import Objective, Reference
 from textgrad_core.outcome import Evaluated, Rejected, Unmeasured
+from textgrad_core.report.spending import after_search
 from textgrad_core.report.text import clipped, duration, headline, number
 from textgrad_core.report.trajectory import scalar_decimals, scalar_of, score_of
 from textgrad_core.search.result import Result, Trial
@@ -128,7 +129,11 @@ def cards(result: Result) -> tuple[Card, ...]:
             note=f"{usage.evaluations_run:,} made by this process",
         ),
         Card(name="Model calls", shown=f"{usage.model_calls:,}", note=calls),
-        Card(name="Time", shown=duration(usage.seconds), note="this process's part of the run"),
+        Card(
+            name="Time",
+            shown=duration(usage.seconds),
+            note=f"this process's part of the search{after_search(usage)}",
+        ),
     )
 
 
