@@ -245,6 +245,14 @@ def test_run_leaves_what_the_other_tools_read(tmp_path: Path, run: Typed) -> Non
                "--out", "run")  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert all(len(line) <= 80 for line in done.stdout.splitlines()), done.stdout
+    _, end = done.stdout.split("Goals of the best plan, measured on")
+    with (tmp_path / "run" / "goals.csv").open() as stream:
+        for row in csv.DictReader(stream):
+            line = next(line for line in end.splitlines() if row["goal"] in line)
+            assert f" {float(row['margin']):+z.2f}  {row['verdict']}" in line
+            named = f"{row['goal']} by {-float(row['margin']):.2f} {row['unit']}"
+            assert (named in " ".join(end.split())) == (row["verdict"] != "pass")
+    assert NOTICE in end
     written = {path.name for path in (tmp_path / "run").iterdir()}
     assert {*OUT_OF_ALL, "report.html", "result.csv", "weights_history.csv"} <= written
     page = (tmp_path / "run" / "report.html").read_text("utf-8")

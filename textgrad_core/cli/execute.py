@@ -162,6 +162,10 @@ def _conclude(finished: Finished, domain: Domain[Any], recalled: int, out: TextI
         say("Measured again with care (report tier), all in the same way:", out)
         print(comparison(result, domain), file=out)
         print("", file=out)
+    concluded = domain.conclusion(result).strip("\n")
+    if concluded:
+        print("\n".join(visible(line) for line in concluded.split("\n")), file=out)
+        print("", file=out)
     start, best = result.start, result.best
     if start.scalar is not None and best.scalar is not None:
         gain = start.scalar - best.scalar

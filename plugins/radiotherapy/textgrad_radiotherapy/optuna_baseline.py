@@ -18,7 +18,6 @@ from importlib.util import find_spec
 from textgrad_core.domain import Proposal, ProposalRequest
 from textgrad_core.errors import UsageError
 from textgrad_core.outcome import Evaluated
-from textgrad_core.search.result import Trial
 from textgrad_radiotherapy.changes import changes_told
 from textgrad_radiotherapy.plan_data import plan_data
 from textgrad_radiotherapy.weights import Weights, canonical_weights, clipped
