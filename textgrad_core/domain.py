@@ -262,12 +262,16 @@ class Domain(Protocol[V]):
         """Write the field's own files beside the result; returns their names."""
         return ()
 
+    def conclusion(self, result: Result) -> str:
+        """What the terminal shows of the best value at the end of a run, 80 columns wide."""
+        return ""
+
     def sections(self, result: Result) -> tuple[Section, ...]:
         """What the field looks at first, for the report page."""
         return ()
 
     def warnings(self, result: Result) -> tuple[str, ...]:
-        """Why nobody should trust the best value at a glance; told at the end of a run."""
+        """Why nobody should trust the best value at a glance; told in `conclusion` too."""
         return ()
 
     def close(self) -> None:

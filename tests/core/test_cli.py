@@ -204,6 +204,17 @@ def test_a_run_that_is_only_read_again_keeps_its_figures(shell: Shell) -> None:
         assert again == first
 
 
+def test_the_time_of_the_files_is_told_and_kept(shell: Shell) -> None:
+    out = shell(*RUN, WORDS_WRITING_S="1.5")
+    assert re.search(r" in \d+ s; files and report took [2-9] s\.", " ".join(out.split()))
+    kept = json.loads((shell.folder / "run" / "result.json").read_text())["usage"]
+    assert kept["report_seconds"] >= 1.5
+    assert "; files and report: " in (shell.folder / "run" / "report.html").read_text()
+    found = shell.json("report", "run")
+    assert found["report_seconds"] < kept["report_seconds"]
+    assert json.loads((shell.folder / "run" / "result.json").read_text())["usage"] == kept
+
+
 def test_an_unfinished_run_can_be_shown_and_says_how_to_go_on(shell: Shell) -> None:
     with shell.start(*RUN, WORDS_SLEEP_S="0.2") as process:
         wait_for(lambda: len(shell.measured) >= 4)

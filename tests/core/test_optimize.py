@@ -292,7 +292,7 @@ def test_a_model_proposes_reads_feedback_and_its_reasons_are_kept(tmp_path: Path
     repair = next(r for r in engine.requests if r.purpose == "repair")
     assert "no bases" in repair.messages[-1].content
     second = engine.requests[-1].messages[-1].content
-    assert "one of the best" in second
+    assert "best so far: " in second
     assert result.proposer == f"the language model {engine.name}"
     silent = ScriptedEngine([])
     assert silent.name == engine.name

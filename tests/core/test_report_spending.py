@@ -56,6 +56,14 @@ def test_what_is_unknown_is_no_number(changed: dict[str, Any], name: str, shown:
     assert rows(replace(FULL, **changed), settings={})[name].startswith(shown)
 
 
+def test_the_files_take_time_too_and_it_is_told_beside_that_of_the_search() -> None:
+    slow = replace(FULL, seconds=0.2, report_seconds=19.0)
+    assert rows(slow)["Time"] == "0.2 s in this process; files and report: 19 s"
+    pytest.importorskip("jinja2", reason="the report extra is not installed")
+    page = render_report(replace(sample_result(), usage=slow))
+    assert "this process&#39;s part of the search; files and report: 19 s" in page
+
+
 def test_without_a_model_there_is_no_word_about_tokens() -> None:
     assert set(rows(Usage(evaluations=3, evaluations_run=3))) == {"Evaluations", "Time"}
 

@@ -77,6 +77,11 @@ class Words(tg.Domain[str]):
     def references(self) -> tuple[tg.Reference, ...]:
         return (tg.Reference(name="hidden word", answer=HIDDEN, note="the answer"),)
 
+    def write(self, result: tg.Result, folder: Path) -> tuple[str, ...]:
+        time.sleep(float(os.environ.get("WORDS_WRITING_S", "0")))
+        (folder / "words.txt").write_text("\n".join(t.canonical for t in result.trials))
+        return ("words.txt",)
+
     def fingerprint(self) -> Mapping[str, JSON]:
         return {"hidden": HIDDEN, "version": os.environ.get("WORDS_VERSION", "1")}
 

@@ -13,6 +13,7 @@ import pytest
 
 from dicom_cases import edit, small_case
 from rt_commands import COARSE, Done, Typed, data_of, protocol, refused, typed
+from textgrad_core.cli import main
 from textgrad_radiotherapy.cases import judging_case, load_case
 from textgrad_radiotherapy.dicom import export_folder, read_dose
 from textgrad_radiotherapy.notice import NOTICE, SENTENCE
@@ -245,6 +246,14 @@ def test_run_leaves_what_the_other_tools_read(tmp_path: Path, run: Typed) -> Non
                "--out", "run")  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert all(len(line) <= 80 for line in done.stdout.splitlines()), done.stdout
+    _, end = done.stdout.split("Goals of the best plan, measured on")
+    with (tmp_path / "run" / "goals.csv").open() as stream:
+        for row in csv.DictReader(stream):
+            line = next(line for line in end.splitlines() if row["goal"] in line)
+            assert f" {float(row['margin']):+z.2f}  {row['verdict']}" in line
+            named = f"{row['goal']} by {-float(row['margin']):.2f} {row['unit']}"
+            assert (named in " ".join(end.split())) == (row["verdict"] != "pass")
+    assert NOTICE in end
     written = {path.name for path in (tmp_path / "run").iterdir()}
     assert {*OUT_OF_ALL, "report.html", "result.csv", "weights_history.csv"} <= written
     page = (tmp_path / "run" / "report.html").read_text("utf-8")
@@ -483,3 +492,23 @@ def test_no_cache_keeps_nothing_and_a_named_one_is_used(tmp_path: Path) -> None:
     assert (tmp_path / "one" / "goals.csv").read_text() == (
         tmp_path / "two" / "goals.csv"
     ).read_text()
+
+
+def test_cache_none_keeps_no_matrix_anywhere_and_the_help_tells_it_from_no_cache(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    short = ("--case", CASE, *COARSE, "--cache", "none")
+    for words in (
+        ("radiotherapy", "plan", *short, "--out", "one"),
+        ("run", "radiotherapy", *short, "--steps", "1", "--proposals", "1", "--out", "two"),
+    ):
+        done = typed(*words, folder=tmp_path, cache=tmp_path / "suite")
+        assert done.returncode in (0, 6), done.stderr
+    assert not list(tmp_path.rglob("influence"))
+    for command, told in (
+        (("run", "radiotherapy"), "--no-cache is about measurements shared between runs"),
+        (("radiotherapy", "plan"), "keep no influence matrix, as --cache none"),
+    ):
+        with pytest.raises(SystemExit):
+            main([*command, "--help"])
+        assert told in " ".join(capsys.readouterr().out.split())

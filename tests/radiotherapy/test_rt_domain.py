@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 import textgrad_core as tg
-from rt_commands import refused, typed
+from rt_commands import protocol, refused, typed
 from textgrad_core.domain import EvaluationContext
 from textgrad_core.errors import UsageError
 from textgrad_core.outcome import Evaluated, Rejected
 from textgrad_core.testing import check_domain
 from textgrad_radiotherapy import make, plugin
 from textgrad_radiotherapy.domain import Plans
+from textgrad_radiotherapy.figures.history import history_csv, steps_of
 
 
 def small(tmp_path: Path, case: str = "tg119-prostate") -> Plans:
@@ -66,6 +69,45 @@ def test_a_run_is_never_worse_than_its_start_and_leaves_files(tmp_path: Path) ->
     readme = (tmp_path / "out" / "README.txt").read_text("utf-8")
     assert about in readme
     assert any(section.artefacts for section in sections)
+
+
+class LevelThenAgain:
+    """A plan with a moved dose level, then one with another."""
+
+    name = "levels"
+
+    def propose(self, request: tg.ProposalRequest) -> list[tg.Proposal]:
+        best = json.loads(request.parents[0].canonical)
+        best["doses_gy"] = {"PTV over": 80.0 if len(request.history) == 1 else 80.001}
+        return [tg.Proposal(answer=json.dumps(best))]
+
+
+def test_a_row_of_the_history_can_be_planned_again_and_only_better_plans_are_accepted(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "mine.json"
+    goals = [{"goal": "PTV D95% >= 60 Gy"}, {"goal": "PTV D5% <= 70 Gy"},
+             {"goal": "Spleen Dmean <= 4 Gy"}]  # fmt: skip
+    path.write_text(json.dumps(protocol(goals=goals)), "utf-8")
+    domain = make(case="tg119-prostate", protocol=str(path), grid_mm=10.0, bixel_mm=10.0,
+                  cache=str(tmp_path / "cache"))  # fmt: skip
+    result = tg.optimize(
+        domain.start, domain, proposer=LevelThenAgain(), steps=2, proposals=1, cache="off"
+    )
+    steps = steps_of(result, domain.parse)
+    rows = list(csv.DictReader(io.StringIO(history_csv(steps))))
+    assert len(rows) == 3
+    for row, trial in zip(rows, result.trials, strict=True):
+        weights = {term.name: float(row[term.name]) for term in domain.terms}
+        level = row["dose level of PTV over [Gy]"]
+        doses = {"doses_gy": {"PTV over": float(level)}} if level else {}
+        again = domain.parse(json.dumps({**weights, **doses}))
+        assert domain.canonical(again) == trial.canonical
+        assert 0 <= int(row["goals met"]) <= 2, "an unjudged goal was counted as met"
+    assert [row["dose level of PTV over [Gy]"] for row in rows] == ["", "80", "80.001"]
+    start, *_ = result.trials
+    equal = steps_of(replace(result, trials=(start, replace(start, step=1))), domain.parse)
+    assert [step.accepted for step in equal] == [True, False]
 
 
 def test_reported_numbers_are_from_the_judging_grid(tmp_path: Path) -> None:

@@ -84,6 +84,15 @@ def test_goals_at_one_point_are_all_to_be_seen_and_missed_ones_are_hollow(
         for line in (lines[f"goal-{goal}"] for goal in goals[:2])
     ]
     assert np.hypot(*(places[1] - places[0])) >= 12 * figure.dpi / 72  # a marker's width apart
+    notes: list[Any] = [note for note in figure.axes[0].texts if note.get_gid()]
+    leaders = {note.get_gid(): note for note in notes}
+    assert list(leaders) == [f"leader-{goals[1]}"]  # from the one aside to the point of its goal
+    assert leaders[f"leader-{goals[1]}"].xy == pytest.approx((70.0, 30.0))
+    keys = figure.axes[0].get_legend()
+    assert keys is not None
+    assert "goal at the dot, drawn aside" in [text.get_text() for text in keys.get_texts()]
+    alone = dvh_figure(case, dose, table).axes[0]
+    assert not [note for note in alone.texts if note.get_gid()]
     triangle, hollow = (lines[f"goal-{goal}"].get_marker().vertices for goal in goals[1:])
     assert len(hollow) == 2 * len(triangle)
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+import re
 from pathlib import Path
 
 import numpy as np
@@ -15,10 +17,12 @@ from textgrad_core.outcome import Evaluated
 from textgrad_core.search.result import Result
 from textgrad_radiotherapy import make
 from textgrad_radiotherapy.cases import load_case
+from textgrad_radiotherapy.changes import changes_told
 from textgrad_radiotherapy.domain import Plans
 from textgrad_radiotherapy.nature_objective import nature_objective
 from textgrad_radiotherapy.planners import PLANNERS, planner_named
 from textgrad_radiotherapy.protocols import load_protocol
+from textgrad_radiotherapy.weights import Weights
 
 
 def coarse(tmp_path: Path, planner: str = "sensitivity", case: str = "tg119-prostate") -> Plans:
@@ -59,6 +63,43 @@ def test_other_seeds_draw_other_weights_in_the_box_of_the_paper(tmp_path: Path) 
     for canonical in (*drawn[0], *drawn[1]):
         ratios = json.loads(canonical).values()
         assert all(100 / 400 <= ratio <= 400 / 100 for ratio in ratios)
+
+
+@pytest.mark.parametrize("planner", PLANNERS)
+def test_a_rationale_begins_with_the_largest_change_and_fits_a_line(
+    tmp_path: Path, planner: str
+) -> None:
+    run = searched(tmp_path, planner)
+    for trial in run.trials[1:]:
+        before, after = json.loads(trial.parent or run.trials[0].canonical), trial.canonical
+        steps = {
+            name: weight / before[name]
+            for name, weight in json.loads(after).items()
+            if name != "doses_gy"
+        }
+        told = re.match(r"(.+?) x([0-9.]+)[, ]", trial.rationale)
+        assert told, trial.rationale
+        name, factor = told[1].rsplit(" Gy, ", 1)[-1], float(told[2])
+        assert factor == pytest.approx(steps[name], rel=0.06)
+        assert abs(math.log(steps[name])) == max(abs(math.log(step)) for step in steps.values())
+        assert re.search(r" \((levers within|proportional rule|drawn by TPE)", trial.rationale)
+        assert len(trial.rationale) < 200
+        assert not re.search(r"[0-9]{10}", trial.rationale)
+
+
+def test_changes_are_told_largest_first_and_the_small_ones_counted_or_left_out() -> None:
+    names = ("PTV under", "PTV over", "Rectum mean", "Bladder mean", "Body over 35", "Core over")
+    before = Weights(weights=dict.fromkeys(names, 1.0))
+    factors = (1.0, 1.4, 0.55, 20.0, 0.012, 1.2)
+    after = Weights(
+        weights=dict(zip(names, factors, strict=True)), doses_gy={"Body over 35": 36.75}
+    )
+    told = changes_told(before, after, {"Body over 35": 35.0})
+    assert told == (
+        "Body over 35 x0.012, Bladder mean x20, Body over 35 at 36.75 Gy, Rectum mean x0.55, "
+        "2 more"
+    )
+    assert changes_told(after, after, {"Body over 35": 35.0}) == "hardly a change"
 
 
 def test_a_refused_step_is_told_with_what_its_levers_predicted(tmp_path: Path) -> None:

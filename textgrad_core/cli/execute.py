@@ -1,48 +1,26 @@
-"""Running a job in its folder, live or from its journal, and writing what it found."""
+"""Running a job in its folder, live or from its journal, and saying what it found."""
 
 from __future__ import annotations
 
-import json
 import os
-import platform
 import shlex
 import sys
 import textwrap
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from importlib import metadata
 from pathlib import Path
 from typing import Any, TextIO
 
+from textgrad_core.cli.files import Finished, write_files
 from textgrad_core.cli.job import Job, save_job
 from textgrad_core.cli.table import WIDTH, LiveTable, comparison, counted
 from textgrad_core.domain import Domain
 from textgrad_core.engine.protocol import Engine
-from textgrad_core.errors import JournalError, MissingExtra
+from textgrad_core.errors import JournalError
 from textgrad_core.journal import Mode
 from textgrad_core.journal_lines import Entry, read_entries
 from textgrad_core.jsondata import JSON
-from textgrad_core.registry import load_plugin
-from textgrad_core.report import (
-    json_text,
-    render_report,
-    result_csv,
-    result_json,
-    write_atomically,
-)
 from textgrad_core.report.text import visible
 from textgrad_core.search.optimize import optimize
-from textgrad_core.search.result import Result, Usage
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finished:
-    """A run and the files it left."""
-
-    result: Result
-    files: tuple[str, ...]
-    notes: tuple[str, ...]
-    warnings: tuple[str, ...] = ()
+from textgrad_core.search.result import Result
 
 
 def execute(job: Job, folder: Path, mode: Mode, out: TextIO | None) -> Finished:
@@ -130,59 +108,6 @@ class _Beginning:
             _introduce(self._job, self._domain, self._folder, self._out, again=again)
 
 
-def write_files(result: Result, domain: Domain[Any], job: Job, folder: Path) -> Finished:
-    """The result as CSV and JSON, the field's own files, and the report page."""
-    usage = result.usage
-    result = _with_kept_usage(result, folder)
-    write_atomically(folder / "result.csv", result_csv(result))
-    write_atomically(folder / "result.json", json_text(result_json(result)))
-    files = ["result.csv", "result.json", *domain.write(result, folder)]
-    notes: list[str] = []
-    pictures = {}
-    for trial in {t.canonical: t for t in shown(result)}.values():
-        picture = domain.picture(domain.parse(trial.canonical), trial.outcome)
-        if picture is not None and picture.media_type == "image/svg+xml":
-            pictures[trial.canonical] = picture.text
-    try:
-        page = render_report(
-            result.with_settings({**result.settings, "command": job.command}, folder),
-            pictures,
-            references=domain.references(),
-            sections=domain.sections(result),
-            files=[*files, "journal.jsonl", "settings.json"],
-            versions=versions(load_plugin(job.plugin).distributions),
-            licences=domain.licences,
-        )
-        write_atomically(folder / "report.html", page)
-        files.append("report.html")
-    except MissingExtra as error:
-        notes.append(f"report.html was not written: {error}")
-    return Finished(
-        result=replace(result, usage=usage),
-        files=tuple(files),
-        notes=tuple(notes),
-        warnings=domain.warnings(result),
-    )
-
-
-def _with_kept_usage(result: Result, folder: Path) -> Result:
-    """A run that is only read again keeps the figures of the one that did the work."""
-    usage = result.usage
-    if usage.evaluations_run or usage.model_calls_made:
-        return result
-    try:
-        kept = json.loads((folder / "result.json").read_text(encoding="utf-8"))["usage"]
-        return replace(result, usage=Usage(**kept))
-    except (OSError, ValueError, KeyError, TypeError):
-        return result  # there is no earlier result, or not of this version
-
-
-def shown(result: Result) -> list[Any]:
-    """The trials that get a picture: those that have a legal value."""
-    found = [result.start, result.best, *result.finals, *result.references, *result.trials]
-    return [t for t in found if t.scalar is not None]
-
-
 def summary(finished: Finished, folder: Path) -> dict[str, JSON]:
     """What ``--json`` prints: one object on the last line."""
     result = finished.result
@@ -204,21 +129,11 @@ def summary(finished: Finished, folder: Path) -> dict[str, JSON]:
         "failed_attempts": result.usage.failed_attempts,
         "cost": result.usage.cost,
         "seconds": round(result.usage.seconds, 3),
+        "report_seconds": result.usage.report_seconds,
         "files": list(finished.files),
         "notes": list(finished.notes),
         "warnings": list(finished.warnings),
     }
-
-
-def versions(distributions: Sequence[str]) -> dict[str, str]:
-    """Python, this distribution, and those that shape a plugin's results, where installed."""
-    found = {"Python": platform.python_version()}
-    for name in ("textgrad-suite", *distributions):
-        try:
-            found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
-    return found
 
 
 def _options(job: Job) -> dict[str, Any]:
@@ -248,6 +163,10 @@ def _conclude(finished: Finished, domain: Domain[Any], recalled: int, out: TextI
         say("Measured again with care (report tier), all in the same way:", out)
         print(comparison(result, domain), file=out)
         print("", file=out)
+    concluded = domain.conclusion(result).strip("\n")
+    if concluded:
+        print("\n".join(visible(line) for line in concluded.split("\n")), file=out)
+        print("", file=out)
     start, best = result.start, result.best
     if start.scalar is not None and best.scalar is not None:
         gain = start.scalar - best.scalar
@@ -262,8 +181,6 @@ def _conclude(finished: Finished, domain: Domain[Any], recalled: int, out: TextI
     say(f"Best {domain.value_name}: {where if domain.value_file else best.canonical}", out)
     say(_spent(result, domain.evaluation_name, recalled), out)
     say(f"Proposed by {result.proposer}.", out)
-    for warning in finished.warnings:
-        say(f"WARNING: {warning}", out)
     for note in finished.notes:
         say(f"Note: {note}", out)
     folder = result.folder or Path()
@@ -283,7 +200,8 @@ def _spent(result: Result, noun: str, recalled: int) -> str:
         parts.append(f"{cached} from the cache")
     if usage.model_calls:
         parts.append(f"{counted(usage.model_calls_made, 'model call')} made")
-    return f"{', '.join(parts)}, in {usage.seconds:.0f} s."
+    took = f"{', '.join(parts)}, in {usage.seconds:.0f} s"
+    return f"{took}; files and report took {usage.report_seconds:.0f} s."
 
 
 def say(text: str, out: TextIO) -> None:

@@ -136,7 +136,9 @@ def _add_run(commands: argparse._SubParsersAction[Parser], plugin: Plugin | None
         "--fresh", action="store_true", help="start over; an old run folder is set aside"
     )
     run.add_argument(
-        "--no-cache", action="store_true", help="do not share measurements with other runs"
+        "--no-cache",
+        action="store_true",
+        help="do not share measurements with other runs; an instrument keeps its own cache",
     )
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, TextIO
 
+from textgrad_core.columns import beside_scalar, scalar_objective
 from textgrad_core.domain import Domain, Objective
 from textgrad_core.journal_lines import Entry
 from textgrad_core.jsondata import JSON
@@ -48,7 +50,9 @@ class LiveTable:
         self._done = self._recalled = 0
         self._began = clock()
         self._best: float | None = None
-        fixed = 5 + _NUMBER * (len(domain.objectives) + 2) + _COUNT + _LEFT
+        self._columns = beside_scalar(domain.objectives, domain.scalar_name)
+        self._scalar = _Scalar.of(domain.objectives, domain.scalar_name)
+        fixed = 5 + _NUMBER * (len(self._columns) + 2) + _COUNT + _LEFT
         self._value_width = max(12, WIDTH - fixed)
         self._headed = False
 
@@ -78,8 +82,8 @@ class LiveTable:
         domain = self._domain
         count = plural(domain.evaluation_name)
         count = count if len(count) < _COUNT else "done"
-        names = [*(o.head for o in domain.objectives), domain.scalar_name, "best "]
-        units = [*(o.unit for o in domain.objectives), "", ""]
+        names = [*(o.head for o in self._columns), self._scalar.head, "best "]
+        units = [*(o.unit for o in self._columns), self._scalar.unit, ""]
         self._line(self._cells("step", value_column(domain), names, count, "left"))
         if any(units):
             self._line(self._cells("", "", units, "", "").rstrip())
@@ -101,8 +105,8 @@ class LiveTable:
         mark = " " if best is None or best == self._best else "*"
         self._best = best
         if scores:
-            numbers = [f"{scores[o.name]:.{o.decimals}f}" for o in self._domain.objectives]
-            numbers += [f"{body['score']:.2f}", f"{best:.2f}{mark}"]
+            numbers = [f"{scores[o.name]:.{o.decimals}f}" for o in self._columns]
+            numbers += [self._scalar.shown(body["score"]), f"{self._scalar.shown(best)}{mark}"]
             count = f"{self._done}/{self._planned}"
             line = self._cells(str(body["step"]), value, numbers, count, self._left())
         else:
@@ -122,7 +126,7 @@ class LiveTable:
     def _status(self, text: str) -> None:
         if self._live:
             left = self._left()
-            best = "" if self._best is None else f", best {self._best:.2f}"
+            best = "" if self._best is None else f", best {self._scalar.shown(self._best)}"
             self._out.write(f"\r\x1b[2K     {text}{best}{f', {left} left' if left else ''}")
             self._out.flush()
 
@@ -137,6 +141,25 @@ class LiveTable:
             self._out.flush()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Scalar:
+    """The column of the minimised number; two decimals where it is made of several."""
+
+    head: str
+    unit: str
+    decimals: int
+
+    @classmethod
+    def of(cls, objectives: Sequence[Objective], name: str) -> _Scalar:
+        same = scalar_objective(objectives, name)
+        if same is None:
+            return cls(head=name, unit="", decimals=2)
+        return cls(head=same.head, unit=same.unit, decimals=same.decimals)
+
+    def shown(self, value: float) -> str:
+        return f"{value:.{self.decimals}f}"
+
+
 def value_column(domain: Domain[Any]) -> str:
     """Head of the column that tells candidates apart."""
     return "change" if domain.value_file else domain.value_name
@@ -147,16 +170,18 @@ def comparison(result: Result, domain: Domain[Any]) -> str:
     rows = [("start", result.start), ("best", result.best)]
     rows += [(t.origin, t) for t in result.references]
     width = max(len(name) for name, _ in rows) + 1
-    names = [*(o.head for o in result.objectives), result.scalar_name]
-    units = [*(o.unit for o in result.objectives), ""]
+    columns = beside_scalar(result.objectives, result.scalar_name)
+    scalar = _Scalar.of(result.objectives, result.scalar_name)
+    names = [*(o.head for o in columns), scalar.head]
+    units = [*(o.unit for o in columns), scalar.unit]
     lines = [
         f"{'':{width}}" + "".join(f"{n:>{_NUMBER}}" for n in names) + f"  {value_column(domain)}"
     ]
     if any(units):
         lines.append((" " * width + "".join(f"{u:>{_NUMBER}}" for u in units)).rstrip())
     for name, trial in rows:
-        cells = [_cell(trial, o) for o in result.objectives]
-        cells.append("-" if trial.scalar is None else f"{trial.scalar:.2f}")
+        cells = [_cell(trial, o) for o in columns]
+        cells.append("-" if trial.scalar is None else scalar.shown(trial.scalar))
         line = f"{name:{width}}" + "".join(f"{c:>{_NUMBER}}" for c in cells)
         told = trial.rationale if domain.value_file else trial.canonical
         lines.append(f"{line}  {shortened(told, WIDTH - len(line) - 2, pad=False)}".rstrip())

@@ -131,6 +131,7 @@ def result_json(result: Result) -> dict[str, JSON]:
             "failed_attempts": usage.failed_attempts,
             "cost": json_safe(usage.cost),
             "seconds": json_safe(usage.seconds),
+            "report_seconds": json_safe(usage.report_seconds),
         },
         "settings": json_safe(without_secrets(result.settings)),
     }

@@ -66,12 +66,14 @@ def gradient_html(gradient: Gradient) -> str:
 
 def result_html(result: Result) -> str:
     """The finding, start and best and finalists in a table, and the course of the run."""
+    from textgrad_core.columns import beside_scalar
     from textgrad_core.report.page import svg_address
     from textgrad_core.report.plot import trajectory_svg
-    from textgrad_core.report.trajectory import axis_name, panels
+    from textgrad_core.report.trajectory import axis_name, panels, scalar_axis
     from textgrad_core.report.view import comparison, finding
 
-    heads = ["", "value", *map(axis_name, result.objectives), result.scalar_name, "tier"]
+    columns = beside_scalar(result.objectives, result.scalar_name)
+    heads = ["", "value", *map(axis_name, columns), scalar_axis(result), "tier"]
     rows = [
         [r.role, clipped(r.value, 300), *r.scores, r.scalar + _noted(r.failure), r.tier]
         for r in comparison(result, {}, ())

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from importlib import import_module, resources
 from typing import Any
 
+from textgrad_core.columns import beside_scalar, scalar_objective
 from textgrad_core.domain import Objective, Reference, Section
 from textgrad_core.errors import MissingExtra
 from textgrad_core.outcome import Artefact
@@ -58,6 +59,7 @@ def render_report(
     Raises:
         MissingExtra: If jinja2 is not installed.
     """
+    same = scalar_objective(result.objectives, result.scalar_name)
     known = {**dict(versions_of(result.settings)), **(versions or {})}
     return _template()(
         result=result,
@@ -66,7 +68,10 @@ def render_report(
         finding=finding(result),
         cards=cards(result),
         comparison=comparison(result, pictures or {}, references),
-        headings=tuple(_Heading.of(o) for o in result.objectives),
+        headings=tuple(
+            _Heading.of(o) for o in beside_scalar(result.objectives, result.scalar_name)
+        ),
+        scalar_unit=same.unit if same else "",
         tiers=sorted({t.tier for t in (result.start, result.best)}),
         lineage=_lineage(result, pictures or {}),
         plots=_plots(result),

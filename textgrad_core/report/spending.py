@@ -22,7 +22,13 @@ def spending(result: Result) -> tuple[tuple[str, str], ...]:
             ("Tokens received", _tokens(usage.completion_tokens)),
             ("Cost", _cost(usage, currency_of(result))),
         ]
-    return (*rows, ("Time", f"{duration(usage.seconds)} in this process"))
+    return (*rows, ("Time", f"{duration(usage.seconds)} in this process{after_search(usage)}"))
+
+
+def after_search(usage: Usage) -> str:
+    """What the files took besides, to be told after the time of the search; empty if nothing."""
+    taken = usage.report_seconds
+    return f"; files and report: {duration(taken)}" if taken else ""
 
 
 def currency_of(result: Result) -> str:

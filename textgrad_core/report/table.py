@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from textgrad_core.domain import Objective
+from textgrad_core.columns import beside_scalar
 from textgrad_core.report.text import clipped, headline
 from textgrad_core.report.trajectory import leaders, scalar_of
 from textgrad_core.report.view import ONE_TEXT, failure_of, scalar_text, scores_text
@@ -47,9 +47,7 @@ def trial_table(result: Result) -> TrialTable:
     shown = sorted(worth[:ROWS])
     detailed = _with_details([i for i in worth[:ROWS] if _detail_length(trials[i])], trials)
     led = leaders(trials)
-    rows = tuple(
-        _trial_row(trials[i], result.objectives, led[i] is trials[i], i in detailed) for i in shown
-    )
+    rows = tuple(_trial_row(trials[i], result, led[i] is trials[i], i in detailed) for i in shown)
     left_out = []
     if len(shown) < len(trials):
         left_out.append(
@@ -99,15 +97,13 @@ def _with_details(order: Sequence[int], trials: Sequence[Trial]) -> frozenset[in
     return frozenset(found)
 
 
-def _trial_row(
-    trial: Trial, objectives: Sequence[Objective], leads: bool, detailed: bool
-) -> TrialRow:
+def _trial_row(trial: Trial, result: Result, leads: bool, detailed: bool) -> TrialRow:
     details = _details(trial) if detailed else ()
     return TrialRow(
         number=f"{trial.step}.{trial.index}",
         value=headline(trial.canonical, _SHORT_VALUE),
-        scores=scores_text(trial, objectives),
-        scalar=scalar_text(scalar_of(trial), objectives),
+        scores=scores_text(trial, beside_scalar(result.objectives, result.scalar_name)),
+        scalar=scalar_text(scalar_of(trial), result.objectives),
         scored=scalar_of(trial) is not None,
         status=trial.status,
         leads=leads,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from textgrad_core.columns import beside_scalar, scalar_objective
 from textgrad_core.domain import Objective
 from textgrad_core.outcome import Evaluated
 from textgrad_core.report.plot import Level, Mark, MarkKind, Panel
@@ -55,14 +56,19 @@ def axis_name(objective: Objective) -> str:
     return f"{objective.name} ({objective.unit})" if objective.unit else objective.name
 
 
+def scalar_axis(result: Result) -> str:
+    """Name and unit of the minimised number; it has a unit if it is one objective."""
+    same = scalar_objective(result.objectives, result.scalar_name)
+    return axis_name(same) if same else result.scalar_name
+
+
 def panels(result: Result) -> tuple[Panel, ...]:
-    """The number that was minimised, then each objective; one panel if they are the same."""
-    only = _single_objective(result)
-    if only is not None:
-        return (_objective_panel(result, only, lane=True),)
-    measured = [_objective_panel(result, o, lane=False) for o in result.objectives]
+    """The number that was minimised, then each objective; none of them twice."""
+    same = scalar_objective(result.objectives, result.scalar_name) or _single_objective(result)
+    others = beside_scalar(result.objectives, result.scalar_name)
+    measured = [_objective_panel(result, o, lane=False) for o in others if o is not same]
     return (
-        _scalar_panel(result),
+        _scalar_panel(result) if same is None else _objective_panel(result, same, lane=True),
         *(p for p in measured if any(m.y is not None for m in p.marks)),
     )
 

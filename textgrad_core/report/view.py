@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from textgrad_core.columns import beside_scalar
 from textgrad_core.domain import Objective, Reference
 from textgrad_core.outcome import Evaluated, Rejected, Unmeasured
+from textgrad_core.report.spending import after_search
 from textgrad_core.report.text import clipped, duration, headline, number
 from textgrad_core.report.trajectory import scalar_decimals, scalar_of, score_of
 from textgrad_core.search.result import Result, Trial
@@ -127,7 +129,11 @@ def cards(result: Result) -> tuple[Card, ...]:
             note=f"{usage.evaluations_run:,} made by this process",
         ),
         Card(name="Model calls", shown=f"{usage.model_calls:,}", note=calls),
-        Card(name="Time", shown=duration(usage.seconds), note="this process's part of the run"),
+        Card(
+            name="Time",
+            shown=duration(usage.seconds),
+            note=f"this process's part of the search{after_search(usage)}",
+        ),
     )
 
 
@@ -164,7 +170,7 @@ def _comparison_row(
         value=clipped(trial.canonical, ONE_TEXT),
         note=headline(note, 400),
         picture=picture,
-        scores=scores_text(trial, result.objectives),
+        scores=scores_text(trial, beside_scalar(result.objectives, result.scalar_name)),
         scalar=scalar_text(scalar, result.objectives),
         change="" if trial is result.start else shift,
         tier=trial.tier,

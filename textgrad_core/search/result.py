@@ -92,7 +92,8 @@ class Usage:
             and the cost as far as the servers said.
         cost: In the currency of the run's prices; None if a price or the tokens of a call are
             unknown.
-        seconds: Wall time of this process's part of the run.
+        seconds: Wall time of this process's part of the search.
+        report_seconds: Wall time this process took afterwards for files, pictures and page.
     """
 
     evaluations: int = 0
@@ -104,6 +105,7 @@ class Usage:
     failed_attempts: int = 0
     cost: float | None = 0.0
     seconds: float = 0.0
+    report_seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -33,7 +33,8 @@ def make(
         grid_mm: Voxel size, where the influence is computed; plans are judged on a finer grid.
         bixel_mm: Width of the beamlets, likewise.
         gap: Relative duality gap that every solve has to prove.
-        cache: Folder of influence matrices; the suite's own if left out, 'none' to keep none.
+        cache: Folder of influence matrices; the suite's own if left out, 'none' to keep none
+            (--no-cache is about measurements shared between runs, not about matrices).
         planner: Who proposes where no model does: sensitivity, proportional, or optuna (the
             paper's baseline, extra 'optuna'; it takes --steps 50 --proposals 1).
 

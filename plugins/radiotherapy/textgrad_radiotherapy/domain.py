@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,10 +15,11 @@ from textgrad_core.outcome import Evaluated, Outcome, Rejected, Unmeasured
 from textgrad_core.report import write_atomically
 from textgrad_core.search.result import Result
 from textgrad_radiotherapy.about_case import about_case
+from textgrad_radiotherapy.conclusion import conclusion
 from textgrad_radiotherapy.errors import CaseError, GoalError, SolverFailed
 from textgrad_radiotherapy.feasibility import find_infeasible
 from textgrad_radiotherapy.feedback import feedback, lesson
-from textgrad_radiotherapy.figures.history import Step
+from textgrad_radiotherapy.figures.history import steps_of
 from textgrad_radiotherapy.figures.sections import report_sections
 from textgrad_radiotherapy.goals import Protocol
 from textgrad_radiotherapy.inner.checks import check_gap
@@ -210,6 +210,10 @@ class Plans(Domain[Weights]):
         best, start = (self.parse(trial.canonical) for trial in (result.best, result.start))
         return self.session.plan(best), self.session.plan(start)
 
+    def conclusion(self, result: Result) -> str:
+        """The goal table of the best plan on the judging grid, and which goals it misses."""
+        return conclusion(self.session.judged(self.parse(result.best.canonical)))
+
     def sections(self, result: Result) -> tuple[Section, ...]:
         """Goals, histogram and dose on the judging grid, before and after; words; the case."""
         best, start = self.plans(result)
@@ -238,7 +242,7 @@ class Plans(Domain[Weights]):
             self.session.pictures(best.weights, start.weights),
             comparison=judged.comparison,
             before_goals=first.table,
-            history=self._history(result),
+            history=steps_of(result, self.parse),
             data=judged.to_json(),
         )
         kept = keep_plan(
@@ -252,24 +256,6 @@ class Plans(Domain[Weights]):
     def warnings(self, result: Result) -> tuple[str, ...]:
         """Dose outside of the targets and poor conformity of the best plan, as it is judged."""
         return self.session.judged(self.parse(result.best.canonical)).table.warnings
-
-    def _history(self, result: Result) -> list[Step]:
-        """The plans of the search that were measured, in order."""
-        steps: list[Step] = []
-        best = math.inf
-        for trial in result.trials:
-            if not isinstance(trial.outcome, Evaluated):
-                continue
-            scores = trial.outcome.scores
-            step = Step(
-                weights=self.parse(trial.canonical).weights,
-                penalty=scores["penalty"],
-                goals_met=len(self.protocol.goals) - round(scores["goals_missed"]),
-                accepted=scores["penalty"] <= best,
-            )
-            best = min(best, step.penalty)
-            steps.append(step)
-        return steps
 
     def close(self) -> None:
         """Let go of the case."""

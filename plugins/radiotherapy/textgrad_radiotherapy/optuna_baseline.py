@@ -10,6 +10,7 @@ Source: Yuksekgonul et al., Nature 639:609-616 (2025), baseline of the radiother
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -17,13 +18,14 @@ from importlib.util import find_spec
 from textgrad_core.domain import Proposal, ProposalRequest
 from textgrad_core.errors import UsageError
 from textgrad_core.outcome import Evaluated
-from textgrad_core.search.result import Trial
+from textgrad_radiotherapy.changes import changes_told
 from textgrad_radiotherapy.plan_data import plan_data
 from textgrad_radiotherapy.weights import Weights, canonical_weights, clipped
 
 NAME = "Optuna baseline"
 LEAST, MOST = 100.0, 400.0  # of the paper
 TRIALS = 50  # of the paper
+_FIRST = re.compile(r"\(drawn by TPE, .* at ([0-9.]+)\)\Z")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,9 +64,11 @@ class OptunaPlanner:
         box = optuna.distributions.FloatDistribution(self.least, self.most)
         study = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=request.seed % 2**32))
         for trial in request.history:
-            drawn = _drawn(trial, names) if trial.origin == self.name else None
-            if drawn is None or not isinstance(trial.outcome, Evaluated):
+            first = _first(trial.rationale) if trial.origin == self.name else None
+            if first is None or not isinstance(trial.outcome, Evaluated):
                 continue
+            ratios = json.loads(trial.canonical)
+            drawn = {n: min(max(first * ratios[n], self.least), self.most) for n in names}
             scalar = plan_data(trial.outcome.data).raw["nature_objective"]
             study.add_trial(
                 optuna.trial.create_trial(
@@ -76,7 +80,7 @@ class OptunaPlanner:
             params = study.ask(dict.fromkeys(names, box)).params
             answer = canonical_weights(Weights(weights=clipped(params, {})))
             if answer not in request.avoid:
-                found.append(Proposal(answer=answer, rationale=f"drawn by TPE {_told(params)}"))
+                found.append(Proposal(answer=answer, rationale=_told(params)))
         return found
 
 
@@ -89,11 +93,14 @@ def _terms(request: ProposalRequest) -> list[str]:
 
 
 def _told(params: dict[str, float]) -> str:
-    return json.dumps(params, ensure_ascii=False)
+    """The largest ratios to the first weight, and that weight, from which all can be had."""
+    equal = Weights(weights=dict.fromkeys(params, 1.0))
+    told = changes_told(equal, Weights(weights=clipped(params, {})), {})
+    name, first = next(iter(params.items()))
+    return f"{told} (drawn by TPE, {name} at {first:.9g})"
 
 
-def _drawn(trial: Trial, names: list[str]) -> dict[str, float] | None:
-    """Weights before they were made relative to the first, as the rationale keeps them."""
-    start = trial.rationale.find("{")
-    drawn = json.loads(trial.rationale[start:]) if start >= 0 else {}
-    return drawn if list(drawn) == names else None
+def _first(rationale: str) -> float | None:
+    """The first weight as it was drawn; None if the rationale is none of ours."""
+    found = _FIRST.search(rationale)
+    return float(found[1]) if found else None

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from textgrad_core.domain import Proposal, ProposalRequest
 from textgrad_core.outcome import Evaluated
+from textgrad_radiotherapy.changes import changes_told
 from textgrad_radiotherapy.plan_data import GoalData, PlanData, TermData, plan_data
 from textgrad_radiotherapy.rounds_lost import rounds_lost
 from textgrad_radiotherapy.weights import Weights, canonical_weights, clipped
@@ -41,11 +42,14 @@ class ProportionalPlanner:
                 if len(found) >= request.count:
                     return found
                 moved = {n: w * factors[n] ** 0.5**halved for n, w in plan.weights.items()}
-                weights = clipped(moved, plan.floors)
-                answer = canonical_weights(Weights(weights=weights, doses_gy=plan.doses_gy))
+                weights = Weights(weights=clipped(moved, plan.floors), doses_gy=plan.doses_gy)
+                answer = canonical_weights(weights)
                 if answer not in seen:
                     seen.add(answer)
-                    why = f"more weight for what misses its goal, step x{0.5**halved:g}"
+                    before = Weights(weights=plan.weights, doses_gy=plan.doses_gy)
+                    own = {term.name: term.own_gy for term in plan.terms}
+                    told = changes_told(before, weights, own)
+                    why = f"{told} (proportional rule, step x{0.5**halved:g})"
                     found.append(Proposal(answer=answer, rationale=why, parent=parent.canonical))
         return found
 

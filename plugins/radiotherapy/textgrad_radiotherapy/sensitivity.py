@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from textgrad_core.domain import Proposal, ProposalRequest
 from textgrad_core.outcome import Evaluated
 from textgrad_core.search.result import Trial
+from textgrad_radiotherapy.changes import LEVEL_SHARE, changes_told
 from textgrad_radiotherapy.plan_data import PlanData, TermData, plan_data
 from textgrad_radiotherapy.proportional import proportional_factors
 from textgrad_radiotherapy.rounds_lost import rounds_lost
@@ -27,7 +28,6 @@ ROOM_PERCENT = 2.0  # and with this once all are met
 DAMPING = 3e-3  # per cent per unit of ln(weight)^2
 GROWTH, LEAST_RADIUS = 1.5, 0.25  # of the box after a step that helped
 CLEARLY_BETTER = 0.8  # of the penalty foreseen without: dose levels are worth a try
-LEVEL_SHARE = 0.05  # of a dose level; moving it so far counts like a factor e on a weight
 LOWEST, HIGHEST = 0.3, 1.9  # of a term's own level, within what `parse_weights` allows
 
 
@@ -79,26 +79,27 @@ class SensitivityPlanner:
         guard = GUARD_PERCENT if plan.penalty > 0 else ROOM_PERCENT
         ruled = proportional_factors(plan, guard)
         rule = {name: weight * ruled[name] for name, weight in plan.weights.items()}
-        rule_step = (_weights(plan, rule), "proportional rule: more weight for what misses a goal")
+        ruled_weights = _weights(plan, rule)
+        rule_step = (ruled_weights, f"{_changes(plan, ruled_weights)} (proportional rule)")
         if lost >= self.patience:
             yield rule_step
         for at in range(4):
             box = radius * self.shrink**at
             step = gauss_newton(plan, box, guard)
             freer = gauss_newton(plan, box, guard, levels=True)
-            tries = [(step, ""), (freer, ", dose levels too")]
+            tries = [step, freer]
             if freer.foreseen < CLEARLY_BETTER * step.foreseen and lost:
                 tries.reverse()
             elif freer.foreseen >= CLEARLY_BETTER * step.foreseen and not lost:
                 tries.pop()
-            for found, extra in tries:
-                yield found.weights, f"levers, {_told(plan, found, box)}{extra}"
+            for found in tries:
+                yield found.weights, _told(plan, found, box)
             if at == 1:
                 yield rule_step
         for factor in (1.5, 2.0, 3.0):
             for name in list(plan.weights)[1:]:
                 moved = {**plan.weights, name: plan.weights[name] * factor}
-                yield _weights(plan, moved), f"nothing else is left to try: {name} x{factor:g}"
+                yield _weights(plan, moved), f"{name} x{factor:g} (nothing else is left to try)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,6 +184,11 @@ def _weights(plan: PlanData, weights: Mapping[str, float]) -> Weights:
 
 def _told(plan: PlanData, step: Step, box: float) -> str:
     return (
-        f"weights within x{math.exp(box):.2f}: penalty {plan.penalty:.3g} -> "
-        f"{step.foreseen:.3g} foreseen"
+        f"{_changes(plan, step.weights)} (levers within x{math.exp(box):.2f}: penalty "
+        f"{plan.penalty:.3g} -> {step.foreseen:.3g} foreseen)"
     )
+
+
+def _changes(plan: PlanData, weights: Weights) -> str:
+    before = Weights(weights=plan.weights, doses_gy=plan.doses_gy)
+    return changes_told(before, weights, {term.name: term.own_gy for term in plan.terms})

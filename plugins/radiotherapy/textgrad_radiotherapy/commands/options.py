@@ -103,9 +103,13 @@ def cache_of(given: Namespace) -> str | None:
 def _cache(parser: ArgumentParser) -> None:
     where = parser.add_mutually_exclusive_group()
     where.add_argument(
-        "--cache", metavar="DIR", help="folder of influence matrices (default: the suite's own)"
+        "--cache",
+        metavar="DIR",
+        help="folder of influence matrices (default: the suite's own; 'none' keeps none)",
     )
-    where.add_argument("--no-cache", action="store_true", help="keep no influence matrix")
+    where.add_argument(
+        "--no-cache", action="store_true", help="keep no influence matrix, as --cache none"
+    )
 
 
 def _grid(parser: ArgumentParser) -> None:

@@ -34,7 +34,7 @@ def convergence_figure(steps: Sequence[Step], goals: int) -> Figure:
                 kept, [values[n] for n in kept], "o-", color=MET, mec=INK, label="best so far"
             )
             axes.plot(lost, [values[n] for n in lost], "x", color=MISSED, mew=1.8,
-                      label="worse")  # fmt: skip
+                      label="no better")  # fmt: skip
             axes.set_ylabel(label)
             axes.set_xlim(-0.5, max(len(steps) - 0.5, 0.5))
             axes.set_ylim(bottom=0.0 if top is None else -0.5, top=top)

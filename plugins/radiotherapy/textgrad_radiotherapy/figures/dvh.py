@@ -108,7 +108,7 @@ def dvh_figure(
             edge = case.structures[mark.row.goal.metric.structure].colour
             _draw_marker(axes, mark, edge, seen[place])
         figure.text(0.075, 0.955, _title(case, goals), fontsize=11, weight="bold", va="center")
-        _legends(axes, case, drawn, bool(before), bool(marks))
+        _legends(axes, case, drawn, bool(before), bool(marks), shared=any(seen.values()))
     return figure
 
 
@@ -150,7 +150,7 @@ def marker_path(side: Side, *, hollow: bool = False) -> Path:
 
 
 def _draw_marker(axes: Axes, mark: Marker, edge: str, aside: int) -> None:
-    """One goal; those at the same point stand side by side, the later ones `aside`."""
+    """One goal; of those at the same point the later ones stand `aside`, a line leads back."""
     from matplotlib.transforms import ScaledTranslation
 
     across = (0.0, 1.0) if mark.side in ("left", "right") else (1.0, 0.0)
@@ -159,6 +159,8 @@ def _draw_marker(axes: Axes, mark: Marker, edge: str, aside: int) -> None:
     if figure is None:
         raise AssertionError("axes without a figure")
     shift = ScaledTranslation(inches * across[0], inches * across[1], figure.dpi_scale_trans)
+    if aside:
+        _draw_leader(axes, mark, (72.0 * inches * across[0], 72.0 * inches * across[1]))
     missed = mark.row.verdict == "fail"
     axes.plot(
         [mark.dose_gy],
@@ -174,6 +176,24 @@ def _draw_marker(axes: Axes, mark: Marker, edge: str, aside: int) -> None:
         zorder=5,
         gid=f"goal-{mark.row.goal.name}",
     )
+
+
+def _draw_leader(axes: Axes, mark: Marker, aside_points: tuple[float, float]) -> None:
+    """From a marker that stands aside to the dot where its goal is."""
+    point = (mark.dose_gy, mark.volume_percent)
+    line = axes.annotate(
+        "",
+        point,
+        aside_points,
+        textcoords="offset points",
+        arrowprops={
+            "arrowstyle": "-", "color": INK, "linewidth": 0.9, "shrinkA": 0, "shrinkB": 0,
+            "zorder": 6,
+        },
+        annotation_clip=False,
+    )  # fmt: skip
+    line.set_gid(f"leader-{mark.row.goal.name}")
+    axes.plot(*([x] for x in point), ".", color=INK, markersize=4, zorder=6, clip_on=False)
 
 
 def _frame(axes: Axes, top_gy: float, prescription: Mapping[str, float]) -> None:
@@ -206,7 +226,13 @@ def _title(case: Case, goals: GoalTable | None) -> str:
 
 
 def _legends(
-    axes: Axes, case: Case, names: tuple[str, ...], with_before: bool, with_goals: bool
+    axes: Axes,
+    case: Case,
+    names: tuple[str, ...],
+    with_before: bool,
+    with_goals: bool,
+    *,
+    shared: bool,
 ) -> None:
     """Structures above, the meaning of lines and markers below, both beside the axes."""
     from matplotlib.lines import Line2D
@@ -237,6 +263,11 @@ def _legends(
             for colour, label in (
                 (MET, "goal met (after)"), (ACCEPTABLE, "acceptable"), (MISSED, "goal missed"),
             )
+        ]  # fmt: skip
+    if shared:
+        keys += [
+            Line2D([], [], color=INK, linewidth=0.9, marker=".", markersize=4, markevery=[0],
+                   label="goal at the dot, drawn aside")
         ]  # fmt: skip
     axes.legend(
         handles=keys, loc="lower left", bbox_to_anchor=(1.02, 0.0), frameon=False,

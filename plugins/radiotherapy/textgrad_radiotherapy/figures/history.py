@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from textgrad_core.outcome import Evaluated
+from textgrad_core.search.result import Result
+from textgrad_radiotherapy.plan_data import plan_data
+from textgrad_radiotherapy.weights import Weights
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -14,25 +20,61 @@ class Step:
 
     Args:
         weights: Weight of every term, by name.
+        doses_gy: Dose level by term name, Gy per course, where it is not the term's own.
         penalty: Misses of the goals in per cent; less is better.
         goals_met: How many judged goals were met.
-        accepted: Whether no plan before it was better.
+        accepted: Whether it was better than every plan before it.
     """
 
     weights: Mapping[str, float]
     penalty: float
     goals_met: int
     accepted: bool
+    doses_gy: Mapping[str, float] = field(default_factory=dict)
+
+
+def steps_of(result: Result, parse: Callable[[str], Weights]) -> tuple[Step, ...]:
+    """The plans of a search that were measured, in order.
+
+    Args:
+        result: The search.
+        parse: Reads the canonical form of weights.
+    """
+    steps: list[Step] = []
+    best = math.inf
+    for trial in result.trials:
+        if not isinstance(trial.outcome, Evaluated):
+            continue
+        plan, weights = plan_data(trial.outcome.data), parse(trial.canonical)
+        steps.append(
+            Step(
+                weights=weights.weights,
+                doses_gy=weights.doses_gy,
+                penalty=plan.penalty,
+                goals_met=sum(goal.verdict == "pass" for goal in plan.goals),
+                accepted=plan.penalty < best,
+            )
+        )
+        best = min(best, plan.penalty)
+    return tuple(steps)
 
 
 def history_csv(steps: Sequence[Step]) -> str:
-    """One line per plan, numbered from 0; a weight that a plan did not have is empty."""
+    """One line per plan, numbered from 0, from which it can be planned again.
+
+    A weight that a plan did not have is empty, and so is a dose level that is the term's own.
+    """
     names = list(dict.fromkeys(name for step in steps for name in step.weights))
+    moved = {name for step in steps for name in step.doses_gy}
+    levels = [name for name in names if name in moved]
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(["iteration", "penalty", "goals met", "accepted", *names])
+    heads = [*names, *(f"dose level of {name} [Gy]" for name in levels)]
+    writer.writerow(["iteration", "penalty", "goals met", "accepted", *heads])
     for number, step in enumerate(steps):
-        weights = [f"{step.weights[n]:.6g}" if n in step.weights else "" for n in names]
+        cells = [step.weights.get(name) for name in names]
+        cells += [step.doses_gy.get(name) for name in levels]
+        texts = ["" if cell is None else f"{cell:.6g}" for cell in cells]
         verdict = "yes" if step.accepted else "no"
-        writer.writerow([number, f"{step.penalty:.6g}", step.goals_met, verdict, *weights])
+        writer.writerow([number, f"{step.penalty:.6g}", step.goals_met, verdict, *texts])
     return out.getvalue()

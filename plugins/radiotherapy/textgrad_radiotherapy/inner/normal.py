@@ -62,10 +62,7 @@ class Normal:
         self.iterations = 0
 
     def _diagonal(self) -> Floats:
-        total = np.zeros(self._stacked.work.problem.beamlets)
-        for name, block in self._stacked.work.blocks.items():
-            total += block.back_squared(self._curvature[self._stacked.part[name]])
-        found = total[self._free]
+        found = self._stacked.back_squared(self._curvature)[self._free]
         for factor, axis in self._vectors:
             found += factor * axis**2
         return np.asarray(np.maximum(found, 0.0))

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_array, vstack
 
 from textgrad_radiotherapy.geometry import Floats
 from textgrad_radiotherapy.inner.functions import OVER_KINDS, UNDER_KINDS, Piece
@@ -68,6 +69,7 @@ class Stacked:
         for name, block in work.blocks.items():
             self.part[name] = slice(size, size + block.rows.size)
             size += block.rows.size
+        self._matrix = _stack(work)
         self.linear: Floats = np.zeros(problem.beamlets)
         self.means: list[Floats] = []
         self.terms: list[int] = []
@@ -117,17 +119,21 @@ class Stacked:
 
     def dose(self, fluence: Floats) -> Floats:
         """Stacked doses in Gy, in double precision."""
-        parts = [block.dose_exact(fluence) for block in self.work.blocks.values()]
-        return np.concatenate([*parts, [float(mean @ fluence) for mean in self.means]])
+        means = [float(mean @ fluence) for mean in self.means]
+        return np.concatenate([self._matrix @ fluence, means])
 
     def back(self, slope: Floats) -> Floats:
         """Transposed product, in double precision."""
-        total = np.zeros(self.work.problem.beamlets)
-        for name, block in self.work.blocks.items():
-            total += block.back_exact(slope[self.part[name]])
+        total = np.asarray(self._matrix.T @ slope[: self.rows])
         for mean, one in zip(self.means, slope[self.rows :], strict=True):
             total += one * mean
         return total
+
+    def back_squared(self, curvature: Floats) -> Floats:
+        """Transposed product with the squares of the influence on rows, not on mean doses."""
+        matrix = self._matrix
+        squares = csr_array((matrix.data**2, matrix.indices, matrix.indptr), shape=matrix.shape)
+        return np.asarray(squares.T @ curvature[: self.rows])
 
     def spread(self, values: Floats) -> Floats:
         """Sums of what the one-sided squares of each stacked dose say."""
@@ -190,6 +196,12 @@ class Stacked:
             new[: held[k].size] = held[k]
             found[k] = new[: square.at.size]
         return _joined([found[k] for k in self.terms])
+
+
+def _stack(work: Workspace) -> csr_array:
+    """Working rows in double precision; most of their numbers are zero, products skip them."""
+    parts = [work.problem.matrix[name][block.rows] for name, block in work.blocks.items()]
+    return csr_array(vstack(parts, format="csr"), dtype=np.float64)
 
 
 def _joined(parts: Sequence[Floats]) -> Floats:
