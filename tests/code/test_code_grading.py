@@ -36,6 +36,8 @@ def printed(expected: str, answer: str, kind: Any = "ordered") -> bool:
         ("a\nb", "a\x0bb", False),
         ("a\nb", "a\u2028b", False),
         ("a\nb", "a\x1cb", False),
+        ("2.5", "\u0662.\u0665", False),
+        ("\u0662.\u0665", "2.5", False),
     ],
 )
 def test_printed_words(expected: str, answer: str, right: bool) -> None:
@@ -46,6 +48,7 @@ def test_printed_decimals_in_any_order() -> None:
     assert printed("x 2.0\ny 3.0\nz 4", "z 4\ny 3\nx 2", "any-order")
     assert not printed("x 2.0\nz 4", "z 5\nx 2", "any-order")
     assert not printed("z 007", "z 7", "any-order")
+    assert not printed("x 2.0\nz 14", "z 1\u0664\nx 2.0", "any-order")
 
 
 def test_the_type_of_a_changed_argument_decides() -> None:
