@@ -55,6 +55,7 @@ WHOLE_INPUT = [
 ]
 READS = """
 import codecs, fileinput, io, mmap, os, sys
+from pathlib import Path
 def lines():
     while True:
         try: yield input()

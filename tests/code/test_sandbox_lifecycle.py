@@ -339,7 +339,7 @@ def test_the_fork_server_is_replaced_after_many_runs() -> None:
         send(long_one, "answer('still here')")
         assert wait_for(long_one).value == "still here"
         long_one.close()
-        assert first.poll() is not None
+        assert eventually(lambda: first.poll() is not None)  # a spare may be starting on it
 
 
 # Python >= 3.12 warns of forks beside threads; here the fork is what is tested

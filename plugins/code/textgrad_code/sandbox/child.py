@@ -33,7 +33,7 @@ class JailedChild:
         run: Its number with the fork server.
         limits: What the kernel holds it to.
         kill: Ends the run of that number.
-        closed: Called once, when the descriptors are closed.
+        closed: Called once, to close the descriptors by `abandon`.
         leaves: Takes a child that may be closed later; false if it does not.
     """
 
@@ -184,7 +184,6 @@ class JailedChild:
         with contextlib.suppress(SandboxFailed):
             if self.exit() is None:
                 self.kill()
-        self.abandon()
         self._closed(self)
 
     def abandon(self) -> None:

@@ -125,8 +125,9 @@ class JailedSandbox:
             zygote.close()
 
     def _forget(self, child: JailedChild) -> None:
-        """A child was closed: prepare the next one, outside of anyone's waiting time."""
-        with self._lock:
+        """Close a child's descriptors, and have the next one prepared by another thread."""
+        with self._lock:  # no fork of this process finds half of them closed
+            child.abandon()
             _, zygote = self._children.pop(child.run, (None, None))
             if zygote is None:
                 return
