@@ -30,7 +30,7 @@ from types import ModuleType
 from typing import Any
 
 from textgrad_code.jail.calls import Called, call
-from textgrad_code.jail.failures import compile_failure, failure
+from textgrad_code.jail.failures import compile_failure, exit_code, failure
 from textgrad_code.jail.frames import packed, read_body, send, write_frame
 from textgrad_code.jail.limits import small_thread_stacks
 from textgrad_code.jail.loading import (
@@ -172,7 +172,7 @@ class Driver:
         try:
             run_as_main(self.code)
         except SystemExit as ended:
-            if ended.code not in (None, 0):
+            if exit_code(ended):
                 raise
         return {"answer": script.finish(), "mutated": []}
 
