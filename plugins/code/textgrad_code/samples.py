@@ -12,7 +12,7 @@ from textgrad_core.errors import DataError, Invalid, UsageError
 from textgrad_core.jsondata import JSON, canonical_json
 from textgrad_core.schema import parse_json
 
-TEXTS = ("program", "completion")
+TEXTS = ("program", "solution", "completion")  # ours, EvalPlus', HumanEval's
 ESTIMATOR = "unbiased estimator of Chen et al. 2021, arXiv:2107.03374"
 
 
@@ -33,36 +33,29 @@ class Sample:
     completion: bool = False
 
 
-def read_samples(
-    path: Path, known: Collection[str], *, allow_duplicates: bool = False
-) -> tuple[Sample, ...]:
-    """Read JSON lines with ``task_id`` and either ``program`` or ``completion``.
+def read_samples(path: Path, known: Collection[str]) -> tuple[Sample, ...]:
+    """Read JSON lines with ``task_id`` and ``program``, ``solution`` or ``completion``.
+
+    Equal lines are samples of their own: models repeat themselves.
 
     Args:
         path: The file, which may be packed with gzip.
         known: The tasks there are.
-        allow_duplicates: Whether a line may repeat another one.
 
     Raises:
-        UsageError: If the file cannot be read or holds no line, or a line is no such object,
-            names an unknown task or repeats another line; the message names the line.
+        UsageError: If the file cannot be read or holds no line, or a line is no such object or
+            names an unknown task; the message names the line.
     """
     try:
         lines = read_data(path).split(b"\n")
     except DataError as error:
         raise UsageError(f"{error}; give a file of JSON lines") from error
     samples: list[Sample] = []
-    first: dict[str, int] = {}
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
         where = f"{path}, line {number}"
         row = _row(line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line, where)
-        earlier = first.setdefault(canonical_json(row), number)
-        if earlier != number and not allow_duplicates:
-            raise UsageError(
-                f"{where} repeats line {earlier}: remove it, or count both with --allow-duplicates"
-            )
         samples.append(_sample(row, number, where, known))
     if not samples:
         raise UsageError(f"{path} holds no sample: write one JSON object per line")
@@ -89,7 +82,7 @@ def _sample(row: dict[str, JSON], number: int, where: str, known: Collection[str
     given = [name for name in TEXTS if name in row]
     text = row[given[0]] if len(given) == 1 else None
     if not isinstance(text, str):
-        raise UsageError(f"{where} has to hold either a text program or a text completion")
+        raise UsageError(f"{where} has to hold one text: program, solution or completion")
     try:
         text.encode()
     except UnicodeEncodeError as error:

@@ -132,10 +132,10 @@ def samples_asked(given: Namespace) -> bool:
 
     if is_problem_set(given.problem):
         return True
-    if given.out or given.pass_at or given.allow_duplicates:
+    if given.out or given.pass_at:
         raise UsageError(
-            f"--out, --pass-at and --allow-duplicates are for a file of samples; {given.problem} "
-            "is one problem: give a data set, such as --problem humaneval:"
+            f"--out and --pass-at are for a file of samples; {given.problem} is one problem: "
+            "give a data set, such as --problem humaneval:"
         )
     return False
 
@@ -174,11 +174,6 @@ def _samples(parser: ArgumentParser) -> None:
         "--out",
         metavar="FILE",
         help="write every result here as it comes, and go on from what is there",
-    )
-    samples.add_argument(
-        "--allow-duplicates",
-        action="store_true",
-        help="count a line that repeats another one as a sample of its own",
     )
 
 

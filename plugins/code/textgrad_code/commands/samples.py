@@ -90,7 +90,7 @@ def run(given: Namespace) -> int:
 
 def _jobs(given: Namespace, problems: Mapping[str, Problem]) -> list[Job]:
     path = Path(given.solutions[0])
-    samples = read_samples(path, problems, allow_duplicates=given.allow_duplicates)
+    samples = read_samples(path, problems)
     asked = {}
     for name in {sample.task_id for sample in samples}:
         chosen_tests(problems[name], given.tests)
