@@ -392,7 +392,9 @@ def readme_section() -> str:
 
 
 def test_examples_of_the_readme_are_problems() -> None:
-    whole, nodes, generated, checked = re.findall(r"```toml\n(.*?)```", readme_section(), re.DOTALL)
+    whole, nodes, generated, checked = re.findall(
+        r"```toml\n(.*?)```", readme_section(), re.DOTALL
+    )
     tests = "[[visible]]\ninput = '[[\"Codec\"], [[]]]'\nexpected = '[null]'\n"
     codec = read_problem(nodes + tests, "codec.toml").signature
     assert [one.name for one in codec.operations] == ["serialize", "deserialize"]

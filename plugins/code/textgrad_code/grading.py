@@ -17,9 +17,7 @@ from textgrad_code.trusted import file_of, trusted_function
 from textgrad_code.untrusted import clean, shortened
 from textgrad_core.jsondata import JSON
 
-DECIMAL = re.compile(
-    r"[-+]?(?:\d+\.\d*|\.\d+)(?:[eE][-+]?\d+)?|[-+]?\d+[eE][-+]?\d+", re.ASCII
-)
+DECIMAL = re.compile(r"[-+]?(?:\d+\.\d*|\.\d+)(?:[eE][-+]?\d+)?|[-+]?\d+[eE][-+]?\d+", re.ASCII)
 NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?", re.ASCII)
 WHOLE = re.compile(r"0|-?[1-9]\d{0,299}", re.ASCII)
 LONGEST_FAULT, LONGEST_CALL = 500, 80
