@@ -321,7 +321,7 @@ def test_the_frames_of_a_run() -> None:
            "class_name": "", "parameters": ["int"], "returns": "Any", "in_place": None,
            "memory_mib": 64, "answer_bytes": 1000, "most_steps": 0}  # fmt: skip
     frames = [job, {"nonce": "2", "arguments": [3]}, {"nonce": "3", "end": True}]
-    code = "from textgrad_code.jail.driver import drive; drive(0, 1)"
+    code = "import os; from textgrad_code.jail.driver import drive; drive(0, os.dup(1))"
     done = subprocess.run(
         [sys.executable, "-c", code],
         input=b"".join(map(packed, frames)),

@@ -70,6 +70,7 @@ class Judging:
     ) -> None:
         self.sandbox, self.program, self.problem, self.tests = sandbox, program, problem, tests
         self.limits, self.grader = problem.limits, Grader(problem)
+        self.is_script = problem.signature.kind == "stdin"
         self.late_reruns = 0 if most_steps else MOST_LATE_RERUNS
         if most_steps:
             slow = TRACING_SLOWDOWN
@@ -185,7 +186,10 @@ class Judging:
         return told
 
     def _assessed(self, index: int, told: Reply | Ended) -> TestResult:
-        """What it means; the session ends with a child that cannot be trusted to go on."""
+        """What it means; the session ends with a child that cannot go on, or not be trusted to.
+
+        A script is one process for every input, as where its author has run it.
+        """
         limits, test = self.limits, self.tests[index]
         result = assess(told, index, test, self.grader, self.program, limits.test_s)
         if isinstance(told, Reply) and result.answered:
@@ -193,7 +197,7 @@ class Judging:
             if self.answers_bytes > KEPT_ANSWERS_BYTES:
                 result = replace(result, answer=f"an answer of {told.size} bytes, not kept")
         violated = result.message.startswith(VIOLATION)
-        if isinstance(told, Ended) or result.verdict in ENDING or violated:
+        if self.is_script or isinstance(told, Ended) or result.verdict in ENDING or violated:
             self._close()
         return result
 
@@ -234,9 +238,11 @@ class Judging:
     def _start(self) -> Session | Reply | Ended:
         """Begin a session with the program loaded; or why it does not load."""
         limits = ChildLimits(memory_mib=self.limits.memory_mib, cpu_s=self.cpu_s)
+        before = monotonic()
         session = Session(self.sandbox.launch(limits), self.limits, self.cpu_s)
         self.session = session
         self.used.python = session.greet(max(min(START_S, self.latest - monotonic()), 0.0))
+        self.deadline = min(self.deadline + monotonic() - before, self.latest)
         told = self._told(session, self._job(), self._patience_s())
         if isinstance(told, Ended):
             return replace(told, message=f"{told.message} while the program was loaded")

@@ -10,6 +10,7 @@ import os
 import secrets
 import select
 from collections.abc import Callable
+from dataclasses import replace
 from time import monotonic
 from typing import Any
 
@@ -49,6 +50,7 @@ class Session:
         self.exit: Exit | None = None
         self._received, self._outgoing = bytearray(), memoryview(b"")
         self._output, self._printed, self._frame_bytes = bytearray(), 0, 0
+        self._script_output = bytearray()
         self._closed = self._is_script = False
         self._count_at = monotonic() + WATCH_S
         self._waited_before = self._waited_s = 0.0  # for a processor: so far; since the question
@@ -56,11 +58,12 @@ class Session:
         self._readers: dict[int, Callable[[], None]] = {
             child.answer_fd: self._read_answer,
             child.output_fd: self._read_output,
+            child.printed_fd: self._read_script_output,
             child.exit_fd: self._read_exit,
         }
         for fd in self._readers:
             self._poll.register(fd, IN)
-        for fd in (child.job_fd, child.answer_fd, child.output_fd):
+        for fd in (child.job_fd, child.answer_fd, child.output_fd, child.printed_fd):
             os.set_blocking(fd, False)
 
     def greet(self, most_s: float = START_S) -> str:
@@ -90,7 +93,7 @@ class Session:
 
         Args:
             frame: What is asked, without a nonce. The text that a script reads is put where it
-                reads it from.
+                reads it from; what it prints is the answer in the reply.
             seconds: How long the answer may take, not counting how long the child waits for a
                 processor.
             most_s: How long it may take with that; None for `MOST_PATIENCE` times `seconds`.
@@ -117,7 +120,7 @@ class Session:
             return self._violation("a frame with a wrong nonce", started)
         if self._received:
             return self._violation("more data than were asked for", started)
-        return told
+        return self._with_what_it_printed(told)
 
     def _without_input(self, frame: dict[str, Any]) -> dict[str, Any]:
         self._is_script = self._is_script or frame.get("kind") == "stdin"
@@ -126,6 +129,13 @@ class Session:
         (text,) = frame["arguments"]
         give(self.child.input_fd, text)
         return {**frame, "arguments": []}
+
+    def _with_what_it_printed(self, told: Reply) -> Reply:
+        """The answer of a script, whatever the frame has in its place."""
+        if not self._is_script or "answer" not in told.frame:
+            return told
+        text = self._script_output.decode("utf-8", "backslashreplace")
+        return replace(told, frame={**told.frame, "answer": text}, size=len(self._script_output))
 
     def finish(self) -> Exit | None:
         """Kill the child and wait for its last words; None if there are none in time.
@@ -149,6 +159,9 @@ class Session:
                 return self._violation("an answer before the question was read", started)
             if frame is not None:
                 self._read_output()
+                self._read_script_output()
+            if len(self._script_output) > self.limits.answer_bytes:
+                return self._ended(Verdict.OLE, "the answer is too large", started)
             if self._printed > self.limits.output_bytes:
                 most = self.limits.output_bytes
                 return self._ended(Verdict.OLE, f"printed more than {most} bytes", started)
@@ -230,6 +243,12 @@ class Session:
             self._printed += len(data)
             self._output += data[: KEPT_OUTPUT - len(self._output)]
             if self._printed > self.limits.output_bytes:
+                return
+
+    def _read_script_output(self) -> None:
+        while data := self._read(self.child.printed_fd):
+            self._script_output += data
+            if len(self._script_output) > self.limits.answer_bytes:
                 return
 
     def _read_exit(self) -> None:

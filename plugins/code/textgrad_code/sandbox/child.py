@@ -45,7 +45,7 @@ class JailedChild:
         closed: Callable[[JailedChild], None],
         leaves: Callable[[JailedChild], bool],
     ) -> None:
-        """Make the four pipes and the input; `far_ends` go to the child."""
+        """Make the five pipes and the input; `far_ends` go to the child."""
         self.run, self.limits = run, limits
         self._kill, self._closed, self._leaves = kill, closed, leaves
         self._exit: Exit | None = None
@@ -53,7 +53,7 @@ class JailedChild:
         self.lost_server = self.no_greeting = False
         pipes: list[int] = []
         try:
-            for _ in range(4):
+            for _ in range(5):
                 pipes += os.pipe()
             pipes += input_file()
             self._owned = os.dup(pipes[0])
@@ -61,8 +61,9 @@ class JailedChild:
             _close(pipes)
             raise SandboxFailed(f"no pipes for a program: {error}") from error
         job_end, self.job_fd, self.answer_fd, answer_end = pipes[:4]
-        self.output_fd, output_end, self.exit_fd, exit_end, self.input_fd, input_end = pipes[4:]
-        self.far_ends = [job_end, answer_end, output_end, input_end, exit_end]
+        self.output_fd, output_end, self.printed_fd, printed_end = pipes[4:8]
+        self.exit_fd, exit_end, self.input_fd, input_end = pipes[8:]
+        self.far_ends = [job_end, answer_end, output_end, printed_end, input_end, exit_end]
         os.set_blocking(self.job_fd, False)
         os.set_blocking(self.exit_fd, False)
 
@@ -189,9 +190,9 @@ class JailedChild:
     def abandon(self) -> None:
         """Close the descriptors and tell nobody: in a fork, the process is another's."""
         _close([self.job_fd, self.answer_fd, self.output_fd, self.exit_fd, *self.far_ends])
-        _close([self.input_fd, self._owned, self._schedule, self._status])
+        _close([self.printed_fd, self.input_fd, self._owned, self._schedule, self._status])
         self._owned = self.input_fd = self._schedule = self._status = _GONE
-        self.job_fd = self.answer_fd = self.output_fd = self.exit_fd = _GONE
+        self.job_fd = self.answer_fd = self.output_fd = self.printed_fd = self.exit_fd = _GONE
         self.far_ends = []
 
 
