@@ -12,6 +12,7 @@ from textgrad_code.compare import MOST_TIMES, Order, first_difference
 from textgrad_code.differences import items, shown, size_of, size_within, untagged
 from textgrad_code.errors import ProblemError
 from textgrad_code.jail.nodes import Shape, shape_of
+from textgrad_code.node_data import canonical_nodes
 from textgrad_code.problem import Problem, TestCase
 from textgrad_code.trusted import file_of, trusted_function
 from textgrad_code.untrusted import clean, shortened
@@ -155,14 +156,11 @@ def expected_form(value: Any, shape: Shape | None, *, floats: bool) -> Any:
 
     Args:
         value: As the problem's author wrote it.
-        shape: The declared node type; null then is no node, which answers give as ``[]``.
+        shape: The declared node type; of several ways to write the same nodes, answers have one.
         floats: Whether floats are declared, so that 3 means 3.0.
     """
     if shape is not None:
-        if shape.lists and isinstance(value, list):
-            inner = Shape(shape.node, shape.lists - 1)
-            return [expected_form(one, inner, floats=floats) for one in value]
-        return [] if value is None else value
+        return canonical_nodes(shape, value)
     if floats and type(value) is int:
         return float(value)
     if floats and isinstance(value, list):
