@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import zip_longest
 from typing import Any, NamedTuple
 
@@ -22,6 +22,7 @@ DECIMAL = re.compile(r"[-+]?(?:\d+\.\d*|\.\d+)(?:[eE][-+]?\d+)?|[-+]?\d+[eE][-+]
 NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?", re.ASCII)
 WHOLE = re.compile(r"0|-?[1-9]\d{0,299}", re.ASCII)
 LONGEST_FAULT, LONGEST_CALL = 500, 80
+ANSWERS = {"List": list, "list": list, "str": str, "int": int, "float": float, "bool": bool}
 MOST_CHECKED = 500_000  # values, beyond ten times those of the test, that a checker looks at
 
 
@@ -61,7 +62,7 @@ class Grader:
         judged = signature.returns
         if signature.in_place is not None and signature.in_place < len(signature.parameters):
             judged = signature.parameters[signature.in_place].type
-        self.form = Form.of(judged)
+        self.form, self.judged_type = Form.of(judged), judged
         self.design = signature.kind == "design"
         self.operations = {one.name: Form.of(one.returns) for one in signature.operations}
         self.where = f"the checker of {problem.name}"
@@ -125,11 +126,16 @@ class Grader:
                 *copy.deepcopy((list(test.arguments), test.expected, plain_numbers(answer)))
             )
         except Exception as error:
-            if not self._is_the_checkers(error):
-                return clean(f"the checker cannot read the answer: {error!r}", LONGEST_FAULT)
-            name = getattr(error, "name", None)  # no message: it may quote a hidden value
-            told = f"{type(error).__name__} of the name {name!r}"
-            raise ProblemError(f"{self.where} fails: {told}") from error
+            if self._is_the_checkers(error):
+                name = getattr(error, "name", None)  # no message: it may quote a hidden value
+                told = f"{type(error).__name__} of the name {name!r}"
+                raise ProblemError(f"{self.where} fails: {told}") from error
+            if self._fails_on_what_is_expected(check, test):
+                raise ProblemError(
+                    f"{self.where} fails on the expected answer too: {type(error).__name__}: mend "
+                    "check(), or give null as expected if that is no answer"
+                ) from error
+            return clean(f"the checker cannot read the answer: {error!r}", LONGEST_FAULT)
         if said is True:
             return None
         if said is False:
@@ -140,6 +146,20 @@ class Grader:
             f"{self.where} gave a value of type {type(said).__name__}: return True, False or a "
             "text that says what is wrong"
         )
+
+    def _fails_on_what_is_expected(self, check: Callable[..., object], test: TestCase) -> bool:
+        """Whether the checker cannot read a value that is an answer by its declared type.
+
+        Of a type that is not declared, ``expected`` may be anything that the checker needs.
+        """
+        outer = "str" if self.script else re.split(r"[\[|]", self.judged_type)[0].strip()
+        if not test.expected or type(test.expected) is not ANSWERS.get(outer):
+            return False
+        try:
+            check(*copy.deepcopy((list(test.arguments), test.expected, test.expected)))
+        except Exception:  # the author's own program: it may raise anything
+            return True
+        return False
 
     def _is_the_checkers(self, error: Exception) -> bool:
         """Whether no answer can cause it, and no text that the checker evaluates did."""
