@@ -130,11 +130,7 @@ class Grader:
                 name = getattr(error, "name", None)  # no message: it may quote a hidden value
                 told = f"{type(error).__name__} of the name {name!r}"
                 raise ProblemError(f"{self.where} fails: {told}") from error
-            if self._fails_on_what_is_expected(check, test):
-                raise ProblemError(
-                    f"{self.where} fails on the expected answer too: {type(error).__name__}: mend "
-                    "check(), or give null as expected if that is no answer"
-                ) from error
+            self._require_reading_of_expected(check, test)
             return clean(f"the checker cannot read the answer: {error!r}", LONGEST_FAULT)
         if said is True:
             return None
@@ -147,19 +143,24 @@ class Grader:
             "text that says what is wrong"
         )
 
-    def _fails_on_what_is_expected(self, check: Callable[..., object], test: TestCase) -> bool:
-        """Whether the checker cannot read a value that is an answer by its declared type.
+    def _require_reading_of_expected(self, check: Callable[..., object], test: TestCase) -> None:
+        """See that a checker can read a value that is an answer by its declared type.
 
         Of a type that is not declared, ``expected`` may be anything that the checker needs.
+
+        Raises:
+            ProblemError: If it cannot.
         """
         outer = "str" if self.script else re.split(r"[\[|]", self.judged_type)[0].strip()
         if not test.expected or type(test.expected) is not ANSWERS.get(outer):
-            return False
+            return
         try:
             check(*copy.deepcopy((list(test.arguments), test.expected, test.expected)))
-        except Exception:  # the author's own program: it may raise anything
-            return True
-        return False
+        except Exception as error:
+            raise ProblemError(  # no message: it may quote a hidden value
+                f"{self.where} fails on the expected answer too: {type(error).__name__}: mend "
+                "check(), or give null as expected if that is no answer"
+            ) from error
 
     def _is_the_checkers(self, error: Exception) -> bool:
         """Whether no answer can cause it, and no text that the checker evaluates did."""
