@@ -44,9 +44,7 @@ def test_the_longest_is_taken() -> None:
 
 
 def test_a_field_that_holds_one_can_be_named() -> None:
-    with pytest.raises(
-        ProblemError, match="title is a value of type int that is too large"
-    ):
+    with pytest.raises(ProblemError, match="title is a value of type int that is too large"):
         problem_from_json({**with_test(input=[1], expected=1), "title": LONG})
 
 
