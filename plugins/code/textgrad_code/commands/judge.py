@@ -15,7 +15,7 @@ from pathlib import Path
 from textgrad_code.commands.options import judge_of, problem_of, samples_asked, workers_of
 from textgrad_code.commands.sources import BODY_ONLY, prepared, read_program
 from textgrad_code.errors import ProblemError, SandboxFailed
-from textgrad_code.evidence import summary
+from textgrad_code.evidence import OF_PROCESSES, summary
 from textgrad_code.feedback import feedback
 from textgrad_code.judge import Judge
 from textgrad_code.observing import observed
@@ -146,10 +146,13 @@ def judged(
     if judgement.verdict is Verdict.SE:
         raise SandboxFailed(judgement.message)
     unseen = which == "hidden" or not problem.visible
+    unseen = unseen and judgement.verdict is not Verdict.CE  # which no test has to do with
     if unseen or not feedback_too or judgement.verdict is Verdict.AC:
         return judgement, summary(judgement, which)
-    seen = visible_part(judgement, problem)
-    return judgement, observed(judge, source, problem, seen)
+    data = observed(judge, source, problem, visible_part(judgement, problem))
+    if len(judgement.results) > len(problem.visible):
+        data = {name: value for name, value in data.items() if name not in OF_PROCESSES}
+    return judgement, data
 
 
 def visible_part(judgement: Judgement, problem: Problem) -> Judgement:
@@ -171,7 +174,7 @@ def visible_part(judgement: Judgement, problem: Problem) -> Judgement:
         verdict=verdict,
         tests=len(tests),
         results=results,
-        pass_fraction=passed / sum(test.weight for test in tests),
+        pass_fraction=passed / (sum(test.weight for test in tests) or 1.0),
         message="" if verdict is Verdict.AC else judgement.message,
         notes=tuple(note for note in judgement.notes if note.startswith(starts)),
     )
