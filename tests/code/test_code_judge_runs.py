@@ -185,8 +185,9 @@ def test_steps_grow_with_the_input(judge: Judge) -> None:
     [
         (Exit(code=0, signal=None, cpu_s=0, peak_memory_mib=1), "RE", "(exit 0)"),
         (Exit(code=97, signal=None, cpu_s=0, peak_memory_mib=1), "RE", "(exit 97)"),
-        (Exit(code=None, signal=31, cpu_s=0, peak_memory_mib=1), "SV", "SIGSYS"),
+        (Exit(code=None, signal=31, cpu_s=0, peak_memory_mib=1), "SV", "or its own signal"),
         (Exit(code=None, signal=24, cpu_s=5, peak_memory_mib=1), "TLE", "5 s of CPU"),
+        (Exit(code=None, signal=24, cpu_s=0.1, peak_memory_mib=1), "RE", "killed by SIGXCPU"),
         (Exit(code=None, signal=9, cpu_s=5.1, peak_memory_mib=1), "TLE", "5 s of CPU"),
         (Exit(code=None, signal=9, cpu_s=4, peak_memory_mib=1), "RE", "SIGKILL"),
         (Exit(code=None, signal=11, cpu_s=9, peak_memory_mib=1), "RE", "killed by SIGSEGV"),
