@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
-from time import monotonic
+from time import monotonic, sleep
 from typing import Any
 
 import pytest
@@ -39,11 +39,25 @@ class Starved(PlainSandbox):
 
     def launch(self, limits: ChildLimits) -> PlainChild:
         child, started = super().launch(limits), monotonic()
+        vars(child)["waited_s"] = lambda: monotonic() - started
+        return child
 
-        def waited_s() -> float:
-            return monotonic() - started
 
-        child.waited_s = waited_s  # type: ignore[method-assign]  # of this child alone
+class Crowded(Starved):
+    """Children whose first thread never gets a processor, for their other threads have them."""
+
+    def launch(self, limits: ChildLimits) -> PlainChild:
+        child = super().launch(limits)
+        vars(child)["cpu_s"] = child.waited_s
+        return child
+
+
+class Stalled(PlainSandbox):
+    """Whoever looks at its children is kept from it, for longer than a program may take."""
+
+    def launch(self, limits: ChildLimits) -> PlainChild:
+        child = super().launch(limits)
+        vars(child)["threads"] = lambda: sleep(0.7)
         return child
 
 
@@ -70,6 +84,25 @@ def test_a_program_that_takes_the_time_is_late() -> None:
 def test_a_program_that_hardly_ran_is_not_blamed() -> None:
     with pytest.raises(DeadlinePassed, match=r"no verdict within 0.\d+ s; the program ran for"):
         Judge(sandbox=Starved()).judge(SLEEPER, ONES, deadline_s=0.7)
+
+
+def test_a_program_that_keeps_itself_waiting_is_late() -> None:
+    judgement = Judge(sandbox=Crowded()).judge(SLEEPER, ONES, deadline_s=0.7)
+    assert [one.verdict for one in judgement.results] == ["TLE", "TLE"]
+    asked = problem("f", kind="function", limits=Limits(test_s=0.2, total_s=30.0))
+    (result,) = Judge(sandbox=Crowded()).judge(SLEEPER, asked, [case(1)]).results
+    assert result.verdict is Verdict.TLE
+    assert result.seconds >= 0.24
+
+
+def test_a_judge_that_was_kept_from_looking_blames_nobody() -> None:
+    asked = problem("f", kind="function", limits=Limits(test_s=0.4, total_s=30.0))
+    napper = "import time\ndef f(x):\n    time.sleep(0.1)\n    return x"
+    judge = Judge(sandbox=Stalled())
+    judgement = judge.judge(napper, asked, [case(1, expected=1)])
+    assert (judgement.verdict, judgement.notes) == ("AC", ())
+    late = judge.judge(SLEEPER, asked, [case(1)])
+    assert late.verdict is Verdict.TLE
 
 
 def test_the_domain_gives_up_at_its_deadline() -> None:
