@@ -180,6 +180,17 @@ def test_steps_grow_with_the_input(judge: Judge) -> None:
     assert [one.steps for one in traces] == [2 * n * n + 2 * n + 3 for n in sizes]
 
 
+def test_answers_of_many_values_are_not_all_kept(judge: Judge) -> None:
+    asked = problem("f", "int", limits=PATIENT)
+    tests = [case(n, expected=[n] * 50_000) for n in (1111, 1112, 1113, 1114)]
+    judgement = judged(judge, method("return [x] * (50_000 if x < 1114 else 1)"), asked, tests)
+    assert [one.verdict for one in judgement.results] == ["AC", "AC", "AC", "WA"]
+    kept = [one.answer for one in judgement.results]
+    assert kept[0] == tests[0].expected
+    assert sum(isinstance(one, str) and one.endswith("not kept") for one in kept) == 1
+    assert kept[3] == [1114]
+
+
 @pytest.mark.parametrize(
     ("ended", "verdict", "message"),
     [

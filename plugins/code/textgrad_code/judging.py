@@ -11,6 +11,7 @@ from textgrad_code.answers import Violation
 from textgrad_code.assessing import assess, read_compile_error
 from textgrad_code.errors import DeadlinePassed, SandboxFailed
 from textgrad_code.grading import Grader
+from textgrad_code.jobs import job_frame
 from textgrad_code.problem import Problem, TestCase
 from textgrad_code.replies import Ended, Reply
 from textgrad_code.sandbox.protocol import ChildLimits, Sandbox
@@ -26,7 +27,8 @@ MOST_LATE_RERUNS = 3
 MOST_ALONE_RERUNS = 2
 SPARE_CPU_S = 1.0
 TRACING_SLOWDOWN = 5.0  # a traced program gets so many times its limits
-KEPT_ANSWERS_BYTES = 16 << 20  # of all tests together; as objects they take many times more
+KEPT_ANSWERS_BYTES = 16 << 20  # of memory, of all tests together
+OBJECTS = 30  # times the bytes of a frame: the most that its values take as objects
 VIOLATION = "protocol violation"
 ENDING = (Verdict.TLE, Verdict.MLE, Verdict.OLE, Verdict.SV)
 
@@ -171,15 +173,27 @@ class Judging:
                 return begun
             session = begun
         patience = min(self._patience_s(), max(self.deadline - monotonic(), 0.0))
-        told = self._told(session, {"arguments": list(self.tests[index].arguments)}, patience)
+        test = self.tests[index]
+        room = 2 * len(self.program) if self.most_steps else 0  # for a trace of its lines
+
+        def most_values() -> int:
+            return self.grader.most_values(test) + room
+
+        told = self._told(session, {"arguments": list(test.arguments)}, patience, most_values)
         if self.on_reply is not None:
             self.on_reply(index, told)
         return told
 
-    def _told(self, session: Session, frame: dict[str, Any], patience: float) -> Reply | Ended:
+    def _told(
+        self,
+        session: Session,
+        frame: dict[str, Any],
+        patience: float,
+        most_values: Callable[[], int] = lambda: 0,
+    ) -> Reply | Ended:
         """Ask; time that the child waits for a processor counts for no limit."""
         most_s = min(MOST_PATIENCE * patience, max(self.latest - monotonic(), 0.0))
-        told = session.ask(frame, patience, most_s)
+        told = session.ask(frame, patience, most_s, most_values)
         self.own_s += told.seconds
         self.deadline = min(self.deadline + told.waited_s, self.latest)
         return told
@@ -189,9 +203,11 @@ class Judging:
         limits, test = self.limits, self.tests[index]
         result = assess(told, index, test, self.grader, self.program, limits.test_s)
         if isinstance(told, Reply) and result.answered:
-            self.answers_bytes += told.size
-            if self.answers_bytes > KEPT_ANSWERS_BYTES:
+            bytes_kept = told.size * (1 if isinstance(result.answer, str) else OBJECTS)
+            if self.answers_bytes + bytes_kept > KEPT_ANSWERS_BYTES:
                 result = replace(result, answer=f"an answer of {told.size} bytes, not kept")
+            else:
+                self.answers_bytes += bytes_kept
         violated = result.message.startswith(VIOLATION)
         if isinstance(told, Ended) or result.verdict in ENDING or violated:
             self._close()
@@ -236,8 +252,9 @@ class Judging:
         limits = ChildLimits(memory_mib=self.limits.memory_mib, cpu_s=self.cpu_s)
         session = Session(self.sandbox.launch(limits), self.limits, self.cpu_s)
         self.session = session
+        job = job_frame(self.program, self.problem, self.limits, self.most_steps)
         self.used.python = session.greet(max(min(START_S, self.latest - monotonic()), 0.0))
-        told = self._told(session, self._job(), self._patience_s())
+        told = self._told(session, job, self._patience_s())
         if isinstance(told, Ended):
             return replace(told, message=f"{told.message} while the program was loaded")
         if told.frame.get("ready") is True:
@@ -253,25 +270,6 @@ class Judging:
                 return Ended(verdict=Verdict.RE, message=message, seconds=0.0, output=b"")
             raise DoesNotCompile(error)
         return told
-
-    def _job(self) -> dict[str, Any]:
-        signature = self.problem.signature
-        return {
-            "program": self.program,
-            "kind": signature.kind,
-            "name": signature.name,
-            "class_name": signature.class_name,
-            "parameters": [one.type for one in signature.parameters],
-            "returns": signature.returns,
-            "in_place": signature.in_place,
-            "operations": [
-                [one.name, [known.type for known in one.parameters], one.returns]
-                for one in signature.operations
-            ],
-            "memory_mib": self.limits.memory_mib,
-            "answer_bytes": self.limits.answer_bytes,
-            "most_steps": self.most_steps,
-        }
 
     def _goodbye(self, session: Session, last: TestResult) -> TestResult:
         """See that nothing follows the last answer."""

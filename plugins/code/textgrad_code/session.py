@@ -13,7 +13,7 @@ from collections.abc import Callable
 from time import monotonic
 from typing import Any
 
-from textgrad_code.answers import Violation, parse_frame
+from textgrad_code.answers import TooManyValues, Violation, parse_frame
 from textgrad_code.endings import verdict_of_exit
 from textgrad_code.errors import DeadlinePassed, SandboxFailed
 from textgrad_code.jail.frames import HEADER_BYTES, packed
@@ -84,7 +84,11 @@ class Session:
         raise SandboxFailed(f"the driver did not start: {why}. {output}".strip())
 
     def ask(
-        self, frame: dict[str, Any], seconds: float, most_s: float | None = None
+        self,
+        frame: dict[str, Any],
+        seconds: float,
+        most_s: float | None = None,
+        most_values: Callable[[], int] = lambda: 0,
     ) -> Reply | Ended:
         """Send a frame and wait for its answer.
 
@@ -94,6 +98,7 @@ class Session:
             seconds: How long the answer may take, not counting how long the child waits for a
                 processor or for this process.
             most_s: How long it may take with that; None for `MOST_PATIENCE` times `seconds`.
+            most_values: How many values, beyond a few, the answer may have.
 
         Raises:
             SandboxFailed: If the sandbox broke.
@@ -109,7 +114,7 @@ class Session:
         self._outgoing = question
         self._send()
         most_s = MOST_PATIENCE * seconds if most_s is None else most_s
-        told = self._await(seconds, most_s)
+        told = self._await(seconds, most_s, most_values)
         if not isinstance(told, Reply):
             return told
         if told.frame.get("nonce") != nonce:
@@ -138,13 +143,17 @@ class Session:
             self._pump(left)
         return self.exit
 
-    def _await(self, seconds: float, most_s: float) -> Reply | Ended:
+    def _await(
+        self, seconds: float, most_s: float, most_values: Callable[[], int] = lambda: 0
+    ) -> Reply | Ended:
         last_look = False
         while True:
             try:
                 body = self._next_body()
                 taken_s = 0.0 if body is None else self._own_s()
-                frame = None if body is None else parse_frame(body)
+                frame = None if body is None else parse_frame(body, most_values)
+            except TooManyValues as error:
+                return self._ended(Verdict.WA, str(error))
             except Violation as error:
                 return self._violation(str(error))
             if frame is not None and self._outgoing:
