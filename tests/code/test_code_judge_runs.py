@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pickle
+import re
 import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
@@ -189,6 +190,15 @@ def test_answers_of_many_values_are_not_all_kept(judge: Judge) -> None:
     assert kept[0] == tests[0].expected
     assert sum(isinstance(one, str) and one.endswith("not kept") for one in kept) == 1
     assert kept[3] == [1114]
+
+
+def test_a_late_program_is_told_which_limit_it_broke(judge: Judge) -> None:
+    program = method("import time", "time.sleep(x)", "return x")
+    asked = problem("f", "float", limits=Limits(test_s=6.0, total_s=2.0))
+    judgement = judged(judge, program, asked, [case(0.0, expected=0.0), case(60.0)])
+    assert [one.verdict for one in judgement.results] == ["AC", "TLE"]
+    message = judgement.results[1].message
+    assert re.fullmatch(r"no answer after [\d.]+ s; the tests together may take 2 s", message)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from typing import Any
 from textgrad_code.answers import Violation, decode
 from textgrad_code.grading import Grader
 from textgrad_code.jail.failures import source_lines
-from textgrad_code.problem import TestCase
+from textgrad_code.problem import Limits, TestCase
 from textgrad_code.replies import Ended, Reply
 from textgrad_code.untrusted import clean
 from textgrad_code.verdict import CompileError, TestResult, TraceLine, Verdict
@@ -24,7 +24,7 @@ LIMITS = {
 
 
 def assess(
-    told: Reply | Ended, index: int, test: TestCase, grader: Grader, program: str, limit_s: float
+    told: Reply | Ended, index: int, test: TestCase, grader: Grader, program: str, limits: Limits
 ) -> TestResult:
     """The result of one test.
 
@@ -34,7 +34,7 @@ def assess(
         test: The test, with the answer it expects.
         grader: Tells what is wrong with an answer.
         program: The judged program, for lines of its stack trace.
-        limit_s: Wall seconds the test may take.
+        limits: What the test, and all of them together, may take.
 
     Raises:
         ProblemError: If the problem's own checker is broken.
@@ -42,8 +42,12 @@ def assess(
     output = clean(told.output.decode("utf-8", "replace"), LONGEST_OUTPUT)
     common: dict[str, Any] = {"index": index, "seconds": told.seconds, "output": output}
     if isinstance(told, Ended):
-        known = f"; the limit is {limit_s:g} s" if told.verdict is Verdict.TLE else ""
-        return TestResult(verdict=told.verdict, message=told.message + known, **common)
+        message = told.message
+        if told.verdict is Verdict.TLE and told.seconds >= limits.test_s:
+            message += f"; the limit is {limits.test_s:g} s"
+        elif told.verdict is Verdict.TLE:
+            message += f"; the tests together may take {limits.total_s:g} s"
+        return TestResult(verdict=told.verdict, message=message, **common)
     try:
         fields = read_reply(told.frame, program)
         if "answer" in told.frame:
@@ -57,10 +61,9 @@ def assess(
     except RecursionError:  # the caller's stack may be deep already
         message = "the answer is nested too deeply to be compared"
         return TestResult(verdict=Verdict.RE, message=message, **common)
-    if told.seconds > limit_s and fields["verdict"] is not Verdict.SV:
-        fields.update(
-            verdict=Verdict.TLE, message=f"took {told.seconds:.2f} s; the limit is {limit_s:g} s"
-        )
+    if told.seconds > limits.test_s and fields["verdict"] is not Verdict.SV:
+        message = f"took {told.seconds:.2f} s; the limit is {limits.test_s:g} s"
+        fields.update(verdict=Verdict.TLE, message=message)
     return TestResult(**fields, **common)
 
 

@@ -200,8 +200,8 @@ class Judging:
 
     def _assessed(self, index: int, told: Reply | Ended) -> TestResult:
         """What it means; the session ends with a child that cannot be trusted to go on."""
-        limits, test = self.limits, self.tests[index]
-        result = assess(told, index, test, self.grader, self.program, limits.test_s)
+        test = self.tests[index]
+        result = assess(told, index, test, self.grader, self.program, self.limits)
         if isinstance(told, Reply) and result.answered:
             bytes_kept = told.size * (1 if isinstance(result.answer, str) else OBJECTS)
             if self.answers_bytes + bytes_kept > KEPT_ANSWERS_BYTES:
