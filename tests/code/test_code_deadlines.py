@@ -61,6 +61,17 @@ class Stalled(PlainSandbox):
         return child
 
 
+class Slowing(PlainSandbox):
+    """Launches one child, and the next ones when no deadline of these tests is left."""
+
+    launched = 0
+
+    def launch(self, limits: ChildLimits) -> PlainChild:
+        sleep(2.5 * min(self.launched, 1))
+        self.launched += 1
+        return super().launch(limits)
+
+
 class Failing(PlainSandbox):
     """Launches so many children and then no more."""
 
@@ -93,6 +104,15 @@ def test_a_program_that_keeps_itself_waiting_is_late() -> None:
     (result,) = Judge(sandbox=Crowded()).judge(SLEEPER, asked, [case(1)]).results
     assert result.verdict is Verdict.TLE
     assert result.seconds >= 0.24
+
+
+@pytest.mark.parametrize("slept_s", [1.7, 100])
+def test_no_time_for_another_process_saves_no_late_program(slept_s: float) -> None:
+    program = f"import time\ndef f(x):\n    time.sleep({slept_s})\n    return x"
+    asked = problem("f", kind="function", limits=Limits(test_s=1.6, total_s=30.0))
+    judgement = Judge(sandbox=Slowing()).judge(program, asked, [case(1), case(1)], deadline_s=3.0)
+    assert [one.verdict for one in judgement.results] == ["TLE", "TLE"]
+    assert judgement.results[1].message == "not run: the tests together may take 3 s"
 
 
 def test_a_judge_that_was_kept_from_looking_blames_nobody() -> None:

@@ -199,6 +199,11 @@ def test_a_late_program_is_told_which_limit_it_broke(judge: Judge) -> None:
     assert [one.verdict for one in judgement.results] == ["AC", "TLE"]
     message = judgement.results[1].message
     assert re.fullmatch(r"no answer after [\d.]+ s; the tests together may take 2 s", message)
+    asked = problem("f", "float", limits=Limits(test_s=0.2, total_s=20.0))
+    loading = f"import time\ntime.sleep(60)\n{program}"
+    judgement = judged(judge, loading, asked, [case(0.0), case(1.0)])
+    told = "no answer after 0.24 s while the program was loaded; the limit is 0.2 s"
+    assert [one.message for one in judgement.results] == [told, told]
 
 
 @pytest.mark.parametrize(

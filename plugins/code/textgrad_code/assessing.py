@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from textgrad_code.answers import Violation, decode
@@ -12,6 +13,7 @@ from textgrad_code.replies import Ended, Reply
 from textgrad_code.untrusted import clean
 from textgrad_code.verdict import CompileError, TestResult, TraceLine, Verdict
 
+VIOLATION = "protocol violation"
 LONGEST_MESSAGE = 500
 LONGEST_OUTPUT = 4000
 LONGEST_LINE = 200
@@ -23,8 +25,16 @@ LIMITS = {
 }
 
 
+class DoesNotCompile(Exception):
+    """The program is no Python program."""
+
+    def __init__(self, error: CompileError) -> None:
+        super().__init__(error.message)
+        self.error = error
+
+
 def assess(
-    told: Reply | Ended, index: int, test: TestCase, grader: Grader, program: str, limits: Limits
+    told: Reply | Ended, index: int, test: TestCase, grader: Grader, program: str, limit_s: float
 ) -> TestResult:
     """The result of one test.
 
@@ -34,7 +44,7 @@ def assess(
         test: The test, with the answer it expects.
         grader: Tells what is wrong with an answer.
         program: The judged program, for lines of its stack trace.
-        limits: What the test, and all of them together, may take.
+        limit_s: Wall seconds the test may take.
 
     Raises:
         ProblemError: If the problem's own checker is broken.
@@ -42,12 +52,7 @@ def assess(
     output = clean(told.output.decode("utf-8", "replace"), LONGEST_OUTPUT)
     common: dict[str, Any] = {"index": index, "seconds": told.seconds, "output": output}
     if isinstance(told, Ended):
-        message = told.message
-        if told.verdict is Verdict.TLE and told.seconds >= limits.test_s:
-            message += f"; the limit is {limits.test_s:g} s"
-        elif told.verdict is Verdict.TLE:
-            message += f"; the tests together may take {limits.total_s:g} s"
-        return TestResult(verdict=told.verdict, message=message, **common)
+        return TestResult(verdict=told.verdict, message=told.message, **common)
     try:
         fields = read_reply(told.frame, program)
         if "answer" in told.frame:
@@ -56,13 +61,13 @@ def assess(
             if fault is not None:
                 fields.update(verdict=Verdict.WA, message=fault)
     except Violation as error:
-        message = f"protocol violation: {error}"
+        message = f"{VIOLATION}: {error}"
         return TestResult(verdict=Verdict.RE, message=message, **common)
     except RecursionError:  # the caller's stack may be deep already
         message = "the answer is nested too deeply to be compared"
         return TestResult(verdict=Verdict.RE, message=message, **common)
-    if told.seconds > limits.test_s and fields["verdict"] is not Verdict.SV:
-        message = f"took {told.seconds:.2f} s; the limit is {limits.test_s:g} s"
+    if told.seconds > limit_s and fields["verdict"] is not Verdict.SV:
+        message = f"took {told.seconds:.2f} s; the limit is {limit_s:g} s"
         fields.update(verdict=Verdict.TLE, message=message)
     return TestResult(**fields, **common)
 
@@ -85,6 +90,39 @@ def read_reply(frame: dict[str, Any], program: str) -> dict[str, Any]:
         verdict, message = LIMITS[limit]
         return {"verdict": verdict, "message": message}
     raise Violation("a frame that says nothing")
+
+
+def with_limit(told: Reply | Ended, limits: Limits) -> Reply | Ended:
+    """The same; who was late is told which limit that broke."""
+    if isinstance(told, Reply) or told.verdict is not Verdict.TLE:
+        return told
+    known = f"the limit is {limits.test_s:g} s"
+    if told.seconds < limits.test_s:
+        known = f"the tests together may take {limits.total_s:.3g} s"
+    return replace(told, message=f"{told.message}; {known}")
+
+
+def load_failure(told: Reply | Ended, program: str) -> Reply | Ended | None:
+    """What came instead of word that a program is loaded; None if nothing did.
+
+    Raises:
+        DoesNotCompile: If the program does not.
+    """
+    if isinstance(told, Ended):
+        return replace(told, message=f"{told.message} while the program was loaded")
+    if told.frame.get("ready") is True:
+        return None
+    if "answer" in told.frame:  # no test was sent that it could answer
+        message = f"{VIOLATION}: an answer while the program was loaded"
+        return Ended(verdict=Verdict.RE, message=message, seconds=told.seconds, output=b"")
+    if "compile_error" in told.frame:
+        try:
+            error = read_compile_error(told.frame["compile_error"], program)
+        except Violation as violation:
+            message = f"{VIOLATION}: {violation}"
+            return Ended(verdict=Verdict.RE, message=message, seconds=0.0, output=b"")
+        raise DoesNotCompile(error)
+    return told
 
 
 def read_compile_error(told: Any, program: str) -> CompileError:
