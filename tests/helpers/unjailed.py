@@ -46,6 +46,10 @@ class UnjailedChild:
         """Nobody counts it here."""
         return 0.0
 
+    def cpu_s(self) -> float:
+        """Nor this."""
+        return 0.0
+
     def threads(self) -> None:
         return None
 

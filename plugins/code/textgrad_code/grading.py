@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from itertools import zip_longest
 from typing import Any, NamedTuple
 
-from textgrad_code.compare import MOST_TIMES, Order, first_difference
+from textgrad_code.compare import MOST_MORE, MOST_TIMES, Order, first_difference
 from textgrad_code.differences import items, shown, size_of, size_within, untagged
 from textgrad_code.errors import ProblemError
 from textgrad_code.jail.nodes import Shape, shape_of
@@ -84,6 +84,13 @@ class Grader:
             return self._fault_of_operations(test, answer, order)
         return self._difference(test.expected, self.form, answer, order)
 
+    def most_values(self, test: TestCase) -> int:
+        """An answer with more values is wrong whatever they are."""
+        if self.checker.kind != "program":
+            return MOST_TIMES * size_of(test.expected) + MOST_MORE
+        known = size_of(list(test.arguments)) + size_of(test.expected)
+        return MOST_TIMES * known + MOST_CHECKED
+
     def _difference(self, expected: JSON, form: Form, answer: JSON, order: Order) -> str | None:
         right = expected_form(expected, form.shape, floats=form.floats)
         return first_difference(right, answer, order=order, tolerance=self.checker.tolerance)
@@ -116,8 +123,7 @@ class Grader:
         return None if found is None else f"output as lines of words, counted from 0: {found}"
 
     def _fault_by_program(self, test: TestCase, answer: JSON) -> str | None:
-        known = size_of(list(test.arguments)) + size_of(test.expected)
-        most = MOST_TIMES * known + MOST_CHECKED
+        most = self.most_values(test)
         if not size_within(answer, most):
             return f"the answer has more than {most} values"
         check = trusted_function(self.checker.source, "check", self.where)

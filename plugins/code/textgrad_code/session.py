@@ -14,7 +14,7 @@ from dataclasses import replace
 from time import monotonic
 from typing import Any
 
-from textgrad_code.answers import Violation, parse_frame
+from textgrad_code.answers import TooManyValues, Violation, parse_frame
 from textgrad_code.endings import verdict_of_exit
 from textgrad_code.errors import DeadlinePassed, SandboxFailed
 from textgrad_code.jail.frames import HEADER_BYTES, packed
@@ -22,12 +22,12 @@ from textgrad_code.problem import Limits
 from textgrad_code.replies import Ended, Reply
 from textgrad_code.sandbox.inputs import give
 from textgrad_code.sandbox.protocol import Child, Exit
+from textgrad_code.stopwatch import Stopwatch
 from textgrad_code.verdict import Verdict
 
 START_S = 30.0  # a machine may be busy; a sandbox that needs longer is broken
 EXIT_S = 5.0
 MOST_PATIENCE = 10.0  # times what was asked for, however long it waits for a processor
-QUICK_S = 0.01  # in less, nothing waits long enough to be worth a look
 MOST_THREADS = 128
 WATCH_S = 0.02  # how often they are counted
 CHUNK = 1 << 16
@@ -53,7 +53,7 @@ class Session:
         self._script_output = bytearray()
         self._closed = self._is_script = False
         self._count_at = monotonic() + WATCH_S
-        self._waited_before = self._waited_s = 0.0  # for a processor: so far; since the question
+        self._watch = Stopwatch(child)
         self._poll = select.poll()
         self._readers: dict[int, Callable[[], None]] = {
             child.answer_fd: self._read_answer,
@@ -76,7 +76,7 @@ class Session:
             SandboxFailed: If it does not start.
             DeadlinePassed: If there is less time than a sandbox may need for that.
         """
-        told = self._await(monotonic(), most_s, most_s)
+        told = self._await(most_s, most_s)
         if isinstance(told, Reply) and isinstance(told.frame.get("hello"), str):
             return str(told.frame["hello"])[:40]
         if most_s < START_S and isinstance(told, Ended) and told.verdict is Verdict.TLE:
@@ -87,7 +87,11 @@ class Session:
         raise SandboxFailed(f"the driver did not start: {why}. {output}".strip())
 
     def ask(
-        self, frame: dict[str, Any], seconds: float, most_s: float | None = None
+        self,
+        frame: dict[str, Any],
+        seconds: float,
+        most_s: float | None = None,
+        most_values: Callable[[], int] = lambda: 0,
     ) -> Reply | Ended:
         """Send a frame and wait for its answer.
 
@@ -95,31 +99,31 @@ class Session:
             frame: What is asked, without a nonce. The text that a script reads is put where it
                 reads it from; what it prints is the answer in the reply.
             seconds: How long the answer may take, not counting how long the child waits for a
-                processor.
+                processor or for this process.
             most_s: How long it may take with that; None for `MOST_PATIENCE` times `seconds`.
+            most_values: How many values, beyond a few, the answer may have.
 
         Raises:
             SandboxFailed: If the sandbox broke.
         """
-        started = monotonic()
+        frame, nonce = self._without_input(frame), secrets.token_hex(8)
+        question = memoryview(packed({**frame, "nonce": nonce}))
         self._output.clear()
-        self._printed, self._waited_s = 0, 0.0
-        self._waited_before = self.child.waited_s()
+        self._printed = 0
+        self._watch.start()
         self._pump(0)
         if self._received:
-            return self._violation("data before they were asked for", started)
-        frame = self._without_input(frame)
-        nonce = secrets.token_hex(8)
-        self._outgoing = memoryview(packed({**frame, "nonce": nonce}))
+            return self._violation("data before they were asked for")
+        self._outgoing = question
         self._send()
         most_s = MOST_PATIENCE * seconds if most_s is None else most_s
-        told = self._await(started, seconds, most_s)
+        told = self._await(seconds, most_s, most_values)
         if not isinstance(told, Reply):
             return told
         if told.frame.get("nonce") != nonce:
-            return self._violation("a frame with a wrong nonce", started)
+            return self._violation("a frame with a wrong nonce")
         if self._received:
-            return self._violation("more data than were asked for", started)
+            return self._violation("more data than were asked for")
         return self._with_what_it_printed(told)
 
     def _without_input(self, frame: dict[str, Any]) -> dict[str, Any]:
@@ -149,43 +153,51 @@ class Session:
             self._pump(left)
         return self.exit
 
-    def _await(self, started: float, seconds: float, most_s: float) -> Reply | Ended:
+    def _await(
+        self, seconds: float, most_s: float, most_values: Callable[[], int] = lambda: 0
+    ) -> Reply | Ended:
+        last_look = False
         while True:
             try:
-                frame = self._next_frame()
+                body = self._next_body()
+                taken_s = 0.0 if body is None else self._own_s()
+                frame = None if body is None else parse_frame(body, most_values)
+            except TooManyValues as error:
+                return self._ended(Verdict.WA, str(error))
             except Violation as error:
-                return self._violation(str(error), started)
+                return self._violation(str(error))
             if frame is not None and self._outgoing:
-                return self._violation("an answer before the question was read", started)
+                return self._violation("an answer before the question was read")
             if frame is not None:
                 self._read_output()
                 self._read_script_output()
             if len(self._script_output) > self.limits.answer_bytes:
-                return self._ended(Verdict.OLE, "the answer is too large", started)
+                return self._ended(Verdict.OLE, "the answer is too large")
             if self._printed > self.limits.output_bytes:
                 most = self.limits.output_bytes
-                return self._ended(Verdict.OLE, f"printed more than {most} bytes", started)
+                return self._ended(Verdict.OLE, f"printed more than {most} bytes")
             if frame is not None:
-                seconds = self._seconds_since(started)
                 return Reply(
                     frame=frame,
-                    seconds=seconds,
+                    seconds=taken_s,
                     output=bytes(self._output),
                     size=self._frame_bytes,
-                    waited_s=self._waited_s,
+                    waited_s=self._watch.waited_s,
                 )
             if self._closed:
-                return self._ended(*self._how_it_ended(), started)
-            left = started + min(seconds + self._waited_s, most_s) - monotonic()
+                return self._ended(*self._how_it_ended())
+            left = min(seconds + self._watch.waited_s, most_s) - self._watch.wall_s()
             if left <= 0:
-                left = min(seconds - self._seconds_since(started), most_s + started - monotonic())
-            if left <= 0:
-                return self._ended(Verdict.TLE, f"no answer after {seconds:.2f} s", started)
+                left = min(seconds - self._own_s(), most_s - self._watch.wall_s())
+            if left <= 0 and last_look:
+                waited_for_s = min(seconds, self._own_s())
+                return self._ended(Verdict.TLE, f"no answer after {waited_for_s:.2f} s")
+            last_look = left <= 0  # this thread may have been kept from looking for long
             threads = self._threads()
             if threads > MOST_THREADS:
                 message = f"had {threads} threads; at most {MOST_THREADS} may run at a time"
-                return self._ended(Verdict.RE, message, started)
-            self._pump(min(left, WATCH_S))
+                return self._ended(Verdict.RE, message)
+            self._pump(max(min(left, WATCH_S), 0.0))
 
     def _threads(self) -> int:
         """How many the program has; 0 if that is not known, or was looked at just now."""
@@ -194,14 +206,10 @@ class Session:
         self._count_at = monotonic() + WATCH_S
         return self.child.threads() or 0
 
-    def _seconds_since(self, started: float) -> float:
-        """Wall time without what the child waited for a processor since then."""
-        seconds = monotonic() - started
-        if seconds > QUICK_S and self.exit is None:
-            self._waited_s = max(self._waited_s, self.child.waited_s() - self._waited_before)
-        return max(seconds - self._waited_s, 0.0)
+    def _own_s(self) -> float:
+        return self._watch.own_s(ended=self.exit is not None)
 
-    def _next_frame(self) -> dict[str, Any] | None:
+    def _next_body(self) -> bytes | None:
         if len(self._received) < HEADER_BYTES:
             return None
         size = int.from_bytes(self._received[:HEADER_BYTES], "little")
@@ -212,13 +220,18 @@ class Session:
             return None
         body, self._frame_bytes = bytes(self._received[HEADER_BYTES:end]), size
         del self._received[:end]
-        return parse_frame(body)
+        return body
 
     def _pump(self, seconds: float) -> None:
         """Wait for something to happen, and take it in."""
         if self._outgoing:
             self._poll.register(self.child.job_fd, OUT)
+        asked = monotonic()
         ready = self._poll.poll(seconds * 1000)
+        if ready:
+            self._watch.heard(seconds)
+        else:
+            self._watch.silent(asked + seconds)
         if self._outgoing:
             self._poll.unregister(self.child.job_fd)
         for fd, _ in ready:
@@ -287,14 +300,14 @@ class Session:
             return Verdict.RE, "protocol violation: it closed the channel"
         return verdict_of_exit(self.exit, self.cpu_s)
 
-    def _violation(self, what: str, started: float) -> Ended:
-        return self._ended(Verdict.RE, f"protocol violation: {what}", started)
+    def _violation(self, what: str) -> Ended:
+        return self._ended(Verdict.RE, f"protocol violation: {what}")
 
-    def _ended(self, verdict: Verdict, message: str, started: float) -> Ended:
+    def _ended(self, verdict: Verdict, message: str) -> Ended:
         return Ended(
             verdict=verdict,
             message=message,
-            seconds=max(monotonic() - started - self._waited_s, 0.0),
+            seconds=self._own_s(),
             output=bytes(self._output),
-            waited_s=self._waited_s,
+            waited_s=self._watch.waited_s,
         )

@@ -49,7 +49,7 @@ class JailedChild:
         self.run, self.limits = run, limits
         self._kill, self._closed, self._leaves = kill, closed, leaves
         self._exit: Exit | None = None
-        self._schedule = self._status = _GONE
+        self._schedule = self._status = self._clock = _GONE
         self.lost_server = self.no_greeting = False
         pipes: list[int] = []
         try:
@@ -113,16 +113,13 @@ class JailedChild:
 
     def usage(self) -> Usage | None:
         """What it has used so far, as the kernel tells anybody; None if that cannot be known."""
-        process = fcntl.fcntl(self._owned, fcntl.F_GETOWN)
-        if process <= 0:
-            return None
+        cpu_s = self.cpu_s()
         try:
-            cpu_s = time.clock_gettime(~process << 3 | _CPU_CLOCK)
             peak_kib = _PEAK.search(os.pread(self._open_status(), _STATUS_BYTES, 0))
         except OSError:
             return None
         waited_s = self.waited_s()
-        if peak_kib is None or not self.is_waiting():  # its number could be another's by now
+        if peak_kib is None or not cpu_s or not self.is_waiting():  # its number may be another's
             return None
         return Usage(cpu_s=cpu_s, peak_memory_mib=int(peak_kib[1]) / 1024, waited_s=waited_s)
 
@@ -137,6 +134,21 @@ class JailedChild:
                 self._schedule = self._open("schedstat")
             return int(os.pread(self._schedule, _STATUS_BYTES, 0).split()[1]) / 1e9
         except (OSError, IndexError):
+            return 0.0
+
+    def cpu_s(self) -> float:
+        """CPU time of all its threads so far; 0 if unknown.
+
+        Asked before every test too: the number of its clock is looked up once.
+        """
+        try:
+            if self._clock == _GONE:
+                process = fcntl.fcntl(self._owned, fcntl.F_GETOWN)
+                if process <= 0:
+                    return 0.0
+                self._clock = ~process << 3 | _CPU_CLOCK
+            return time.clock_gettime(self._clock)
+        except OSError:
             return 0.0
 
     def _open_status(self) -> int:

@@ -128,6 +128,10 @@ class PlainChild:
         """Nobody counts it here."""
         return 0.0
 
+    def cpu_s(self) -> float:
+        """Nor this, before it ends."""
+        return 0.0
+
     def threads(self) -> int | None:
         """Nobody bounds them here."""
         return None

@@ -123,6 +123,10 @@ class Child(Protocol):
         """How long it could have run so far, had a processor been free; 0 where unknown."""
         ...
 
+    def cpu_s(self) -> float:
+        """CPU time of all its threads so far; 0 where unknown."""
+        ...
+
     def threads(self) -> int | None:
         """How many it has now, counted from outside; None if that cannot be known."""
         ...
