@@ -9,11 +9,10 @@ from textgrad_code.answers import Violation, decode
 from textgrad_code.grading import Grader
 from textgrad_code.jail.failures import source_lines
 from textgrad_code.problem import Limits, TestCase
-from textgrad_code.replies import Ended, Reply
+from textgrad_code.replies import VIOLATION, Ended, Reply
 from textgrad_code.untrusted import clean
 from textgrad_code.verdict import CompileError, TestResult, TraceLine, Verdict
 
-VIOLATION = "protocol violation"
 LONGEST_MESSAGE = 500
 LONGEST_OUTPUT = 4000
 LONGEST_LINE = 200

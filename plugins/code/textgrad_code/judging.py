@@ -7,12 +7,12 @@ from dataclasses import replace
 from time import monotonic
 from typing import Any
 
-from textgrad_code.assessing import VIOLATION, DoesNotCompile, assess, load_failure, with_limit
+from textgrad_code.assessing import DoesNotCompile, assess, load_failure, with_limit
 from textgrad_code.errors import DeadlinePassed, SandboxFailed
 from textgrad_code.grading import Grader
 from textgrad_code.jobs import job_frame
 from textgrad_code.problem import Problem, TestCase
-from textgrad_code.replies import Ended, Reply
+from textgrad_code.replies import VIOLATION, Ended, Reply
 from textgrad_code.sandbox.protocol import ChildLimits, Sandbox
 from textgrad_code.session import MOST_PATIENCE, START_S, Session
 from textgrad_code.tally import Tally, judgement_of, name_of
@@ -20,7 +20,6 @@ from textgrad_code.verdict import Judgement, TestResult, Verdict
 
 GRACE = 0.2  # of the limit: an answer this late is asked for once more
 LONGEST_GRACE_S = 0.25
-GOODBYE_S, LEAST_GOODBYE_S = 0.5, 0.05
 FAIR_SHARE = 0.5  # of a deadline: a program that ran for less is not to blame for it
 MOST_LATE_RERUNS = 3
 MOST_ALONE_RERUNS = 2
@@ -118,8 +117,8 @@ class Judging:
             if self.stop_at_first and result.verdict is not Verdict.AC:
                 break
         else:
-            if self.session is not None and results:
-                results[-1] = self._goodbye(self.session, results[-1])
+            if self.session is not None:
+                self._leave(self.session)
         self._see_that_time_sufficed()
         self._close()
         for index in self.not_alone[:MOST_ALONE_RERUNS]:
@@ -179,7 +178,9 @@ class Judging:
         def most_values() -> int:
             return self.grader.most_values(test) + room
 
-        told = self._told(session, {"arguments": list(test.arguments)}, patience, most_values)
+        frame = {"arguments": list(test.arguments)}
+        last = index == len(self.tests) - 1 and not self.is_script
+        told = self._told(session, frame, patience, most_values, last=last)
         if self.on_reply is not None:
             self.on_reply(index, told)
         return with_limit(told, self.limits)
@@ -190,10 +191,12 @@ class Judging:
         frame: dict[str, Any],
         patience: float,
         most_values: Callable[[], int] = lambda: 0,
+        *,
+        last: bool = False,
     ) -> Reply | Ended:
         """Ask; time that the child waits for a processor counts for no limit."""
         most_s = min(MOST_PATIENCE * patience, max(self.latest - monotonic(), 0.0))
-        told = session.ask(frame, patience, most_s, most_values)
+        told = session.ask(frame, patience, most_s, most_values, last=last)
         self.own_s += told.seconds
         self.deadline = min(self.deadline + told.waited_s, self.latest)
         return told
@@ -267,18 +270,13 @@ class Judging:
         failure = load_failure(told, self.program)
         return session if failure is None else failure
 
-    def _goodbye(self, session: Session, last: TestResult) -> TestResult:
-        """See that nothing follows the last answer."""
+    def _leave(self, session: Session) -> None:
+        """Take what it has used, and do not wait for its end."""
         used = session.child.usage()
-        most_s = min(MOST_PATIENCE * GOODBYE_S, max(self.latest - monotonic(), LEAST_GOODBYE_S))
-        told = session.ask({"end": True}, GOODBYE_S, most_s)
-        if isinstance(told, Ended) and told.message.startswith(VIOLATION):
-            return replace(last, verdict=Verdict.RE, message=told.message)
-        if isinstance(told, Reply) and used is not None:  # no need to wait for its end
+        if used is not None:
             self.session = None
             self.used.add(used)
             session.child.leave()
-        return last
 
     def _close(self) -> None:
         session, self.session = self.session, None

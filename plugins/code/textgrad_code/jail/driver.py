@@ -9,8 +9,8 @@ come here. Every frame carries a nonce that its answer repeats:
     -> {"nonce", "arguments": [...]}
     <- {"nonce", "answer": ..., "mutated": [...]} | {"nonce", "error": {...}}
        | {"nonce", "unserialisable": text} | {"nonce", "limit": "memory" | "answer"}
-    -> {"nonce", "end": true}
-    <- {"nonce", "bye": true}
+
+After the answer to a test with "last": true comes {"nonce", "bye": true}.
 
 Before all of them goes {"hello": version of Python}, when no line of the program has been seen.
 What a script reads and prints is no part of a frame: the judge has filled descriptor 0, a file,
@@ -78,7 +78,7 @@ REHEARSED_JOB = {
     "answer_bytes": 1 << 20,
     "most_steps": 0,
 }
-REHEARSED_FRAMES = (b'{"arguments":[1],"nonce":""}', b'{"end":true,"nonce":""}')
+REHEARSED_FRAME = b'{"arguments":[1],"last":true,"nonce":""}'
 MEMORY: dict[str, Any] = {"limit": "memory"}
 ANSWER: dict[str, Any] = {"limit": "answer"}
 READY: list[ModuleType] = []  # a module for a program; building one touches many pages
@@ -159,9 +159,6 @@ class Driver:
         """Answer one frame; whether more may follow."""
         frame = json.loads(body)
         self.nonce = frame["nonce"]
-        if "end" in frame:
-            self.tell({"bye": True})
-            return False
         script = self.signature.kind == "stdin"
         most_steps = self.job["most_steps"]
         if not most_steps:
@@ -171,7 +168,7 @@ class Driver:
             with trace:
                 told = self.guarded(self._script if script else self._call, body)
             told["trace"] = trace.told()
-        self.tell(told)
+        self.tell(told, last="last" in frame)
         return not script
 
     def _call(self, body: bytes) -> dict[str, Any]:
@@ -208,7 +205,7 @@ class Driver:
         use_streams(self.streams)
         return told
 
-    def tell(self, told: dict[str, Any]) -> None:
+    def tell(self, told: dict[str, Any], *, last: bool = False) -> None:
         """Send an answer with the nonce it belongs to."""
         told["nonce"] = self.nonce
         try:
@@ -220,6 +217,8 @@ class Driver:
             "answer" in told and len(data) > self.most_bytes
         ):
             data = packed({**ANSWER, "nonce": self.nonce})
+        if last:
+            data += packed({"bye": True, "nonce": self.nonce})
         send(self.answer_fd, data)
 
 
@@ -231,9 +230,9 @@ class Rehearsal(Driver):
         self.streams = sys.stdin, sys.stdout, sys.stderr
         self.module = ModuleType("solution")
 
-    def tell(self, told: dict[str, Any]) -> None:
+    def tell(self, told: dict[str, Any], *, last: bool = False) -> None:
         """Make the frame only."""
-        packed({**told, "nonce": self.nonce})
+        packed({**told, "nonce": self.nonce, "bye": last})
 
 
 def rehearse() -> None:
@@ -244,8 +243,7 @@ def rehearse() -> None:
     """
     before, rehearsal = sys.getrecursionlimit(), Rehearsal()
     rehearsal.load(json.loads(json.dumps(REHEARSED_JOB)))
-    for frame in REHEARSED_FRAMES:
-        rehearsal.test(frame)
+    rehearsal.test(REHEARSED_FRAME)
     linecache.clearcache()
     sys.setrecursionlimit(before)
 
