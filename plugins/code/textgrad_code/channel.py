@@ -48,6 +48,7 @@ class Channel:
         self.printed = self.frame_bytes = 0
         self.closed = False
         self._poll = select.poll()
+        # Looked at in this order: who sees an answer sees what was printed before it.
         self._readers: dict[int, Callable[[], None]] = {
             child.answer_fd: self._read_answer,
             child.output_fd: self._read_output,
@@ -98,8 +99,6 @@ class Channel:
     def next_body(self) -> bytes | None:
         """The next frame, taken from what was received, if all of it is there.
 
-        What was printed before it was sent is there then too.
-
         Raises:
             Violation: If it is too long.
         """
@@ -113,8 +112,6 @@ class Channel:
             return None
         body, self.frame_bytes = bytes(self.received[HEADER_BYTES:end]), size
         del self.received[:end]
-        self._read_output()
-        self._read_script_output()
         return body
 
     def _send(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from time import monotonic
 
 from textgrad_code.sandbox.protocol import Child
@@ -22,11 +23,18 @@ class Stopwatch:
     def __init__(self, child: Child) -> None:
         self.child = child
         self._waited_before = self._cpu_before = 0.0
+        self._looked_at = -math.inf
         self._begin()
 
     def start(self) -> None:
-        """A question is about to be put."""
-        self._waited_before, self._cpu_before = self.child.waited_s(), self.child.cpu_s()
+        """A question is about to be put.
+
+        What was seen a moment ago still holds: since then nothing can have waited for long.
+        """
+        now = monotonic()
+        if now - self._looked_at > QUICK_S:
+            self._waited_before, self._cpu_before = self.child.waited_s(), self.child.cpu_s()
+            self._looked_at = now
         self._begin()
 
     def _begin(self) -> None:
