@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -58,6 +59,27 @@ class Stalled(PlainSandbox):
     def launch(self, limits: ChildLimits) -> PlainChild:
         child = super().launch(limits)
         vars(child)["threads"] = lambda: sleep(0.7)
+        return child
+
+
+class Paused(PlainSandbox):
+    """A machine that stands still once, as soon as a file is there, for longer than a limit."""
+
+    def __init__(self, wanted: Path) -> None:
+        super().__init__()
+        self.wanted = wanted
+
+    def launch(self, limits: ChildLimits) -> PlainChild:
+        child = super().launch(limits)
+
+        def pause() -> None:
+            if self.wanted.exists():
+                self.wanted.unlink()
+                child.process.send_signal(signal.SIGSTOP)
+                sleep(0.7)
+                child.process.send_signal(signal.SIGCONT)
+
+        vars(child)["threads"] = pause
         return child
 
 
@@ -123,6 +145,21 @@ def test_a_judge_that_was_kept_from_looking_blames_nobody() -> None:
     assert (judgement.verdict, judgement.notes) == ("AC", ())
     late = judge.judge(SLEEPER, asked, [case(1)])
     assert late.verdict is Verdict.TLE
+
+
+def test_a_machine_that_stood_still_blames_nobody(tmp_path: Path) -> None:
+    asked = problem("f", kind="function", limits=Limits(test_s=0.4, total_s=30.0))
+    running = tmp_path / "running"
+    naps = (
+        "import time\n"
+        "def f(x):\n"
+        f"    open({str(running)!r}, 'w').close()\n"
+        "    for _ in range(5): time.sleep(0.04)\n"
+        "    return x"
+    )
+    judge = Judge(sandbox=Paused(running))
+    (result,) = judge.judge(naps, asked, [case(1, expected=1)]).results
+    assert (result.verdict, result.message) == ("AC", "")
 
 
 def test_the_domain_gives_up_at_its_deadline() -> None:

@@ -44,6 +44,16 @@ def test_printed_words(expected: str, answer: str, right: bool) -> None:
     assert printed(expected, answer) == right
 
 
+@pytest.mark.parametrize("more", ["\n1" * 3_000_000, " 1" * 3_000_000])
+def test_much_more_than_expected_is_not_compared(more: str) -> None:
+    told = Grader(Problem(name="p", signature=Signature(kind="stdin"))).fault(
+        case("", expected="1"), "1" + more
+    )
+    assert told is not None
+    assert told.startswith("the output has more than")
+    assert printed("1", "1" + " \n" * 3_000_000)
+
+
 def test_printed_decimals_in_any_order() -> None:
     assert printed("x 2.0\ny 3.0\nz 4", "z 4\ny 3\nx 2", "any-order")
     assert not printed("x 2.0\nz 4", "z 5\nx 2", "any-order")

@@ -70,8 +70,8 @@ class Channel:
         self.outgoing = memoryview(data)
         self._send()
 
-    def pump(self, seconds: float) -> bool:
-        """Wait for something to happen, and take it in; whether something did.
+    def pump(self, seconds: float) -> None:
+        """Wait for something to happen, and take it in.
 
         Raises:
             SandboxFailed: If the sandbox broke.
@@ -83,7 +83,6 @@ class Channel:
             self._poll.unregister(self.child.job_fd)
         for fd, _ in ready:
             self._readers.get(fd, self._send)()
-        return bool(ready)
 
     def pump_until_exit(self, seconds: float) -> Exit | None:
         """Take in what comes until the child has ended; None if it has not by then.

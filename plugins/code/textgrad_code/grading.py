@@ -112,7 +112,15 @@ class Grader:
         return None
 
     def _fault_of_output(self, expected: str, answer: str, order: Order) -> str | None:
-        lines, others = lines_of(expected), lines_of(answer)
+        lines = lines_of(expected)
+        for what, right, printed in (
+            ("lines", len(lines), answer.rstrip().count("\n") + 1),
+            ("words", len(expected.split()), len(answer.split())),
+        ):
+            most = MOST_TIMES * right + MOST_MORE
+            if printed > most:  # not worth the time and memory of a comparison
+                return f"the output has more than {most} {what}, expected {right}"
+        others = lines_of(answer)
         if lines == others:
             return None
         found = first_difference(

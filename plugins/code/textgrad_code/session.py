@@ -188,11 +188,8 @@ class Session:
             self._pump(max(min(left, WATCH_S), 0.0))
 
     def _pump(self, seconds: float) -> None:
-        asked = monotonic()
-        if self._channel.pump(seconds):
-            self._watch.heard(seconds)
-        else:
-            self._watch.silent(asked + seconds)
+        self._channel.pump(seconds)
+        self._watch.looked(seconds)
 
     def _threads(self) -> int:
         """How many the program has; 0 if that is not known, or was looked at just now."""

@@ -39,7 +39,7 @@ class Stopwatch:
 
     def _begin(self) -> None:
         self.waited_s = self._queued_s = self._stalled_s = self._used_s = 0.0
-        self._started = self._silent_until = monotonic()
+        self._started = self._looked_for_answer_at = monotonic()
 
     def wall_s(self) -> float:
         """Since the start."""
@@ -65,18 +65,14 @@ class Stopwatch:
             self.waited_s = max(min(waited_s, seconds - self._used_s), 0.0)
         return max(seconds - self.waited_s, 0.0)
 
-    def silent(self, until: float) -> None:
-        """Nothing had come until then."""
-        self._silent_until = until
-
-    def heard(self, patience_s: float) -> None:
-        """Something has come, now; it may have been there since this thread could last look.
+    def looked(self, patience_s: float) -> None:
+        """This thread has looked for an answer; one may have been there since it could before.
 
         Args:
             patience_s: How long it meant to wait for that.
         """
         now = monotonic()
-        late_s = now - self._silent_until - patience_s
+        late_s = now - self._looked_for_answer_at - patience_s
         if late_s > QUICK_S:
             self._stalled_s += late_s
-        self._silent_until = now
+        self._looked_for_answer_at = now
