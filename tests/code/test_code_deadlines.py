@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -63,21 +64,21 @@ class Stalled(PlainSandbox):
 
 
 class Paused(PlainSandbox):
-    """A machine that stands still once, as soon as a file is there, for longer than a limit."""
+    """A machine that stands still for longer than a limit, when a file is named as a process."""
 
-    def __init__(self, wanted: Path) -> None:
+    def __init__(self, folder: Path) -> None:
         super().__init__()
-        self.wanted = wanted
+        self.folder = folder
 
     def launch(self, limits: ChildLimits) -> PlainChild:
         child = super().launch(limits)
 
         def pause() -> None:
-            if self.wanted.exists():
-                self.wanted.unlink()
-                child.process.send_signal(signal.SIGSTOP)
+            for named in self.folder.iterdir():
+                named.unlink()
+                os.kill(int(named.name), signal.SIGSTOP)
                 sleep(0.7)
-                child.process.send_signal(signal.SIGCONT)
+                os.kill(int(named.name), signal.SIGCONT)
 
         vars(child)["threads"] = pause
         return child
@@ -149,15 +150,14 @@ def test_a_judge_that_was_kept_from_looking_blames_nobody() -> None:
 
 def test_a_machine_that_stood_still_blames_nobody(tmp_path: Path) -> None:
     asked = problem("f", kind="function", limits=Limits(test_s=0.4, total_s=30.0))
-    running = tmp_path / "running"
     naps = (
-        "import time\n"
+        "import os, time\n"
         "def f(x):\n"
-        f"    open({str(running)!r}, 'w').close()\n"
+        f"    open({str(tmp_path)!r} + f'/{{os.getpid()}}', 'w').close()\n"
         "    for _ in range(5): time.sleep(0.04)\n"
         "    return x"
     )
-    judge = Judge(sandbox=Paused(running))
+    judge = Judge(sandbox=Paused(tmp_path))
     (result,) = judge.judge(naps, asked, [case(1, expected=1)]).results
     assert (result.verdict, result.message) == ("AC", "")
 
