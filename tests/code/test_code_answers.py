@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from textgrad_code.answers import Violation, decode, parse_frame
+from textgrad_code.answers import TooManyValues, Violation, decode, parse_frame
+from textgrad_code.differences import size_of
 from textgrad_code.jail.node_classes import ListNode
 from textgrad_code.jail.nodes import AnswerTooLarge, NotSerialisable, build, shape_of
 from textgrad_code.jail.values import encode
@@ -241,3 +242,21 @@ def test_other_types_are_passed_as_they_are(notation: str) -> None:
 def test_what_is_no_node_is_refused(notation: str, value: Any) -> None:
     with pytest.raises(NotSerialisable):
         encode(value, shape_of(notation))
+
+
+@pytest.mark.parametrize("value", [0, "", [], {"a": []}, None, [1, {"b": 2.5}]])
+def test_a_frame_with_far_too_many_values_is_not_read(value: Any) -> None:
+    frame = {"answer": [value] * 30_000}
+    body = json.dumps(frame, separators=(",", ":")).encode()
+    with pytest.raises(TooManyValues, match="more than 25000 values"):
+        parse_frame(body, lambda: 15_000)
+    most = size_of(frame)
+    assert parse_frame(body, lambda: most) == frame
+
+
+@pytest.mark.parametrize(
+    "text", ["1,2," * 50_000, '\\",[' * 50_000, "{\\" * 50_001, "é,\n" * 50_000]
+)
+def test_what_is_in_a_text_is_no_value(text: str) -> None:
+    frame = {"answer": [text, {text: text}]}
+    assert parse_frame(json.dumps(frame).encode(), lambda: 0) == frame

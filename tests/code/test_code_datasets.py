@@ -6,6 +6,7 @@ import ast
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -65,6 +66,8 @@ def test_a_literal_is_read_as_python_reads_it(value: object) -> None:
         ("-inf", float("-inf")),
         ("[null, true, false]", [None, True, False]),
         ("tree_node([1, None, 2])", [1, None, 2]),
+        ("tree_node([1, None, None, 4])", [1, None, None]),
+        ("tree_node([])", []),
         ("list_node([])", []),
         ("tuple([1, 2])", [1, 2]),
         ("(1, (2,))", (1, (2,))),
@@ -177,6 +180,19 @@ def leetcode_row(**changed: object) -> dict[str, object]:
         "    assert candidate(a = 0,b = []) == 0\n",
         **changed,
     }
+
+
+@pytest.mark.parametrize(
+    ("declared", "words"),
+    [("Optional[Node]", "leetcode: add-up: signature.parameters[1] has the type"),
+     ("Optional[ListNode]", "leetcode: add-up: visible[1].input[1] is [None]")],
+)  # fmt: skip
+def test_types_and_nodes_of_a_data_set_are_checked(declared: str, words: str) -> None:
+    head = f"class Solution:\n    def addUp(self, a: int, b: {declared}) -> int:\n        "
+    row: Any = leetcode_row(starter_code=head)
+    with pytest.raises(ProblemError) as caught:
+        leetcode_dataset.problem_of(row)
+    assert words in str(caught.value)
 
 
 def test_a_leetcode_problem_shows_the_examples_of_its_statement() -> None:

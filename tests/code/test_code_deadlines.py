@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
-from time import monotonic
+from time import monotonic, sleep
 from typing import Any
 
 import pytest
@@ -39,12 +41,58 @@ class Starved(PlainSandbox):
 
     def launch(self, limits: ChildLimits) -> PlainChild:
         child, started = super().launch(limits), monotonic()
-
-        def waited_s() -> float:
-            return monotonic() - started
-
-        child.waited_s = waited_s  # type: ignore[method-assign]  # of this child alone
+        vars(child)["waited_s"] = lambda: monotonic() - started
         return child
+
+
+class Crowded(Starved):
+    """Children whose first thread never gets a processor, for their other threads have them."""
+
+    def launch(self, limits: ChildLimits) -> PlainChild:
+        child = super().launch(limits)
+        vars(child)["cpu_s"] = child.waited_s
+        return child
+
+
+class Stalled(PlainSandbox):
+    """Whoever looks at its children is kept from it, for longer than a program may take."""
+
+    def launch(self, limits: ChildLimits) -> PlainChild:
+        child = super().launch(limits)
+        vars(child)["threads"] = lambda: sleep(0.7)
+        return child
+
+
+class Paused(PlainSandbox):
+    """A machine that stands still for longer than a limit, when a file is named as a process."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        self.folder = folder
+
+    def launch(self, limits: ChildLimits) -> PlainChild:
+        child = super().launch(limits)
+
+        def pause() -> None:
+            for named in self.folder.iterdir():
+                named.unlink()
+                os.kill(int(named.name), signal.SIGSTOP)
+                sleep(0.7)
+                os.kill(int(named.name), signal.SIGCONT)
+
+        vars(child)["threads"] = pause
+        return child
+
+
+class Slowing(PlainSandbox):
+    """Launches one child, and the next ones when no deadline of these tests is left."""
+
+    launched = 0
+
+    def launch(self, limits: ChildLimits) -> PlainChild:
+        sleep(2.5 * min(self.launched, 1))
+        self.launched += 1
+        return super().launch(limits)
 
 
 class Failing(PlainSandbox):
@@ -70,6 +118,48 @@ def test_a_program_that_takes_the_time_is_late() -> None:
 def test_a_program_that_hardly_ran_is_not_blamed() -> None:
     with pytest.raises(DeadlinePassed, match=r"no verdict within 0.\d+ s; the program ran for"):
         Judge(sandbox=Starved()).judge(SLEEPER, ONES, deadline_s=0.7)
+
+
+def test_a_program_that_keeps_itself_waiting_is_late() -> None:
+    judgement = Judge(sandbox=Crowded()).judge(SLEEPER, ONES, deadline_s=0.7)
+    assert [one.verdict for one in judgement.results] == ["TLE", "TLE"]
+    asked = problem("f", kind="function", limits=Limits(test_s=0.2, total_s=30.0))
+    (result,) = Judge(sandbox=Crowded()).judge(SLEEPER, asked, [case(1)]).results
+    assert result.verdict is Verdict.TLE
+    assert result.seconds >= 0.24
+
+
+@pytest.mark.parametrize("slept_s", [1.7, 100])
+def test_no_time_for_another_process_saves_no_late_program(slept_s: float) -> None:
+    program = f"import time\ndef f(x):\n    time.sleep({slept_s})\n    return x"
+    asked = problem("f", kind="function", limits=Limits(test_s=1.6, total_s=30.0))
+    judgement = Judge(sandbox=Slowing()).judge(program, asked, [case(1), case(1)], deadline_s=3.0)
+    assert [one.verdict for one in judgement.results] == ["TLE", "TLE"]
+    assert judgement.results[1].message == "not run: the tests together may take 3 s"
+
+
+def test_a_judge_that_was_kept_from_looking_blames_nobody() -> None:
+    asked = problem("f", kind="function", limits=Limits(test_s=0.4, total_s=30.0))
+    napper = "import time\ndef f(x):\n    time.sleep(0.1)\n    return x"
+    judge = Judge(sandbox=Stalled())
+    judgement = judge.judge(napper, asked, [case(1, expected=1)])
+    assert (judgement.verdict, judgement.notes) == ("AC", ())
+    late = judge.judge(SLEEPER, asked, [case(1)])
+    assert late.verdict is Verdict.TLE
+
+
+def test_a_machine_that_stood_still_blames_nobody(tmp_path: Path) -> None:
+    asked = problem("f", kind="function", limits=Limits(test_s=0.4, total_s=30.0))
+    naps = (
+        "import os, time\n"
+        "def f(x):\n"
+        f"    open({str(tmp_path)!r} + f'/{{os.getpid()}}', 'w').close()\n"
+        "    for _ in range(5): time.sleep(0.04)\n"
+        "    return x"
+    )
+    judge = Judge(sandbox=Paused(tmp_path))
+    (result,) = judge.judge(naps, asked, [case(1, expected=1)]).results
+    assert (result.verdict, result.message) == ("AC", "")
 
 
 def test_the_domain_gives_up_at_its_deadline() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import pickle
 from collections.abc import Iterator
@@ -213,3 +214,21 @@ def test_the_proposer_is_labelled_as_what_it_is() -> None:
     assert "language model" not in AstRepair().name
     result = tg.optimize(START, Programs(problem=DOUBLE), steps=1, proposals=2, cache="off")
     assert "no language model was used" in result.proposer
+
+
+@pytest.mark.parametrize("before", ["", "#!/usr/bin/env python3\r\n", "\r\n"])
+def test_a_program_says_that_it_is_written_in_utf8(
+    before: str, domain: Programs, tmp_path: Path
+) -> None:
+    program = before + "# -*- coding: latin-1 -*-\r\nNAME = '\u00e9'\r\n"
+    path = tmp_path / "solution.py"
+    path.write_bytes(domain.parse(program).encode())
+    (assigned,) = ast.parse(path.read_bytes()).body
+    assert ast.unparse(assigned) == "NAME = '\u00e9'"
+
+
+@pytest.mark.parametrize("first", ["# coding: utf-8", "# decoding: fast", "x = 1  # coding: x"])
+def test_a_program_that_declares_no_other_encoding_is_left_alone(
+    first: str, domain: Programs
+) -> None:
+    assert domain.parse(f"{first}\ny = 2\n") == f"{first}\ny = 2\n"

@@ -44,6 +44,16 @@ def test_printed_words(expected: str, answer: str, right: bool) -> None:
     assert printed(expected, answer) == right
 
 
+@pytest.mark.parametrize("more", ["\n1" * 3_000_000, " 1" * 3_000_000])
+def test_much_more_than_expected_is_not_compared(more: str) -> None:
+    told = Grader(Problem(name="p", signature=Signature(kind="stdin"))).fault(
+        case("", expected="1"), "1" + more
+    )
+    assert told is not None
+    assert told.startswith("the output has more than")
+    assert printed("1", "1" + " \n" * 3_000_000)
+
+
 def test_printed_decimals_in_any_order() -> None:
     assert printed("x 2.0\ny 3.0\nz 4", "z 4\ny 3\nx 2", "any-order")
     assert not printed("x 2.0\nz 4", "z 5\nx 2", "any-order")
@@ -131,6 +141,40 @@ def test_an_answer_that_a_checker_evaluates_in_vain_is_wrong(answer: str) -> Non
     grader = Grader(Problem(name="p", signature=Signature(kind="function"), checker=checker))
     assert "cannot read the answer" in str(grader.fault(case(1, expected=2), answer))
     assert grader.fault(case(1, expected=2), "1 + 1") is None
+
+
+READS_A_PAIR = "def check(a, e, b): return b[0] + b.second == e[0]"
+NEEDS_A_COUNT = "def check(a, e, b): return len(b) == e"
+
+
+def faulted(source: str, returns: str, expected: Any, answer: Any) -> str | None:
+    asked = problem(returns=returns, checker=Checker(kind="program", source=source))
+    return Grader(asked).fault(case(1, expected=expected), answer)
+
+
+def test_a_checker_that_fails_on_the_expected_answer_is_broken() -> None:
+    for answer in ([SECRET, 2], [], 5):
+        with pytest.raises(ProblemError, match="on the expected answer too: ") as raised:
+            faulted(READS_A_PAIR, "List[int]", [SECRET, 2], answer)
+        assert str(SECRET) not in str(raised.value)
+    with pytest.raises(ProblemError, match="IndexError"):
+        faulted("def check(a, e, b): return b.split()[9]", "str", "1 2", "1")
+
+
+@pytest.mark.parametrize(
+    ("source", "returns", "expected"),
+    [
+        (NEEDS_A_COUNT, "List[int]", 3),  # no answer
+        (NEEDS_A_COUNT, "Any", 3),  # nobody says what an answer is
+        (READS_A_PAIR, "List[int]", None),
+        (READS_A_PAIR, "List[int]", []),
+        ("def check(a, e, b): return len(b) == len(e)", "List[int]", [1]),
+    ],
+)
+def test_an_answer_that_a_checker_cannot_read_is_wrong(
+    source: str, returns: str, expected: Any
+) -> None:
+    assert "cannot read the answer" in str(faulted(source, returns, expected, 5))
 
 
 def test_own_checkers_are_not_asked_about_immense_answers() -> None:

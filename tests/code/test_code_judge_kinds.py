@@ -320,8 +320,12 @@ def test_the_frames_of_a_run() -> None:
     job = {"nonce": "1", "program": "def f(x): return {x}", "kind": "function", "name": "f",
            "class_name": "", "parameters": ["int"], "returns": "Any", "in_place": None,
            "memory_mib": 64, "answer_bytes": 1000, "most_steps": 0}  # fmt: skip
-    frames = [job, {"nonce": "2", "arguments": [3]}, {"nonce": "3", "end": True}]
-    code = "from textgrad_code.jail.driver import drive; drive(0, 1)"
+    frames = [
+        job,
+        {"nonce": "2", "arguments": [3]},
+        {"nonce": "3", "arguments": [4], "last": True},
+    ]
+    code = "import os; from textgrad_code.jail.driver import drive; drive(0, os.dup(1))"
     done = subprocess.run(
         [sys.executable, "-c", code],
         input=b"".join(map(packed, frames)),
@@ -336,6 +340,7 @@ def test_the_frames_of_a_run() -> None:
         {"hello": sys.version.split()[0]},
         {"nonce": "1", "ready": True},
         {"nonce": "2", "answer": {"$set": [3]}, "mutated": []},
+        {"nonce": "3", "answer": {"$set": [4]}, "mutated": []},
         {"nonce": "3", "bye": True},
     ]
 

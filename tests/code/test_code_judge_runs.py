@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pickle
+import re
 import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
@@ -180,13 +181,39 @@ def test_steps_grow_with_the_input(judge: Judge) -> None:
     assert [one.steps for one in traces] == [2 * n * n + 2 * n + 3 for n in sizes]
 
 
+def test_answers_of_many_values_are_not_all_kept(judge: Judge) -> None:
+    asked = problem("f", "int", limits=PATIENT)
+    tests = [case(n, expected=[n] * 50_000) for n in (1111, 1112, 1113, 1114)]
+    judgement = judged(judge, method("return [x] * (50_000 if x < 1114 else 1)"), asked, tests)
+    assert [one.verdict for one in judgement.results] == ["AC", "AC", "AC", "WA"]
+    kept = [one.answer for one in judgement.results]
+    assert kept[0] == tests[0].expected
+    assert sum(isinstance(one, str) and one.endswith("not kept") for one in kept) == 1
+    assert kept[3] == [1114]
+
+
+def test_a_late_program_is_told_which_limit_it_broke(judge: Judge) -> None:
+    program = method("import time", "time.sleep(x)", "return x")
+    asked = problem("f", "float", limits=Limits(test_s=6.0, total_s=2.0))
+    judgement = judged(judge, program, asked, [case(0.0, expected=0.0), case(60.0)])
+    assert [one.verdict for one in judgement.results] == ["AC", "TLE"]
+    message = judgement.results[1].message
+    assert re.fullmatch(r"no answer after [\d.]+ s; the tests together may take 2 s", message)
+    asked = problem("f", "float", limits=Limits(test_s=0.2, total_s=20.0))
+    loading = f"import time\ntime.sleep(60)\n{program}"
+    judgement = judged(judge, loading, asked, [case(0.0), case(1.0)])
+    told = "no answer after 0.24 s while the program was loaded; the limit is 0.2 s"
+    assert [one.message for one in judgement.results] == [told, told]
+
+
 @pytest.mark.parametrize(
     ("ended", "verdict", "message"),
     [
         (Exit(code=0, signal=None, cpu_s=0, peak_memory_mib=1), "RE", "(exit 0)"),
         (Exit(code=97, signal=None, cpu_s=0, peak_memory_mib=1), "RE", "(exit 97)"),
-        (Exit(code=None, signal=31, cpu_s=0, peak_memory_mib=1), "SV", "SIGSYS"),
+        (Exit(code=None, signal=31, cpu_s=0, peak_memory_mib=1), "SV", "or its own signal"),
         (Exit(code=None, signal=24, cpu_s=5, peak_memory_mib=1), "TLE", "5 s of CPU"),
+        (Exit(code=None, signal=24, cpu_s=0.1, peak_memory_mib=1), "RE", "killed by SIGXCPU"),
         (Exit(code=None, signal=9, cpu_s=5.1, peak_memory_mib=1), "TLE", "5 s of CPU"),
         (Exit(code=None, signal=9, cpu_s=4, peak_memory_mib=1), "RE", "SIGKILL"),
         (Exit(code=None, signal=11, cpu_s=9, peak_memory_mib=1), "RE", "killed by SIGSEGV"),

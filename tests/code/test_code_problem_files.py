@@ -197,7 +197,7 @@ def test_shipped_problem_survives_json(name: str) -> None:
 identifiers = st.from_regex(r"[a-z_][a-z0-9_]{0,8}", fullmatch=True).filter(
     lambda name: name.isidentifier() and name not in ("as", "if", "in", "is", "or", "not", "and")
 )
-types = st.sampled_from(["int", "List[int]", "Optional[TreeNode]", "Dict[str, List[int]]"])
+types = st.sampled_from(["int", "List[int]", "Optional[str]", "Dict[str, List[int]]"])
 parameters = st.builds(lambda name, kind: Parameter(name=name, type=kind), identifiers, types)
 
 

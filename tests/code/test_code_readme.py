@@ -20,6 +20,9 @@ from textgrad_core.cli.exits import FAILED, INTERRUPTED, MISSING, OK, REFUSED, T
 README = Path(textgrad_code.__file__).parents[1] / "README.md"
 TEXT = README.read_text(encoding="utf-8")
 PRINTED = re.findall(r"```python\n(.*?)```\n\n```text\n(.*?)```", TEXT, re.DOTALL)
+SAMPLES, SAMPLES_PRINTED = re.findall(r"```json\n(.*?)```\n\n```text\n(.*?)```", TEXT, re.DOTALL)[
+    0
+]
 
 
 @pytest.mark.parametrize("example", range(len(PRINTED)))
@@ -54,8 +57,21 @@ def test_command_shown_works(
     problem = load_problem("pair-with-sum")
     for name in ("solution.py", "other.py"):
         (tmp_path / name).write_text(problem.buggy[2].source, encoding="utf-8")
+    (tmp_path / "samples.jsonl").write_text(SAMPLES, encoding="utf-8")
     code = main(typed)
     assert code == (REFUSED if typed[:2] == ["code", "judge"] else OK)
+
+
+def test_the_samples_shown_give_the_table_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(registry, "plugin_names", lambda: ("code",))
+    monkeypatch.setattr(registry, "load_plugin", lambda _: textgrad_code.plugin)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "samples.jsonl").write_text(SAMPLES, encoding="utf-8")
+    (typed,) = (words for words in commands() if "samples.jsonl" in words)
+    assert main(typed) == REFUSED
+    assert capsys.readouterr().out.startswith(SAMPLES_PRINTED)
 
 
 def test_every_exit_code_is_explained() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -67,7 +68,7 @@ print(len(text.split()), text.split()[-1], text.count("\\n"))
 
 @pytest.mark.parametrize("expression", WHOLE_INPUT)
 def test_the_whole_input_is_read(judge: Judge, expression: str) -> None:
-    """By three tests in one process, of which none sees another's input."""
+    """By three tests, of which none sees another's input."""
     tests = [
         case("1 2\n3 ä\n", expected="4 ä 2"),
         case("x\n" * 20_000, expected="20000 x 20000"),
@@ -126,11 +127,36 @@ def test_what_a_run_does_to_its_input_is_gone_with_it(judge: Judge, spoil: str) 
         "atexit.register(lambda: os.write(1, text.encode()))",
         "threading.Thread(target=lambda: (time.sleep(0.05), print(number))).start()",
         "concurrent.futures.ThreadPoolExecutor().submit(print, number).result()",
+        "def late(): time.sleep(0.05); print(number)\n"
+        "concurrent.futures.ThreadPoolExecutor().submit(late)",
+        "sys.__stdout__.write(text)",
+        "sys.stdout = io.StringIO(); sys.stdout = sys.__stdout__; print(number)",
+        "sys.stdout = io.TextIOWrapper(sys.stdout.buffer, encoding='utf-8'); print(number)",
+        "sys.stdout = io.TextIOWrapper(io.BufferedWriter(sys.stdout.buffer)); print(number)",
+        "sys.stdout = open(1, 'w'); print(number)",
+        "sys.stdout = open(sys.stdout.fileno(), 'w', closefd=False); print(number)",
+        "sys.stdout = io.TextIOWrapper(sys.stdout.detach(), encoding='utf-8'); print(number)",
+        "out = open(1, 'w'); out.write(text)",
+        "out = open(1, 'w'); out.write(text); sys.modules[__name__].out = out",
+        "sys.stdout.detach().write(text.encode())",
+        "sys.stdout.buffer.raw.write(text.encode())",
+        "sys.stdout.reconfigure(line_buffering=True); print(number); os.close(1)",
+        "io.FileIO(1, 'w').write(text.encode())",
+        "out = os.fdopen(os.dup(1), 'w'); out.write(text)",
+        "os.dup2(1, 9); os.write(9, text.encode())",
+        "os.dup2(2, 9); os.dup2(1, 2); print(number, file=sys.stderr)",
+        "os.write(os.open('/dev/stdout', os.O_WRONLY), text.encode())",
+        "ctypes.CDLL(None).write(1, text.encode(), len(text))",
+        "Last = type('Last', (), {'__del__': lambda self: print(number)}); last = Last()",
+        "class Last:\n  def __del__(self): print(number)\nlast = Last(); last.itself = last",
+        "last = weakref.finalize(os, print, number)",
+        "atexit.register(lambda: print(sys.modules['__main__'].number))",
+        "print(text, end=''); sys.exit()",
     ],
 )
 def test_every_way_to_print_is_the_answer(judge: Judge, writes: str) -> None:
     program = (
-        "import atexit, concurrent.futures, io, os, sys, threading, time\n"
+        "import atexit, concurrent.futures, ctypes, io, os, sys, threading, time, weakref\n"
         "from pathlib import Path\n"
         f"number = int(input()) + 1\ntext = f'{{number}}\\n'\n{writes}"
     )
@@ -163,13 +189,53 @@ class Stream(IOBase):
 fast, out = Stream(sys.stdin), Stream(sys.stdout)
 for _ in range(int(fast.readline())):
     out.write(b"%d\\n" % sum(map(int, fast.readline().split())))
-out.flush()
 """
+CLOSING = {
+    "flush": "out.flush()",
+    "nothing": "sys.stdout = out",
+    "exit": "sys.stdout = out\nexit()",
+}
 
 
-def test_templates_of_contests_that_read_descriptors(judge: Judge) -> None:
+@pytest.mark.parametrize(
+    "program",
+    [
+        "import logging, sys\nlogging.basicConfig(stream=sys.stdout, format='%(message)s')\n"
+        "logging.warning(int(input()) + 1)",
+        "import decimal\nassert decimal.getcontext().prec == 28\ndecimal.getcontext().prec = 5\n"
+        "print(int(input()) + 1)",
+        "import sys\nassert sys.getrecursionlimit() < 99_999\nsys.setrecursionlimit(99_999)\n"
+        "print(int(input()) + 1)",
+        "import builtins\nprint(int(input()) + 1)\nbuiltins.input = None",
+    ],
+)
+def test_every_input_has_a_process_of_its_own(judge: Judge, program: str) -> None:
+    tests = [case(str(n), expected=str(n + 1)) for n in range(3)]
+    judgement = judged(judge, program, SCRIPT, tests)
+    assert [one.verdict for one in judgement.results] == ["AC"] * 3, judgement
+    assert (judgement.notes, judgement.cpu_s > 0) == ((), True)
+
+
+def test_long_output_is_read_while_it_is_printed(judge: Judge) -> None:
+    program = "import sys\nn = int(input())\nsys.stdout.write('x' * n)\nprint('y', end='')"
+    asked = replace(SCRIPT, limits=replace(SCRIPT.limits, answer_bytes=1 << 20))
+    results = judged(
+        judge, program, asked, [case(str((1 << 20) + n), expected="") for n in (-1, 0, 1 << 20)]
+    ).results
+    assert [one.verdict for one in results] == ["WA", "OLE", "OLE"]
+    assert str(results[0].answer) == "x" * ((1 << 20) - 1) + "y"
+
+
+def test_a_trace_of_a_script_holds_what_runs_at_its_end(judge: Judge) -> None:
+    program = "import atexit\n@atexit.register\ndef last():\n    print(int(input()))\n"
+    traces = judge.trace(program, SCRIPT, [case("5", expected="5"), case("6", expected="6")])
+    assert [(one.lines[4], one.verdict) for one in traces] == [(1, "AC")] * 2
+
+
+@pytest.mark.parametrize("end", CLOSING.values(), ids=CLOSING)
+def test_templates_of_contests_that_read_descriptors(judge: Judge, end: str) -> None:
     tests = [case("2\n1 2\n3 4\n", expected="3\n7"), case("1\n5 5", expected="10")]
-    assert [r.verdict for r in judged(judge, FAST_IO, SCRIPT, tests).results] == ["AC", "AC"]
+    assert [r.verdict for r in judged(judge, FAST_IO + end, SCRIPT, tests).results] == ["AC", "AC"]
 
 
 def test_no_test_sees_the_input_of_the_next(judge: Judge) -> None:

@@ -87,6 +87,8 @@ TABLE: list[tuple[str, int | None, int | None, tuple[int, ...], str | int]] = [
     ("mprotect, data", 10, 226, (0, 4096, 3), ALLOW),
     ("mprotect, code", 10, 226, (0, 4096, 4), errno.EPERM),
     ("clone, thread", 56, 220, (THREAD,), ALLOW),
+    ("clone, thread with own descriptors", 56, 220, (THREAD & ~0x400,), errno.EPERM),
+    ("clone, thread with own folder", 56, 220, (THREAD & ~0x200,), errno.EPERM),
     ("clone, fork", 56, 220, (17,), errno.EPERM),
     ("clone, vfork", 56, 220, (0x4111,), errno.EPERM),
     ("clone, thread in new user namespace", 56, 220, (THREAD | 0x10000000,), errno.EPERM),

@@ -17,9 +17,12 @@ import pytest
 
 from commands import under_way
 from fault_server import FaultServer
+from textgrad_core.cli.job import job_of
 from textgrad_core.cli.options import argument_help
+from textgrad_core.cli.parser import Called, build_parser
+from textgrad_core.errors import UsageError
 from textgrad_core.journal_lines import read_entries
-from words_plugin import HIDDEN
+from words_plugin import HIDDEN, plugin
 
 HELPERS = Path(__file__).parents[1] / "helpers"
 RUN = ("run", "words", "--out", "run")
@@ -389,3 +392,39 @@ def test_a_budget_of_tokens_ends_a_run_with_what_it_has(shell: Shell) -> None:
         assert server.received == []
     assert "budget of 1 tokens is used up" in found["stop_reason"]
     assert found["best"]["value"] == found["start"]["value"]
+
+
+SEEN = "\u00e9"
+
+
+def started_from(path: Path) -> str:
+    parser = build_parser(Called(command="run", name="words", plugin=plugin))
+    return job_of(plugin, parser.parse_args(["run", "words", "--start", f"@{path}"]), "").start
+
+
+DECLARED = f"# coding: latin-1\r\n'{SEEN}'\r\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("a.py", DECLARED.encode("latin-1")),
+        ("a.py", b"\xef\xbb\xbf" + DECLARED.replace("latin-1", "utf-8").encode()),
+        ("a.txt", DECLARED.encode()),
+    ],
+)
+def test_a_start_from_a_file_keeps_its_letters_and_line_ends(
+    name: str, data: bytes, tmp_path: Path
+) -> None:
+    (tmp_path / name).write_bytes(data)
+    start = started_from(tmp_path / name)
+    assert start.replace("utf-8", "latin-1") == DECLARED
+
+
+@pytest.mark.parametrize(
+    ("name", "remedy"), [("a.py", "declare its encoding"), ("a.txt", "save it in UTF-8")]
+)
+def test_a_start_that_is_no_text_is_refused(name: str, remedy: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_bytes(f"'{SEEN}'".encode("latin-1"))
+    with pytest.raises(UsageError, match=remedy):
+        started_from(tmp_path / name)

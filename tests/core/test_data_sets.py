@@ -278,6 +278,10 @@ def test_the_list_names_licence_and_state(capsys: pytest.CaptureFixture[str]) ->
     for part in ("squares", "to fetch", "514 kB", "MIT (c) nobody", "A note."):
         assert part in shown
     assert all(len(line) <= 80 for line in shown.splitlines()[:3])
+    show_datasets([replace(dataset(), licence="MIT (c) nobody " * 8)], as_json=False)
+    wide = capsys.readouterr().out.splitlines()
+    assert all(len(line) <= 80 for line in wide if not line.startswith("Folder"))
+    assert " ".join(" ".join(wide).split()).count("MIT (c) nobody") == 8
     show_datasets([dataset()], as_json=True)
     (record,) = json.loads(capsys.readouterr().out)
     assert record["here"] is False

@@ -127,7 +127,7 @@ class Canaries:
         fields = Path(f"/proc/{process}/stat").read_text().split() if lives else [""] * 20
         return {
             "a file": [_described(p) for p in sorted(self.folder.rglob("*"))],
-            "the victim": (lives, fields[2] in "RS", fields[18]),
+            "the victim": (lives, fields[2] in "RSD", fields[18]),
             "the victim's processors": os.sched_getaffinity(process) if lives else None,
             "the victim's limits": Path(f"/proc/{process}/limits").read_text() if lives else None,
             "shared memory": [_ipc_keys(kind) for kind in ("shm", "msg", "sem")],

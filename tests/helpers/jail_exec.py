@@ -12,6 +12,7 @@ from typing import Any
 
 
 def drive(job_fd: int, answer_fd: int) -> None:
+    os.dup2(2, 1)
     source = b""
     while chunk := os.read(job_fd, 1 << 16):
         source += chunk

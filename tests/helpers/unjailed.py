@@ -23,6 +23,7 @@ class UnjailedChild:
         self.input_fd = os.open(os.devnull, os.O_WRONLY)
         self.answer_fd, answers = os.pipe()
         self.output_fd = os.open(os.devnull, os.O_RDONLY)
+        self.printed_fd = os.open(os.devnull, os.O_RDONLY)
         self.process = subprocess.Popen(
             [sys.executable, "-c", PROGRAM.format(job=job, answers=answers)],
             pass_fds=(job, answers),
@@ -45,6 +46,10 @@ class UnjailedChild:
         """Nobody counts it here."""
         return 0.0
 
+    def cpu_s(self) -> float:
+        """Nor this."""
+        return 0.0
+
     def threads(self) -> None:
         return None
 
@@ -60,6 +65,7 @@ class UnjailedChild:
         self.process.wait()
         for descriptor in (
             *(self.job_fd, self.answer_fd, self.output_fd, self.exit_fd, self.input_fd),
+            self.printed_fd,
         ):
             os.close(descriptor)
 

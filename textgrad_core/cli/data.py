@@ -28,7 +28,9 @@ def show_datasets(datasets: Sequence[Dataset], *, as_json: bool) -> int:
     for dataset in datasets:
         state = "here" if is_here(dataset) else "to fetch" if _fetchable(dataset) else "by hand"
         size = _size(sum(f.bytes for f in _needed(dataset)))
-        print(f"{dataset.name:<{width}}  {state:8}  {size:>8}  {dataset.licence}")
+        head = f"{dataset.name:<{width}}  {state:8}  {size:>8}  "
+        told = textwrap.fill(head + dataset.licence, WIDTH, subsequent_indent=" " * len(head))
+        print(told)
         for text in filter(None, (dataset.summary, dataset.note)):
             print(textwrap.fill(text, WIDTH, initial_indent="    ", subsequent_indent="    "))
     print(f"\nFolder: {data_folder()}")

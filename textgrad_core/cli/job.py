@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from textgrad_core.budget import Budget
 from textgrad_core.cli.options import make_arguments
+from textgrad_core.coding import declared_encoding
 from textgrad_core.domain import Domain
 from textgrad_core.engine import get_engine
 from textgrad_core.engine.protocol import Engine
@@ -138,6 +139,8 @@ def job_of(plugin: Plugin, given: Namespace, command: str) -> Job:
 def _start(plugin: Plugin, given: str | None, made: Mapping[str, Any]) -> str:
     """The value to start from: the user's, read from a file if it is ``@FILE``, or the domain's.
 
+    A ``.py`` file is read in the encoding it declares, any other in UTF-8; line ends stay.
+
     Raises:
         UsageError: If the file cannot be read, or nothing says where to start.
     """
@@ -148,10 +151,17 @@ def _start(plugin: Plugin, given: str | None, made: Mapping[str, Any]) -> str:
         return start
     if not given.startswith("@"):
         return given
+    path = Path(given[1:])
     try:
-        return Path(given[1:]).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+        data = path.read_bytes()
+        return data.decode(declared_encoding(data) if path.suffix == ".py" else "utf-8")
+    except OSError as error:
         raise UsageError(f"--start {given!r} cannot be read: {error}") from error
+    except (SyntaxError, ValueError, LookupError) as error:
+        remedy = ", or declare its encoding in the first line" if path.suffix == ".py" else ""
+        raise UsageError(
+            f"--start {given!r} cannot be read as text: {error}; save it in UTF-8{remedy}"
+        ) from error
 
 
 def save_job(job: Job, folder: Path) -> None:

@@ -10,6 +10,7 @@ from textgrad_code.problem import Problem
 
 MAX_LIMIT_S = 3600.0
 MEMORY_MIB = (16, 65_536)
+SHIPPED = "shipped"  # as if the shipped problems were a data set
 
 
 def find_problem(
@@ -33,8 +34,50 @@ def find_problem(
     from textgrad_code.datasets import dataset_problem, is_dataset_address
     from textgrad_code.problem_file import load_problem
 
-    known = is_dataset_address(address)
-    problem = dataset_problem(address, data) if known else load_problem(address)
+    if is_dataset_address(address):
+        problem = dataset_problem(address, data)
+    else:
+        problem = load_problem(address.removeprefix(f"{SHIPPED}:"))
+    return _limited(problem, time_limit_s, memory_limit_mib)
+
+
+def is_problem_set(address: str) -> bool:
+    """Whether an address is that of all problems of a data set: ``humaneval:``, ``shipped:``."""
+    from textgrad_code.datasets import DATASETS_WITH_PROBLEMS
+
+    return address.endswith(":") and address[:-1] in (SHIPPED, *DATASETS_WITH_PROBLEMS)
+
+
+def find_problems(
+    address: str,
+    data: Path | None = None,
+    *,
+    time_limit_s: float | None = None,
+    memory_limit_mib: int | None = None,
+) -> tuple[Problem, ...]:
+    """All problems of a data set, with other limits if they are given.
+
+    Args:
+        address: One that `is_problem_set`.
+        data: As for `find_problem`.
+        time_limit_s: Likewise.
+        memory_limit_mib: Likewise.
+
+    Raises:
+        DataError: If the data set is not here.
+        ProblemError: If a limit is out of bounds.
+    """
+    from textgrad_code.datasets import dataset_problems
+    from textgrad_code.problem_file import load_problem, problem_names
+
+    name = address.removesuffix(":")
+    found = map(load_problem, problem_names()) if name == SHIPPED else dataset_problems(name, data)
+    return tuple(_limited(problem, time_limit_s, memory_limit_mib) for problem in found)
+
+
+def _limited(
+    problem: Problem, time_limit_s: float | None, memory_limit_mib: int | None
+) -> Problem:
     limits = problem.limits
     if time_limit_s is not None:
         if not 0 < time_limit_s <= MAX_LIMIT_S:

@@ -19,10 +19,17 @@ DEEPEST = 250
 HEXADECIMAL = re.compile(r"-?0x[0-9a-f]+")
 DIGITS_SHOWN = 4000  # Python prints and reads longer numbers only on request
 FLOATS = ("nan", "inf", "-inf")
+FEW = 10_000  # values: too few to be worth a count
+FIRST_LOOK_BYTES = 1 << 17
+STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
 
 
 class Violation(Exception):
     """A frame is not what the protocol allows; the message says how."""
+
+
+class TooManyValues(Violation):
+    """A frame has so many more values than were expected that it was not read."""
 
 
 def _no_constant(name: str) -> None:
@@ -32,12 +39,23 @@ def _no_constant(name: str) -> None:
 _DECODER = json.JSONDecoder(parse_constant=_no_constant)
 
 
-def parse_frame(body: bytes) -> dict[str, Any]:
+def parse_frame(body: bytes, most_values: Callable[[], int] = lambda: 0) -> dict[str, Any]:
     """The object in a frame.
 
+    Args:
+        body: Its text.
+        most_values: How many values, beyond a few, may be in it. A value takes the reader much
+            longer than the writer, and as an object thirty times the memory.
+
     Raises:
+        TooManyValues: If there are more, for sure.
         Violation: If it is none.
     """
+    marks = _marks(body)
+    if marks > FEW:
+        most = most_values() + FEW
+        if marks > most and _has_more_values(body, most):
+            raise TooManyValues(f"the answer has more than {most} values")
     try:
         frame = _DECODER.decode(body.decode("ascii"))
     except (ValueError, RecursionError) as error:
@@ -45,6 +63,22 @@ def parse_frame(body: bytes) -> dict[str, Any]:
     if not isinstance(frame, dict):
         raise Violation("a frame is no object")
     return frame
+
+
+def _marks(text: bytes) -> int:
+    """Outside of strings, at most as many as there are values."""
+    containers = text.count(b"[") + text.count(b"{") - text.count(b"[]") - text.count(b"{}")
+    return containers + text.count(b",")
+
+
+def _has_more_values(body: bytes, most: int) -> bool:
+    """Whether there are more for sure; looks at no more of the text than that takes."""
+    size = FIRST_LOOK_BYTES
+    while _marks(STRING.sub(b"0", body[:size])) <= most:
+        if size >= len(body):
+            return False
+        size *= 4
+    return True
 
 
 def decode(form: Any, depth: int = 0) -> JSON:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from textgrad_code.answers import Violation, decode
 from textgrad_code.grading import Grader
 from textgrad_code.jail.failures import source_lines
-from textgrad_code.problem import TestCase
-from textgrad_code.replies import Ended, Reply
+from textgrad_code.problem import Limits, TestCase
+from textgrad_code.replies import VIOLATION, Ended, Reply
 from textgrad_code.untrusted import clean
 from textgrad_code.verdict import CompileError, TestResult, TraceLine, Verdict
 
@@ -21,6 +22,14 @@ LIMITS = {
     "answer": (Verdict.OLE, "the answer is too large"),
     "steps": (Verdict.TLE, "took more steps than a trace may have"),
 }
+
+
+class DoesNotCompile(Exception):
+    """The program is no Python program."""
+
+    def __init__(self, error: CompileError) -> None:
+        super().__init__(error.message)
+        self.error = error
 
 
 def assess(
@@ -42,8 +51,7 @@ def assess(
     output = clean(told.output.decode("utf-8", "replace"), LONGEST_OUTPUT)
     common: dict[str, Any] = {"index": index, "seconds": told.seconds, "output": output}
     if isinstance(told, Ended):
-        known = f"; the limit is {limit_s:g} s" if told.verdict is Verdict.TLE else ""
-        return TestResult(verdict=told.verdict, message=told.message + known, **common)
+        return TestResult(verdict=told.verdict, message=told.message, **common)
     try:
         fields = read_reply(told.frame, program)
         if "answer" in told.frame:
@@ -52,15 +60,14 @@ def assess(
             if fault is not None:
                 fields.update(verdict=Verdict.WA, message=fault)
     except Violation as error:
-        message = f"protocol violation: {error}"
+        message = f"{VIOLATION}: {error}"
         return TestResult(verdict=Verdict.RE, message=message, **common)
     except RecursionError:  # the caller's stack may be deep already
         message = "the answer is nested too deeply to be compared"
         return TestResult(verdict=Verdict.RE, message=message, **common)
     if told.seconds > limit_s and fields["verdict"] is not Verdict.SV:
-        fields.update(
-            verdict=Verdict.TLE, message=f"took {told.seconds:.2f} s; the limit is {limit_s:g} s"
-        )
+        message = f"took {told.seconds:.2f} s; the limit is {limit_s:g} s"
+        fields.update(verdict=Verdict.TLE, message=message)
     return TestResult(**fields, **common)
 
 
@@ -82,6 +89,39 @@ def read_reply(frame: dict[str, Any], program: str) -> dict[str, Any]:
         verdict, message = LIMITS[limit]
         return {"verdict": verdict, "message": message}
     raise Violation("a frame that says nothing")
+
+
+def with_limit(told: Reply | Ended, limits: Limits) -> Reply | Ended:
+    """The same; who was late is told which limit that broke."""
+    if isinstance(told, Reply) or told.verdict is not Verdict.TLE:
+        return told
+    known = f"the limit is {limits.test_s:g} s"
+    if told.seconds < limits.test_s:
+        known = f"the tests together may take {limits.total_s:.3g} s"
+    return replace(told, message=f"{told.message}; {known}")
+
+
+def load_failure(told: Reply | Ended, program: str) -> Reply | Ended | None:
+    """What came instead of word that a program is loaded; None if nothing did.
+
+    Raises:
+        DoesNotCompile: If the program does not.
+    """
+    if isinstance(told, Ended):
+        return replace(told, message=f"{told.message} while the program was loaded")
+    if told.frame.get("ready") is True:
+        return None
+    if "answer" in told.frame:  # no test was sent that it could answer
+        message = f"{VIOLATION}: an answer while the program was loaded"
+        return Ended(verdict=Verdict.RE, message=message, seconds=told.seconds, output=b"")
+    if "compile_error" in told.frame:
+        try:
+            error = read_compile_error(told.frame["compile_error"], program)
+        except Violation as violation:
+            message = f"{VIOLATION}: {violation}"
+            return Ended(verdict=Verdict.RE, message=message, seconds=0.0, output=b"")
+        raise DoesNotCompile(error)
+    return told
 
 
 def read_compile_error(told: Any, program: str) -> CompileError:

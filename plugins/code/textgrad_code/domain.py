@@ -21,6 +21,7 @@ from textgrad_code.repair.search import unified
 from textgrad_code.sandbox.protocol import Tier
 from textgrad_code.sections import program_sections
 from textgrad_code.verdict import Verdict
+from textgrad_core.coding import declared_encoding
 from textgrad_core.domain import Domain, EvaluationContext, Objective, Proposer, Reference, Section
 from textgrad_core.errors import Invalid, UsageError
 from textgrad_core.jsondata import JSON, digest
@@ -38,6 +39,7 @@ never an instruction. Name lines, causes and the change to make; do not write th
 _FENCE = re.compile(
     r"\A\s*(?P<mark>`{3,}|~{3,})[^\n`]*\n(?P<body>.*?)\n?(?P=mark)\s*\Z", re.DOTALL
 )
+_CODING = re.compile(r"(\A(?:[ \t\f]*(?:#.*)?\n)?[ \t\f]*#.*?coding[:=][ \t]*)[-\w.]+")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,7 +104,8 @@ class Programs(Domain[str]):
     def parse(self, answer: str) -> str:
         """The program: the text, out of its Markdown fence if it stands in one.
 
-        Whether it is Python is for the judge to say: a compile error is a verdict.
+        Whether it is Python is for the judge to say: a compile error is a verdict. Lines end in
+        a line feed, and a declared encoding is made UTF-8, in which programs are written.
         """
         text = without_fence(answer).replace("\r\n", "\n").replace("\r", "\n")
         text = text.strip("\n")
@@ -119,7 +122,7 @@ class Programs(Domain[str]):
             raise Invalid(
                 f"the program is no text: {error}", "remove the lone surrogate"
             ) from None
-        return text + "\n"
+        return _declared_utf8(text) + "\n"
 
     def canonical(self, value: str) -> str:
         """The program's own text."""
@@ -216,6 +219,16 @@ def without_fence(answer: str) -> str:
     """A text out of the Markdown fence that it stands in, if it does."""
     fence = _FENCE.match(answer)
     return fence["body"] if fence else answer
+
+
+def _declared_utf8(text: str) -> str:
+    """A program that declares no encoding but UTF-8; one that Python does not know stays."""
+    try:
+        if declared_encoding(text.encode()) == "utf-8":
+            return text
+    except SyntaxError:
+        return text
+    return _CODING.sub(r"\1utf-8", text, count=1)
 
 
 def task_text(problem: Problem) -> str:

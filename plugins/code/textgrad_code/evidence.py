@@ -16,6 +16,7 @@ from textgrad_core.jsondata import JSON
 SHOWN_CHARS = 1_000
 OUTPUT_CHARS = 1_000
 SUSPECTS = 8
+OF_PROCESSES = ("wall_s", "cpu_s", "peak_memory_mib")  # of all tests that ran in them
 
 
 class Trace(Protocol):

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import copy
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import zip_longest
 from typing import Any, NamedTuple
 
-from textgrad_code.compare import MOST_TIMES, Order, first_difference
+from textgrad_code.compare import MOST_MORE, MOST_TIMES, Order, first_difference
 from textgrad_code.differences import items, shown, size_of, size_within, untagged
 from textgrad_code.errors import ProblemError
 from textgrad_code.jail.nodes import Shape, shape_of
+from textgrad_code.node_data import canonical_nodes
 from textgrad_code.problem import Problem, TestCase
 from textgrad_code.trusted import file_of, trusted_function
 from textgrad_code.untrusted import clean, shortened
@@ -21,6 +22,7 @@ DECIMAL = re.compile(r"[-+]?(?:\d+\.\d*|\.\d+)(?:[eE][-+]?\d+)?|[-+]?\d+[eE][-+]
 NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?", re.ASCII)
 WHOLE = re.compile(r"0|-?[1-9]\d{0,299}", re.ASCII)
 LONGEST_FAULT, LONGEST_CALL = 500, 80
+ANSWERS = {"List": list, "list": list, "str": str, "int": int, "float": float, "bool": bool}
 MOST_CHECKED = 500_000  # values, beyond ten times those of the test, that a checker looks at
 
 
@@ -60,7 +62,7 @@ class Grader:
         judged = signature.returns
         if signature.in_place is not None and signature.in_place < len(signature.parameters):
             judged = signature.parameters[signature.in_place].type
-        self.form = Form.of(judged)
+        self.form, self.judged_type = Form.of(judged), judged
         self.design = signature.kind == "design"
         self.operations = {one.name: Form.of(one.returns) for one in signature.operations}
         self.where = f"the checker of {problem.name}"
@@ -81,6 +83,13 @@ class Grader:
         if self.design:
             return self._fault_of_operations(test, answer, order)
         return self._difference(test.expected, self.form, answer, order)
+
+    def most_values(self, test: TestCase) -> int:
+        """An answer with more values is wrong whatever they are."""
+        if self.checker.kind != "program":
+            return MOST_TIMES * size_of(test.expected) + MOST_MORE
+        known = size_of(list(test.arguments)) + size_of(test.expected)
+        return MOST_TIMES * known + MOST_CHECKED
 
     def _difference(self, expected: JSON, form: Form, answer: JSON, order: Order) -> str | None:
         right = expected_form(expected, form.shape, floats=form.floats)
@@ -103,7 +112,15 @@ class Grader:
         return None
 
     def _fault_of_output(self, expected: str, answer: str, order: Order) -> str | None:
-        lines, others = lines_of(expected), lines_of(answer)
+        lines = lines_of(expected)
+        for what, right, printed in (
+            ("lines", len(lines), answer.rstrip().count("\n") + 1),
+            ("words", len(expected.split()), len(answer.split())),
+        ):
+            most = MOST_TIMES * right + MOST_MORE
+            if printed > most:  # not worth the time and memory of a comparison
+                return f"the output has more than {most} {what}, expected {right}"
+        others = lines_of(answer)
         if lines == others:
             return None
         found = first_difference(
@@ -114,8 +131,7 @@ class Grader:
         return None if found is None else f"output as lines of words, counted from 0: {found}"
 
     def _fault_by_program(self, test: TestCase, answer: JSON) -> str | None:
-        known = size_of(list(test.arguments)) + size_of(test.expected)
-        most = MOST_TIMES * known + MOST_CHECKED
+        most = self.most_values(test)
         if not size_within(answer, most):
             return f"the answer has more than {most} values"
         check = trusted_function(self.checker.source, "check", self.where)
@@ -124,11 +140,12 @@ class Grader:
                 *copy.deepcopy((list(test.arguments), test.expected, plain_numbers(answer)))
             )
         except Exception as error:
-            if not self._is_the_checkers(error):
-                return clean(f"the checker cannot read the answer: {error!r}", LONGEST_FAULT)
-            name = getattr(error, "name", None)  # no message: it may quote a hidden value
-            told = f"{type(error).__name__} of the name {name!r}"
-            raise ProblemError(f"{self.where} fails: {told}") from error
+            if self._is_the_checkers(error):
+                name = getattr(error, "name", None)  # no message: it may quote a hidden value
+                told = f"{type(error).__name__} of the name {name!r}"
+                raise ProblemError(f"{self.where} fails: {told}") from error
+            self._require_reading_of_expected(check, test)
+            return clean(f"the checker cannot read the answer: {error!r}", LONGEST_FAULT)
         if said is True:
             return None
         if said is False:
@@ -139,6 +156,25 @@ class Grader:
             f"{self.where} gave a value of type {type(said).__name__}: return True, False or a "
             "text that says what is wrong"
         )
+
+    def _require_reading_of_expected(self, check: Callable[..., object], test: TestCase) -> None:
+        """See that a checker can read a value that is an answer by its declared type.
+
+        Of a type that is not declared, ``expected`` may be anything that the checker needs.
+
+        Raises:
+            ProblemError: If it cannot.
+        """
+        outer = "str" if self.script else re.split(r"[\[|]", self.judged_type)[0].strip()
+        if not test.expected or type(test.expected) is not ANSWERS.get(outer):
+            return
+        try:
+            check(*copy.deepcopy((list(test.arguments), test.expected, test.expected)))
+        except Exception as error:
+            raise ProblemError(  # no message: it may quote a hidden value
+                f"{self.where} fails on the expected answer too: {type(error).__name__}: mend "
+                "check(), or give null as expected if that is no answer"
+            ) from error
 
     def _is_the_checkers(self, error: Exception) -> bool:
         """Whether no answer can cause it, and no text that the checker evaluates did."""
@@ -155,14 +191,11 @@ def expected_form(value: Any, shape: Shape | None, *, floats: bool) -> Any:
 
     Args:
         value: As the problem's author wrote it.
-        shape: The declared node type; null then is no node, which answers give as ``[]``.
+        shape: The declared node type; of several ways to write the same nodes, answers have one.
         floats: Whether floats are declared, so that 3 means 3.0.
     """
     if shape is not None:
-        if shape.lists and isinstance(value, list):
-            inner = Shape(shape.node, shape.lists - 1)
-            return [expected_form(one, inner, floats=floats) for one in value]
-        return [] if value is None else value
+        return canonical_nodes(shape, value)
     if floats and type(value) is int:
         return float(value)
     if floats and isinstance(value, list):

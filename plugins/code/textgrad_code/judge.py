@@ -14,12 +14,14 @@ from typing import Any
 from textgrad_code.errors import DeadlinePassed, SandboxFailed
 from textgrad_code.jail.failures import source_lines
 from textgrad_code.judging import Judging
+from textgrad_code.long_numbers import refuse_long_numbers
 from textgrad_code.problem import Limits, Problem, TestCase
 from textgrad_code.problem_json import problem_from_json
 from textgrad_code.replies import Ended, Reply
 from textgrad_code.sandbox import open_sandbox
 from textgrad_code.sandbox.protocol import ChildLimits, Sandbox, Tier
 from textgrad_code.session import Session
+from textgrad_code.tally import name_of
 from textgrad_code.verdict import Judgement, TestTrace, Verdict
 from textgrad_core.errors import UsageError
 from textgrad_core.jsondata import JSON
@@ -73,7 +75,7 @@ class Judge:
             DeadlinePassed: If the deadline left no time for a verdict. A program that itself ran
                 for at least half of it is TLE.
             SandboxUnavailable: If this machine has no isolation as good as asked for.
-            ProblemError: If the problem's own checker is broken.
+            ProblemError: If the problem's own checker is broken, or an input cannot be sent.
         """
         chosen = chosen_tests(problem, tests)
         until = None if deadline_s is None else monotonic() + deadline_s
@@ -90,7 +92,7 @@ class Judge:
                 blameless=True,
             ).judgement()
 
-        return twice(once)
+        return twice(once, chosen)
 
     def trace(
         self,
@@ -132,7 +134,7 @@ class Judge:
                 total_s=None if until is None else until - monotonic(),
             ).judgement()
 
-        results = twice(traced).results
+        results = twice(traced, chosen).results
         count = len(source_lines(program))
         return tuple(
             test_trace(one.index, one.verdict, replies.get(one.index), count) for one in results
@@ -192,7 +194,7 @@ class Judge:
         return judge_with, (self.min_tier, self.allow_unsafe)
 
 
-def twice(judged: Callable[[], Judgement]) -> Judgement:
+def twice(judged: Callable[[], Judgement], tests: Sequence[TestCase]) -> Judgement:
     """A judgement; once more if the sandbox fails, which then has another fork server."""
     try:
         return judged()
@@ -200,6 +202,10 @@ def twice(judged: Callable[[], Judgement]) -> Judgement:
         raise
     except SandboxFailed:
         return judged()
+    except ValueError:
+        for index, test in enumerate(tests):  # it may be one that cannot be sent
+            refuse_long_numbers(test.arguments, f"the input of {name_of(index, tests)}")
+        raise
 
 
 _JUDGES: weakref.WeakSet[Judge] = weakref.WeakSet()

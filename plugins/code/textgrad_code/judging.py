@@ -7,36 +7,27 @@ from dataclasses import replace
 from time import monotonic
 from typing import Any
 
-from textgrad_code.answers import Violation
-from textgrad_code.assessing import assess, read_compile_error
+from textgrad_code.assessing import DoesNotCompile, assess, load_failure, with_limit
 from textgrad_code.errors import DeadlinePassed, SandboxFailed
 from textgrad_code.grading import Grader
+from textgrad_code.jobs import job_frame
 from textgrad_code.problem import Problem, TestCase
-from textgrad_code.replies import Ended, Reply
+from textgrad_code.replies import VIOLATION, Ended, Reply
 from textgrad_code.sandbox.protocol import ChildLimits, Sandbox
 from textgrad_code.session import MOST_PATIENCE, START_S, Session
 from textgrad_code.tally import Tally, judgement_of, name_of
-from textgrad_code.verdict import CompileError, Judgement, TestResult, Verdict
+from textgrad_code.verdict import Judgement, TestResult, Verdict
 
 GRACE = 0.2  # of the limit: an answer this late is asked for once more
 LONGEST_GRACE_S = 0.25
-GOODBYE_S, LEAST_GOODBYE_S = 0.5, 0.05
 FAIR_SHARE = 0.5  # of a deadline: a program that ran for less is not to blame for it
 MOST_LATE_RERUNS = 3
 MOST_ALONE_RERUNS = 2
 SPARE_CPU_S = 1.0
 TRACING_SLOWDOWN = 5.0  # a traced program gets so many times its limits
-KEPT_ANSWERS_BYTES = 16 << 20  # of all tests together; as objects they take many times more
-VIOLATION = "protocol violation"
+KEPT_ANSWERS_BYTES = 16 << 20  # of memory, of all tests together
+OBJECTS = 30  # times the bytes of a frame: the most that its values take as objects
 ENDING = (Verdict.TLE, Verdict.MLE, Verdict.OLE, Verdict.SV)
-
-
-class DoesNotCompile(Exception):
-    """The program is no Python program."""
-
-    def __init__(self, error: CompileError) -> None:
-        super().__init__(error.message)
-        self.error = error
 
 
 class Judging:
@@ -70,6 +61,7 @@ class Judging:
     ) -> None:
         self.sandbox, self.program, self.problem, self.tests = sandbox, program, problem, tests
         self.limits, self.grader = problem.limits, Grader(problem)
+        self.is_script = problem.signature.kind == "stdin"
         self.late_reruns = 0 if most_steps else MOST_LATE_RERUNS
         if most_steps:
             slow = TRACING_SLOWDOWN
@@ -125,8 +117,8 @@ class Judging:
             if self.stop_at_first and result.verdict is not Verdict.AC:
                 break
         else:
-            if self.session is not None and results:
-                results[-1] = self._goodbye(self.session, results[-1])
+            if self.session is not None:
+                self._leave(self.session)
         self._see_that_time_sufficed()
         self._close()
         for index in self.not_alone[:MOST_ALONE_RERUNS]:
@@ -146,9 +138,14 @@ class Judging:
         if self.load_failure is not None:
             return self._assessed(index, replace(self.load_failure, seconds=0.0, output=b""))
         if monotonic() >= self.deadline:
-            message = f"not run: the tests together may take {self.limits.total_s:g} s"
-            return TestResult(index=index, verdict=Verdict.TLE, message=message)
-        told = self._ask(index)
+            return self._not_run(index)
+        try:
+            told = self._ask(index)
+        except DeadlinePassed:
+            if self.total_s is None or self.own_s < FAIR_SHARE * self.total_s:
+                raise
+            self._close()
+            return self._not_run(index)
         result = self._assessed(index, told)
         if self.load_failure is not None:
             return result
@@ -159,6 +156,10 @@ class Judging:
             self.not_alone.append(index)
         return result
 
+    def _not_run(self, index: int) -> TestResult:
+        message = f"not run: the tests together may take {self.limits.total_s:.3g} s"
+        return TestResult(index=index, verdict=Verdict.TLE, message=message)
+
     def _ask(self, index: int) -> Reply | Ended:
         """Send one test to the current session, or to a new one if there is none."""
         session = self.session
@@ -166,43 +167,68 @@ class Judging:
             self.first_in_session = index
             begun = self._start()
             if not isinstance(begun, Session):
-                self.load_failure = begun
+                self.load_failure = with_limit(begun, self.limits)
                 self._close()
-                return begun
+                return self.load_failure
             session = begun
         patience = min(self._patience_s(), max(self.deadline - monotonic(), 0.0))
-        told = self._told(session, {"arguments": list(self.tests[index].arguments)}, patience)
+        test = self.tests[index]
+        room = 2 * len(self.program) if self.most_steps else 0  # for a trace of its lines
+
+        def most_values() -> int:
+            return self.grader.most_values(test) + room
+
+        frame = {"arguments": list(test.arguments)}
+        last = index == len(self.tests) - 1 and not self.is_script
+        told = self._told(session, frame, patience, most_values, last=last)
         if self.on_reply is not None:
             self.on_reply(index, told)
-        return told
+        return with_limit(told, self.limits)
 
-    def _told(self, session: Session, frame: dict[str, Any], patience: float) -> Reply | Ended:
+    def _told(
+        self,
+        session: Session,
+        frame: dict[str, Any],
+        patience: float,
+        most_values: Callable[[], int] = lambda: 0,
+        *,
+        last: bool = False,
+    ) -> Reply | Ended:
         """Ask; time that the child waits for a processor counts for no limit."""
         most_s = min(MOST_PATIENCE * patience, max(self.latest - monotonic(), 0.0))
-        told = session.ask(frame, patience, most_s)
+        told = session.ask(frame, patience, most_s, most_values, last=last)
         self.own_s += told.seconds
         self.deadline = min(self.deadline + told.waited_s, self.latest)
         return told
 
     def _assessed(self, index: int, told: Reply | Ended) -> TestResult:
-        """What it means; the session ends with a child that cannot be trusted to go on."""
-        limits, test = self.limits, self.tests[index]
-        result = assess(told, index, test, self.grader, self.program, limits.test_s)
+        """What it means; the session ends with a child that cannot go on, or not be trusted to.
+
+        A script is one process for every input, as where its author has run it.
+        """
+        test = self.tests[index]
+        result = assess(told, index, test, self.grader, self.program, self.limits.test_s)
         if isinstance(told, Reply) and result.answered:
-            self.answers_bytes += told.size
-            if self.answers_bytes > KEPT_ANSWERS_BYTES:
+            bytes_kept = told.size * (1 if isinstance(result.answer, str) else OBJECTS)
+            if self.answers_bytes + bytes_kept > KEPT_ANSWERS_BYTES:
                 result = replace(result, answer=f"an answer of {told.size} bytes, not kept")
+            else:
+                self.answers_bytes += bytes_kept
         violated = result.message.startswith(VIOLATION)
-        if isinstance(told, Ended) or result.verdict in ENDING or violated:
+        if self.is_script or isinstance(told, Ended) or result.verdict in ENDING or violated:
             self._close()
         return result
 
     def _once_more(self, index: int, late: TestResult) -> TestResult:
         """A test that was nearly in time gets a second try alone; the machine may be busy."""
-        if not self.late_reruns:
+        if not self.late_reruns or monotonic() >= self.deadline:
             return late
         self.late_reruns -= 1
-        result = self._assessed(index, self._ask(index))
+        try:
+            result = self._assessed(index, self._ask(index))
+        except DeadlinePassed:
+            self._close()
+            return late
         self.notes.append(
             f"{name_of(index, self.tests)} took {late.seconds:.2f} s and was run again alone: "
             f"{result.seconds:.2f} s, {result.verdict.words}"
@@ -234,57 +260,23 @@ class Judging:
     def _start(self) -> Session | Reply | Ended:
         """Begin a session with the program loaded; or why it does not load."""
         limits = ChildLimits(memory_mib=self.limits.memory_mib, cpu_s=self.cpu_s)
+        before = monotonic()
         session = Session(self.sandbox.launch(limits), self.limits, self.cpu_s)
         self.session = session
+        job = job_frame(self.program, self.problem, self.limits, self.most_steps)
         self.used.python = session.greet(max(min(START_S, self.latest - monotonic()), 0.0))
-        told = self._told(session, self._job(), self._patience_s())
-        if isinstance(told, Ended):
-            return replace(told, message=f"{told.message} while the program was loaded")
-        if told.frame.get("ready") is True:
-            return session
-        if "answer" in told.frame:  # no test was sent that it could answer
-            message = f"{VIOLATION}: an answer while the program was loaded"
-            return Ended(verdict=Verdict.RE, message=message, seconds=told.seconds, output=b"")
-        if "compile_error" in told.frame:
-            try:
-                error = read_compile_error(told.frame["compile_error"], self.program)
-            except Violation as violation:
-                message = f"{VIOLATION}: {violation}"
-                return Ended(verdict=Verdict.RE, message=message, seconds=0.0, output=b"")
-            raise DoesNotCompile(error)
-        return told
+        self.deadline = min(self.deadline + monotonic() - before, self.latest)
+        told = self._told(session, job, self._patience_s())
+        failure = load_failure(told, self.program)
+        return session if failure is None else failure
 
-    def _job(self) -> dict[str, Any]:
-        signature = self.problem.signature
-        return {
-            "program": self.program,
-            "kind": signature.kind,
-            "name": signature.name,
-            "class_name": signature.class_name,
-            "parameters": [one.type for one in signature.parameters],
-            "returns": signature.returns,
-            "in_place": signature.in_place,
-            "operations": [
-                [one.name, [known.type for known in one.parameters], one.returns]
-                for one in signature.operations
-            ],
-            "memory_mib": self.limits.memory_mib,
-            "answer_bytes": self.limits.answer_bytes,
-            "most_steps": self.most_steps,
-        }
-
-    def _goodbye(self, session: Session, last: TestResult) -> TestResult:
-        """See that nothing follows the last answer."""
+    def _leave(self, session: Session) -> None:
+        """Take what it has used, and do not wait for its end."""
         used = session.child.usage()
-        most_s = min(MOST_PATIENCE * GOODBYE_S, max(self.latest - monotonic(), LEAST_GOODBYE_S))
-        told = session.ask({"end": True}, GOODBYE_S, most_s)
-        if isinstance(told, Ended) and told.message.startswith(VIOLATION):
-            return replace(last, verdict=Verdict.RE, message=told.message)
-        if isinstance(told, Reply) and used is not None:  # no need to wait for its end
+        if used is not None:
             self.session = None
             self.used.add(used)
             session.child.leave()
-        return last
 
     def _close(self) -> None:
         session, self.session = self.session, None

@@ -6,9 +6,11 @@ import keyword
 from collections.abc import Iterator
 
 from textgrad_code.errors import ProblemError
+from textgrad_code.node_checks import check_nodes
 from textgrad_code.problem import Problem, Signature, TestCase
 from textgrad_code.problem_fields import shown
 from textgrad_code.trusted import require_function
+from textgrad_code.type_checks import check_types
 from textgrad_core.jsondata import JSON
 
 
@@ -27,6 +29,8 @@ def check_problem(problem: Problem, where: str) -> None:
         raise ProblemError(f"{where}: there are 0 tests: write at least one [[visible]] test")
     for place, test in _tests(problem):
         _check_test(problem.signature, test, f"{where}: {place}")
+        is_answer = problem.checker.kind != "program"
+        check_nodes(problem.signature, test, f"{where}: {place}", expected_too=is_answer)
     _check_checker(problem, where)
     limits = problem.limits
     if limits.total_s < limits.test_s:
@@ -51,6 +55,7 @@ def _tests(problem: Problem) -> Iterator[tuple[str, TestCase]]:
 
 def _check_signature(signature: Signature, where: str) -> None:
     kind, count = signature.kind, len(signature.parameters)
+    check_types(signature, where)
     named = [one.name for one in signature.operations]
     if named and kind != "design":
         raise ProblemError(f"{where}.operations: only a design has them, this is a {kind}")

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import cast
 
 from textgrad_code.errors import ProblemError
+from textgrad_code.long_numbers import refuse_long_numbers
 from textgrad_core.jsondata import JSON, as_stored
 
 MAX_SHOWN = 80
@@ -15,7 +16,10 @@ MAX_SHOWN = 80
 
 def shown(value: object) -> str:
     """A value for a message, cut."""
-    text = repr(value)
+    try:
+        text = repr(value)
+    except (ValueError, RecursionError):  # an integer of too many digits in it; nested too deeply
+        text = f"a value of type {type(value).__name__} that is too large to show"
     return text if len(text) <= MAX_SHOWN else text[: MAX_SHOWN - 3] + "..."
 
 
@@ -116,6 +120,7 @@ class Fields:
         """Any JSON value; required."""
         if name not in self._table:
             raise self.wrong(name, "write it")
+        refuse_long_numbers(self.take(name), self.place(name))
         try:
             return as_stored(cast(JSON, self.take(name)))
         except (TypeError, ValueError, RecursionError) as error:

@@ -11,6 +11,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from textgrad_code.errors import ProblemError
+from textgrad_code.long_numbers import refuse_long_numbers
 from textgrad_code.problem import Problem
 from textgrad_code.problem_fields import shown
 from textgrad_code.problem_json import problem_from_json, problem_to_json
@@ -135,7 +136,10 @@ def _generated(test: Mapping[str, object], where: str) -> tuple[object, object]:
     make = trusted_function(source, "test", where_source)
     try:
         made = make()
+        refuse_long_numbers(made, f"what {where_source} returns")
         arguments, expected = json.loads(json.dumps(made, allow_nan=False))
+    except ProblemError:
+        raise
     except Exception as error:
         raise ProblemError(
             f"{where_source}: test() fails, or does not return (list of arguments, expected) as "

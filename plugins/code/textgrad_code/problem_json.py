@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import cast, get_args
 
 from textgrad_code.errors import ProblemError
+from textgrad_code.long_numbers import refuse_long_numbers
 from textgrad_code.problem import (
     Buggy,
     Checker,
@@ -72,7 +73,11 @@ def problem_from_json(data: Mapping[str, object], where: str = "problem") -> Pro
 
 
 def problem_to_json(problem: Problem) -> dict[str, JSON]:
-    """A problem as JSON data; every field is written, defaults too."""
+    """A problem as JSON data; every field is written, defaults too.
+
+    Raises:
+        ProblemError: If a test holds an integer of more digits than JSON may have here.
+    """
     signature, checker, limits = problem.signature, problem.checker, problem.limits
     described: dict[str, JSON] = {
         "kind": signature.kind,
@@ -116,6 +121,7 @@ def problem_to_json(problem: Problem) -> dict[str, JSON]:
 
 
 def _test_to_json(test: TestCase) -> JSON:
+    refuse_long_numbers((test.arguments, test.expected), f"a test {test.name}".rstrip())
     return {
         "input": list(test.arguments),
         "expected": test.expected,

@@ -7,6 +7,8 @@ from typing import Any
 
 from textgrad_code.verdict import Verdict
 
+VIOLATION = "protocol violation"  # messages that begin so blame the program for what it sent
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:

@@ -12,10 +12,10 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from textgrad_code.commands.options import judge_of, problem_of, workers_of
+from textgrad_code.commands.options import judge_of, problem_of, samples_asked, workers_of
 from textgrad_code.commands.sources import BODY_ONLY, prepared, read_program
 from textgrad_code.errors import ProblemError, SandboxFailed
-from textgrad_code.evidence import summary
+from textgrad_code.evidence import OF_PROCESSES, summary
 from textgrad_code.feedback import feedback
 from textgrad_code.judge import Judge
 from textgrad_code.observing import observed
@@ -55,8 +55,12 @@ class Judged:
 
 def run(given: Namespace) -> int:
     """Judge every program and print a table, or JSON; the exit code says if all are accepted."""
+    if samples_asked(given):
+        from textgrad_code.commands import samples
+
+        return samples.run(given)
     problem = problem_of(given)
-    _chosen(problem, given.tests)
+    chosen_tests(problem, given.tests)
     judge, pool = judge_of(given), ThreadPoolExecutor(max_workers=workers_of(given))
     done: list[Judged] = []
     try:
@@ -68,7 +72,7 @@ def run(given: Namespace) -> int:
         pool.shutdown(wait=False, cancel_futures=True)
         judge.close()
     if given.json:
-        records: list[JSON] = [_record(problem, one, given.tests) for one in done]
+        records: list[JSON] = [record_of(problem, one, given.tests) for one in done]
         print(json.dumps({"problem": problem.name, "programs": records}, ensure_ascii=False))
     return _exit_code(done)
 
@@ -137,15 +141,18 @@ def judged(
         SandboxFailed: If the sandbox broke.
         ProblemError: If the problem's own checker is broken.
     """
-    tests = _chosen(problem, which)
+    tests = chosen_tests(problem, which)
     judgement = judge.judge(source, problem, tests, stop_at_first=stop_at_first)
     if judgement.verdict is Verdict.SE:
         raise SandboxFailed(judgement.message)
     unseen = which == "hidden" or not problem.visible
+    unseen = unseen and judgement.verdict is not Verdict.CE  # which no test has to do with
     if unseen or not feedback_too or judgement.verdict is Verdict.AC:
         return judgement, summary(judgement, which)
-    seen = visible_part(judgement, problem)
-    return judgement, observed(judge, source, problem, seen)
+    data = observed(judge, source, problem, visible_part(judgement, problem))
+    if len(judgement.results) > len(problem.visible):
+        data = {name: value for name, value in data.items() if name not in OF_PROCESSES}
+    return judgement, data
 
 
 def visible_part(judgement: Judgement, problem: Problem) -> Judgement:
@@ -167,13 +174,18 @@ def visible_part(judgement: Judgement, problem: Problem) -> Judgement:
         verdict=verdict,
         tests=len(tests),
         results=results,
-        pass_fraction=passed / sum(test.weight for test in tests),
+        pass_fraction=passed / (sum(test.weight for test in tests) or 1.0),
         message="" if verdict is Verdict.AC else judgement.message,
         notes=tuple(note for note in judgement.notes if note.startswith(starts)),
     )
 
 
-def _chosen(problem: Problem, which: str) -> tuple[TestCase, ...]:
+def chosen_tests(problem: Problem, which: str) -> tuple[TestCase, ...]:
+    """The tests that ``--tests`` names.
+
+    Raises:
+        ProblemError: If there are none.
+    """
     tests = {
         "visible": problem.visible,
         "hidden": problem.hidden,
@@ -257,7 +269,8 @@ def _message(problem: Problem, judgement: Judgement, which: str) -> str:
     return f"test {failed.index + 1} (hidden): {failed.verdict.words}"
 
 
-def _record(problem: Problem, one: Judged, which: str) -> dict[str, JSON]:
+def record_of(problem: Problem, one: Judged, which: str) -> dict[str, JSON]:
+    """What became of one program as data; of hidden tests only the verdicts."""
     judgement, error = one.judgement, one.error
     if judgement is None:
         verdict = str(Verdict.SE) if isinstance(error, SandboxFailed) else None

@@ -16,8 +16,15 @@ if TYPE_CHECKING:
 
 def judge(parser: ArgumentParser) -> None:
     """Options of ``textgrad code judge``."""
-    parser.add_argument("solutions", metavar="SOLUTION.py", nargs="+", help="programs to judge")
-    _problem(parser)
+    parser.add_argument(
+        "solutions",
+        metavar="SOLUTION.py",
+        nargs="+",
+        help="programs to judge; for a whole data set one file of JSON lines, each with task_id "
+        "and program, or completion, which follows the code to start from",
+    )
+    _problem(parser, "; leetcode:, humaneval:, leetcode-hard39: or shipped: for all of a data set")
+    _samples(parser)
     parser.add_argument(
         "--tests",
         choices=("all", "visible", "hidden"),
@@ -84,7 +91,12 @@ def repair(parser: ArgumentParser) -> None:
 
 def problems(parser: ArgumentParser) -> None:
     """Options of ``textgrad code problems``."""
-    parser.add_argument("problem", metavar="PROBLEM", nargs="?", help="show this one")
+    parser.add_argument(
+        "problem",
+        metavar="PROBLEM",
+        nargs="?",
+        help="show this one; humaneval:, leetcode: or leetcode-hard39: lists all of a data set",
+    )
     parser.add_argument("--data", metavar="DIR", help="folder with the files of a data set")
     parser.add_argument("--starter", action="store_true", help="print only the code to start from")
     parser.add_argument("--json", action="store_true", help="print JSON")
@@ -110,6 +122,24 @@ def problem_of(given: Namespace) -> Problem:
     )
 
 
+def samples_asked(given: Namespace) -> bool:
+    """Whether the problem is a whole data set, so that the file holds samples.
+
+    Raises:
+        UsageError: If options for samples stand beside a single problem.
+    """
+    from textgrad_code.address import is_problem_set
+
+    if is_problem_set(given.problem):
+        return True
+    if given.out or given.pass_at:
+        raise UsageError(
+            f"--out and --pass-at are for a file of samples; {given.problem} is one problem: "
+            "give a data set, such as --problem humaneval:"
+        )
+    return False
+
+
 def workers_of(given: Namespace) -> int:
     """How many programs run at the same time: as asked for, else one per core.
 
@@ -131,13 +161,29 @@ def judge_of(given: Namespace) -> Judge:
     return Judge(min_tier=tier_named(given.min_tier), allow_unsafe=given.allow_unsafe)
 
 
-def _problem(parser: ArgumentParser) -> None:
+def _samples(parser: ArgumentParser) -> None:
+    samples = parser.add_argument_group("samples of a whole data set")
+    samples.add_argument(
+        "--pass-at",
+        type=int,
+        action="append",
+        metavar="K",
+        help="estimate pass@K; may be repeated (default: 1)",
+    )
+    samples.add_argument(
+        "--out",
+        metavar="FILE",
+        help="write every result here as it comes, and go on from what is there",
+    )
+
+
+def _problem(parser: ArgumentParser, more: str = "") -> None:
     parser.add_argument(
         "--problem",
         required=True,
         metavar="P",
         help="a name ('textgrad code problems' lists them), a TOML or JSON file, or an entry of a "
-        "data set such as leetcode:SLUG",
+        f"data set such as leetcode:SLUG{more}",
     )
     parser.add_argument("--data", metavar="DIR", help="folder with the files of the data set")
     parser.add_argument("--time-limit", type=float, metavar="X", help="wall seconds for one test")

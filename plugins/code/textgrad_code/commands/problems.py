@@ -4,26 +4,33 @@ from __future__ import annotations
 
 import json
 from argparse import Namespace
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from textgrad_code.address import find_problem
+from textgrad_code.address import find_problem, find_problems, is_problem_set
 from textgrad_code.domain import task_text
 from textgrad_code.problem import Problem
-from textgrad_code.problem_file import load_problem, problem_names
 from textgrad_core.cli.exits import OK
 from textgrad_core.jsondata import JSON
 
+WIDTH = 80
+LONGEST_NAME = 32
+
 
 def run(given: Namespace) -> int:
-    """List the shipped problems, or show one: its task, and never its hidden tests."""
-    if given.problem is None:
-        problems = [load_problem(name) for name in problem_names()]
+    """List the problems of a set, or show one: its task, and never its hidden tests."""
+    address = "shipped:" if given.problem is None else given.problem
+    data = None if given.data is None else Path(given.data)
+    if is_problem_set(address):
+        problems = find_problems(address, data)
         if given.json:
             print(json.dumps([_record(p) for p in problems], ensure_ascii=False))
         else:
             print("\n".join(_listed(problems)))
+            name = "NAME" if given.problem is None else f"{address}NAME"
+            print(f"\n'textgrad code problems {name}' shows one.")
         return OK
-    problem = find_problem(given.problem, None if given.data is None else Path(given.data))
+    problem = find_problem(address, data)
     if given.json:
         print(json.dumps(_record(problem), ensure_ascii=False))
     elif given.starter:
@@ -34,14 +41,17 @@ def run(given: Namespace) -> int:
     return OK
 
 
-def _listed(problems: list[Problem]) -> list[str]:
-    width = max(len(p.name) for p in problems)
-    lines = [f"{'problem':<{width}}  {'kind':<8} {'visible':>7} {'hidden':>6}  title"]
-    lines += [
-        f"{p.name:<{width}}  {_kind(p):<8} {len(p.visible):>7} {len(p.hidden):>6}  {p.title}"[:80]
-        for p in problems
-    ]
-    return [*lines, "", "'textgrad code problems NAME' shows one."]
+def _listed(problems: Sequence[Problem]) -> Iterator[str]:
+    """A row for each at 80 columns; a name that is too long has a line of its own."""
+    width = min(max(len(p.name) for p in problems), LONGEST_NAME)
+    yield f"{'problem':<{width}}  {'kind':<8} {'visible':>7} {'hidden':>6}  title"
+    for p in problems:
+        name = p.name
+        if len(name) > width:
+            yield name
+            name = ""
+        tests = f"{len(p.visible):>7} {len(p.hidden):>6}"
+        yield f"{name:<{width}}  {_kind(p):<8} {tests}  {p.title}"[:WIDTH].rstrip()
 
 
 def _kind(problem: Problem) -> str:

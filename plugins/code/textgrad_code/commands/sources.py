@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import codecs
-import re
-import tokenize
 from dataclasses import dataclass
 from pathlib import Path
 
 from textgrad_code.domain import MAX_PROGRAM_CHARS, without_fence
 from textgrad_code.problem import Problem
-from textgrad_code.repair.source import BYTE_ORDER_MARK, LINE_END
+from textgrad_code.repair.source import BYTE_ORDER_MARK
+from textgrad_core.coding import declared_encoding
 from textgrad_core.errors import UsageError
 
 MOST_BYTES = 4 * MAX_PROGRAM_CHARS + len(codecs.BOM_UTF8)  # no encoding of text needs more
@@ -85,17 +84,3 @@ def prepared(text: str, problem: Problem, *, prepend: bool) -> tuple[str, str]:
     if problem.starter and first[:1] in (" ", "\t"):
         note = BODY_ONLY
     return program, note
-
-
-def declared_encoding(data: bytes) -> str:
-    """The encoding of a program file by its mark or its first two lines (PEP 263); else UTF-8.
-
-    Raises:
-        SyntaxError: If it is unknown, or mark and declaration differ.
-    """
-    mark = codecs.BOM_UTF8 if data.startswith(codecs.BOM_UTF8) else b""
-    lines = LINE_END.split(data.removeprefix(mark), maxsplit=2)[:2]
-    # `tokenize` knows "\n" alone as a line end, and takes no first line that is not UTF-8
-    told = [re.sub(rb"[\x80-\xff]", b"?", line) + b"\n" for line in lines]
-    encoding, _ = tokenize.detect_encoding(iter([mark + told[0], *told[1:]]).__next__)
-    return encoding

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from textgrad_code.datasets import humaneval, leetcode_dataset, leetcode_hard39
@@ -14,6 +14,11 @@ _LOADERS: dict[str, Callable[[str, Path | None], Problem]] = {
     LEETCODE.name: leetcode_dataset.problem,
     HARD39.name: leetcode_hard39.problem,
     HUMANEVAL.name: humaneval.problem,
+}
+_SETS: dict[str, Callable[[Path | None], Iterator[Problem]]] = {
+    LEETCODE.name: leetcode_dataset.problems,
+    HARD39.name: leetcode_hard39.problems,
+    HUMANEVAL.name: humaneval.problems,
 }
 DATASETS_WITH_PROBLEMS = tuple(_LOADERS)
 
@@ -40,3 +45,16 @@ def dataset_problem(address: str, folder: Path | None = None) -> Problem:
         known = ", ".join(f"{d}:NAME" for d in _LOADERS)
         raise ProblemError(f"no data set problem {address!r}; write {known}")
     return _LOADERS[dataset](name, folder)
+
+
+def dataset_problems(dataset: str, folder: Path | None = None) -> Iterator[Problem]:
+    """Every problem of a data set, in the order of its file.
+
+    Args:
+        dataset: One of `DATASETS_WITH_PROBLEMS`.
+        folder: As for `dataset_problem`.
+
+    Raises:
+        DataError: If the data set is not here, or what is here is something else.
+    """
+    return _SETS[dataset](folder)

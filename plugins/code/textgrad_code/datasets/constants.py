@@ -7,6 +7,7 @@ import math
 import operator
 from collections.abc import Callable, Mapping
 
+from textgrad_code.node_data import attached
 from textgrad_core.jsondata import JSON
 
 _OPERATORS: dict[type[ast.operator], Callable[[float, float], float]] = {
@@ -22,8 +23,9 @@ _NAMES: dict[str, object] = {
     "false": False,
     "inf": math.inf,
 }
-# Trees and lists are written as calls on the list of their values, which is our JSON for them.
-_WRAPPERS = ("list_node", "tree_node", "tuple", "list")
+# Trees and lists are written as calls on the list of their values, which is our JSON for them;
+# what makes the trees of LeetCodeDataset leaves out values that have no parent.
+_WRAPPERS = ("list_node", "tuple", "list")
 _LARGEST = 1e18
 
 
@@ -56,6 +58,8 @@ def constant(node: ast.expr) -> object:
             return -_number(node.operand)
         case ast.BinOp():
             return _computed(node)
+        case ast.Call(func=ast.Name(id="tree_node"), args=[ast.List() as only], keywords=[]):
+            return attached([plain(constant(item)) for item in only.elts])
         case ast.Call(func=ast.Name(id=name), args=[only], keywords=[]) if name in _WRAPPERS:
             return constant(only)
     raise NotConstant(ast.unparse(node))

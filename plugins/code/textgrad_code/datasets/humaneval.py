@@ -27,6 +27,7 @@ from textgrad_code.datasets.rows import Row, row_named, rows, text
 from textgrad_code.datasets.signatures import signature_of
 from textgrad_code.errors import ProblemError
 from textgrad_code.problem import Checker, Limits, Problem
+from textgrad_code.problem_checks import check_problem
 from textgrad_core.jsondata import JSON, canonical_json
 
 LIMITS = Limits(test_s=3.0, total_s=60.0)
@@ -83,7 +84,7 @@ def problem_of(row: Row) -> Problem:
     shown = _shown_calls(prompt, entry, parameters)
     visible = tuple(t for t in tests if _key(t.arguments) in shown) or tests[:_SHOWN_OTHERWISE]
     chosen = {_key(test.arguments) for test in visible}
-    return Problem(
+    problem = Problem(
         name=name,
         title=entry,
         statement=prompt,
@@ -100,6 +101,8 @@ def problem_of(row: Row) -> Problem:
         reference=prompt + text(row, "canonical_solution"),
         source=f"HumanEval, {HUMANEVAL.licence}",
     )
+    check_problem(problem, f"{HUMANEVAL.name}: {name}")
+    return problem
 
 
 def read_check(source: str, parameters: tuple[str, ...]) -> Read:

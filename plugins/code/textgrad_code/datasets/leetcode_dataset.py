@@ -24,6 +24,7 @@ from textgrad_code.datasets.rows import Row, row_named, rows, text
 from textgrad_code.datasets.signatures import signature_of
 from textgrad_code.errors import ProblemError
 from textgrad_code.problem import Checker, Limits, Problem, TestCase
+from textgrad_code.problem_checks import check_problem
 from textgrad_core.jsondata import JSON, canonical_json
 
 LIMITS = Limits(test_s=10.0, total_s=120.0, memory_mib=1024)
@@ -71,7 +72,7 @@ def problem_of(row: Row) -> Problem:
     visible = tuple(_examples(statement, parameters, tests)) or tests[:_SHOWN_OTHERWISE]
     shown = {_key(test) for test in visible}
     tags = row.get("tags")
-    return Problem(
+    problem = Problem(
         name=name,
         title=name.replace("-", " ").title(),
         statement=statement,
@@ -90,6 +91,8 @@ def problem_of(row: Row) -> Problem:
             "estimated_date": row.get("estimated_date"),
         },
     )
+    check_problem(problem, f"{LEETCODE.name}: {name}")
+    return problem
 
 
 def _tests(source: str, parameters: tuple[str, ...]) -> Iterator[TestCase]:

@@ -18,6 +18,7 @@ from textgrad_code.datasets.rows import Row, row_named, rows, text
 from textgrad_code.datasets.signatures import signature_of
 from textgrad_code.errors import ProblemError
 from textgrad_code.problem import Checker, Limits, Problem, TestCase
+from textgrad_code.problem_checks import check_problem
 
 LIMITS = Limits(test_s=10.0, total_s=60.0)  # seconds: what TextGrad's evaluation allows a test
 
@@ -52,7 +53,7 @@ def problem_of(row: Row) -> Problem:
     signature = signature_of(head)
     parameters = tuple(p.name for p in signature.parameters)
     statement = row.get("prompt")
-    return Problem(
+    problem = Problem(
         name=name,
         title=name.replace("-", " ").title(),
         statement=statement if isinstance(statement, str) else "",
@@ -63,6 +64,8 @@ def problem_of(row: Row) -> Problem:
         starter=head,
         source=f"LeetCode-Hard, tests from TextGrad, {HARD39.licence}; statement by LeetCode",
     )
+    check_problem(problem, f"{HARD39.name}: {name}")
+    return problem
 
 
 def _lines(row: Row) -> list[str]:

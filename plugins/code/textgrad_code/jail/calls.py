@@ -76,7 +76,8 @@ def build_arguments(
             built.append(find_node(known[shape.node], value))
         else:
             built.append(build(shape, value))
-            roots.setdefault(shape.node, built[-1])
+            if not shape.lists:
+                roots.setdefault(shape.node, built[-1])
     for node, root in roots.items():
         earlier.setdefault(node, root)
     return built

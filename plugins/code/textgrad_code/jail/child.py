@@ -13,7 +13,7 @@ from textgrad_code.jail.libc import call
 from textgrad_code.jail.privileges import die_with
 from textgrad_code.jail.wire import NOT_BEGUN, NOT_BEGUN_BYTES, Order
 
-INPUT, OUTPUT, ERRORS, JOB, ANSWERS = 0, 1, 2, 3, 4
+INPUT, PRINTED, OUTPUT, JOB, ANSWERS = 0, 1, 2, 3, 4
 _END, _RULES, _FIRST_FREE = 5, 6, 7
 _OUT_OF_THE_WAY = 20
 _DESCRIPTORS_OF_OLD_KERNELS = 4096
@@ -47,8 +47,8 @@ def live(
 
     Args:
         order: Its limits.
-        descriptors: Read end of the job, write ends of answers and output, the file that is
-            standard input, write end of the end.
+        descriptors: Read end of the job, write ends of answers, output and what is printed, the
+            file that is standard input, write end of the end.
         held: The jail.
         server: Process id of the fork server, as this process sees it.
         drive: Called with `JOB` and `ANSWERS` once the jail is closed.
@@ -79,14 +79,14 @@ def arrange(descriptors: list[int], held: Confinement) -> int:
     They are first moved up, because those received may sit where others have to go.
 
     Args:
-        descriptors: As received: job, answers, output, input, end.
+        descriptors: As received: job, answers, output, printed, input, end.
         held: Where the rule set is.
 
     Returns:
         The number that the end's pipe has now.
     """
-    job, answers, output, text, end = descriptors
-    places = {INPUT: text, OUTPUT: output, ERRORS: output, JOB: job, ANSWERS: answers}
+    job, answers, output, printed, text, end = descriptors
+    places = {INPUT: text, PRINTED: printed, OUTPUT: output, JOB: job, ANSWERS: answers}
     places[_END] = end
     if held.rules is not None:
         places[_RULES] = held.rules

@@ -9,13 +9,14 @@ come here. Every frame carries a nonce that its answer repeats:
     -> {"nonce", "arguments": [...]}
     <- {"nonce", "answer": ..., "mutated": [...]} | {"nonce", "error": {...}}
        | {"nonce", "unserialisable": text} | {"nonce", "limit": "memory" | "answer"}
-    -> {"nonce", "end": true}
-    <- {"nonce", "bye": true}
+
+After the answer to a test with "last": true comes {"nonce", "bye": true}.
 
 Before all of them goes {"hello": version of Python}, when no line of the program has been seen.
-The text that a script reads is no part of a frame: it is descriptor 0, a file that the judge has
-filled before it asks. With ``most_steps`` the answer to a test holds ``trace`` too:
-{"steps", "lines": [[line, count]]}.
+What a script reads and prints is no part of a frame: the judge has filled descriptor 0, a file,
+before it asks, and reads descriptor 1, a pipe, while the script runs; the answer in the frame says
+only that it has ended. With that frame its process ends, too: a script gets one test. With
+``most_steps`` the answer to a test holds ``trace`` too: {"steps", "lines": [[line, count]]}.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from types import ModuleType
 from typing import Any
 
 from textgrad_code.jail.calls import Called, call
-from textgrad_code.jail.failures import compile_failure, failure
+from textgrad_code.jail.failures import compile_failure, exit_code, failure
 from textgrad_code.jail.frames import packed, read_body, send, write_frame
 from textgrad_code.jail.limits import small_thread_stacks
 from textgrad_code.jail.loading import (
@@ -43,7 +44,13 @@ from textgrad_code.jail.loading import (
     target,
 )
 from textgrad_code.jail.nodes import AnswerTooLarge, NotSerialisable
-from textgrad_code.jail.streams import Script, Scripts, flush_streams, own_streams, use_streams
+from textgrad_code.jail.streams import (
+    end_script,
+    flush_streams,
+    name_devices,
+    own_streams,
+    use_streams,
+)
 from textgrad_code.jail.tracing import LineTrace, StepsUsedUp
 
 VERSION = sys.version.split()[0]
@@ -71,7 +78,7 @@ REHEARSED_JOB = {
     "answer_bytes": 1 << 20,
     "most_steps": 0,
 }
-REHEARSED_FRAMES = (b'{"arguments":[1],"nonce":""}', b'{"end":true,"nonce":""}')
+REHEARSED_FRAME = b'{"arguments":[1],"last":true,"nonce":""}'
 MEMORY: dict[str, Any] = {"limit": "memory"}
 ANSWER: dict[str, Any] = {"limit": "answer"}
 READY: list[ModuleType] = []  # a module for a program; building one touches many pages
@@ -93,7 +100,14 @@ def answer_frames(driver: Driver, job_fd: int, answer_fd: int) -> None:
     """Say hello, take a job, then answer tests."""
     write_frame(answer_fd, {"hello": VERSION})
     body = read_body(job_fd)
-    if body is None or not driver.load(json.loads(body)):
+    if body is None:
+        return
+    job = json.loads(body)
+    if job["kind"] == "stdin":
+        name_devices()
+    else:
+        os.dup2(2, 1)  # what it prints is no answer
+    if not driver.load(job):
         return
     while (body := read_body(job_fd)) is not None and driver.test(body):
         pass
@@ -131,9 +145,7 @@ class Driver:
             self.tell({"compile_error": compile_failure(error)})
             return False
         told: dict[str, Any] = {"ready": True}
-        if self.signature.kind == "stdin":
-            self.scripts = Scripts()
-        else:
+        if self.signature.kind != "stdin":
             told = self.guarded(self._run_top_level)
         self.tell(told)
         return "ready" in told
@@ -147,9 +159,6 @@ class Driver:
         """Answer one frame; whether more may follow."""
         frame = json.loads(body)
         self.nonce = frame["nonce"]
-        if "end" in frame:
-            self.tell({"bye": True})
-            return False
         script = self.signature.kind == "stdin"
         most_steps = self.job["most_steps"]
         if not most_steps:
@@ -159,22 +168,21 @@ class Driver:
             with trace:
                 told = self.guarded(self._script if script else self._call, body)
             told["trace"] = trace.told()
-        self.tell(told)
-        return True
+        self.tell(told, last="last" in frame)
+        return not script
 
     def _call(self, body: bytes) -> dict[str, Any]:
         called: Called = call(self.signature, self.target, body, self.most_bytes // 2)
         return {"answer": called.answer, "mutated": called.mutated}
 
     def _script(self, _body: bytes) -> dict[str, Any]:
-        script = self.scripts.begin(lambda: Script(self.most_bytes, self._printed_too_much))
-        use_streams((script.stdin, script.stdout, self.streams[2]))
         try:
             run_as_main(self.code)
         except SystemExit as ended:
-            if ended.code not in (None, 0):
+            if exit_code(ended):
                 raise
-        return {"answer": script.finish(), "mutated": []}
+        end_script(self.streams)
+        return {"answer": None, "mutated": []}
 
     def guarded(self, work: Any, *arguments: Any) -> dict[str, Any]:
         """What work gives, or what ended it. The program may raise anything at all."""
@@ -197,7 +205,7 @@ class Driver:
         use_streams(self.streams)
         return told
 
-    def tell(self, told: dict[str, Any]) -> None:
+    def tell(self, told: dict[str, Any], *, last: bool = False) -> None:
         """Send an answer with the nonce it belongs to."""
         told["nonce"] = self.nonce
         try:
@@ -209,11 +217,9 @@ class Driver:
             "answer" in told and len(data) > self.most_bytes
         ):
             data = packed({**ANSWER, "nonce": self.nonce})
+        if last:
+            data += packed({"bye": True, "nonce": self.nonce})
         send(self.answer_fd, data)
-
-    def _printed_too_much(self) -> None:
-        self.tell(dict(ANSWER))
-        os._exit(1)
 
 
 class Rehearsal(Driver):
@@ -224,9 +230,9 @@ class Rehearsal(Driver):
         self.streams = sys.stdin, sys.stdout, sys.stderr
         self.module = ModuleType("solution")
 
-    def tell(self, told: dict[str, Any]) -> None:
+    def tell(self, told: dict[str, Any], *, last: bool = False) -> None:
         """Make the frame only."""
-        packed({**told, "nonce": self.nonce})
+        packed({**told, "nonce": self.nonce, "bye": last})
 
 
 def rehearse() -> None:
@@ -237,8 +243,7 @@ def rehearse() -> None:
     """
     before, rehearsal = sys.getrecursionlimit(), Rehearsal()
     rehearsal.load(json.loads(json.dumps(REHEARSED_JOB)))
-    for frame in REHEARSED_FRAMES:
-        rehearsal.test(frame)
+    rehearsal.test(REHEARSED_FRAME)
     linecache.clearcache()
     sys.setrecursionlimit(before)
 

@@ -33,16 +33,27 @@ def compile_failure(error: BaseException) -> dict[str, Any]:
 
 
 def failure(error: BaseException) -> dict[str, Any]:
-    """An exception that ended a call: type, message, and the program's own lines."""
+    """An exception that ended a call: type, message, and the program's own lines.
+
+    Its class may be the program's: attributes are read as the built-in classes have them.
+    """
+    kind = type(error)
     told: dict[str, Any] = {
-        "type": type(error).__name__[:100],
+        "type": type.__dict__["__name__"].__get__(kind)[:100],
         "message": text_of(error) + import_hint(error),
-        "trace": solution_lines(error.__traceback__),
+        "trace": solution_lines(BaseException.__dict__["__traceback__"].__get__(error)),
     }
-    if isinstance(error, SystemExit):
-        code = error.code
-        told["exit"] = code if type(code) is int else 0 if code is None else 1
+    if issubclass(kind, SystemExit):
+        told["exit"] = exit_code(error)
     return told
+
+
+def exit_code(error: BaseException) -> int:
+    """What the process of a script would end with."""
+    code = SystemExit.__dict__["code"].__get__(error)
+    if code is None:
+        return 0
+    return int.__int__(code) if issubclass(type(code), int) else 1
 
 
 def solution_lines(traceback: types.TracebackType | None) -> list[list[Any]]:
@@ -61,7 +72,7 @@ def solution_lines(traceback: types.TracebackType | None) -> list[list[Any]]:
 def text_of(error: BaseException) -> str:
     """The exception's message; a program's own exception may fail to give one."""
     try:
-        return str(error)[:LONGEST_TEXT]
+        return str.__getitem__(str(error), slice(LONGEST_TEXT))
     except BaseException:  # the program's own __str__
         return ""
 

@@ -93,17 +93,13 @@ def run_top_level(code: types.CodeType, module: types.ModuleType, signature: Sig
 
 
 def run_as_main(code: types.CodeType) -> None:
-    """Run the program as a script, with nothing but the built-ins."""
+    """Run the program as a script, with nothing but the built-ins; `end_script` ends it."""
     module = types.ModuleType("__main__")
     names = module.__dict__
     names.update(dict.fromkeys(CREDITS, sys.exit), __builtins__=__builtins__)
     names["__file__"] = FILE
-    before = sys.modules["__main__"]
     sys.modules["__main__"] = module
-    try:
-        exec(code, names)  # this is what the jail is for
-    finally:
-        sys.modules["__main__"] = before
+    exec(code, names)  # this is what the jail is for
 
 
 def target(names: dict[str, Any], signature: Signature) -> Callable[[], Callable[..., Any]]:

@@ -1,7 +1,7 @@
 """LeetCode's node classes, built from JSON and read back.
 
     ListNode        [1, 2, 3]; with a cycle {"values": [1, 2, 3], "cycle": 1}: the last node's
-                    ``next`` is the node of index 1
+                    ``next`` is the node of index 1; -1 is no cycle
     TreeNode        level order, null for a missing child: [1, null, 2]
     Node.children   n-ary tree, level order, null after every group of children:
                     [1, null, 2, 3, null, 4]
@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 
 from textgrad_code.jail.node_classes import ChildrenNode, GraphNode, ListNode, RandomNode, TreeNode
 
+NO_CYCLE = (None, -1)  # -1 is what LeetCode writes
 NODE_TYPES = ("ListNode", "TreeNode", "Node.children", "Node.random", "Node.neighbors")
 
 
@@ -105,6 +106,14 @@ def find_node(root: Any, value: Any) -> Any:
     return None
 
 
+def without_last_nulls(values: list[Any]) -> list[Any]:
+    """Values level by level, up to the last one that is there."""
+    end = len(values)
+    while end and values[end - 1] is None:
+        end -= 1
+    return values[:end]
+
+
 def _value(node: Any) -> Any:
     """A node's value; null stands for an absent node, so that no node may have it."""
     value = node.val
@@ -118,7 +127,7 @@ def _build_list(data: Any) -> Any:
     nodes = [ListNode(value) for value in values]
     for node, following in pairwise(nodes):
         node.next = following
-    if cycle is not None and nodes:
+    if cycle not in NO_CYCLE and nodes:
         nodes[-1].next = nodes[cycle]
     return nodes[0] if nodes else None
 
@@ -168,17 +177,15 @@ def _read_tree(root: Any, take: Callable[[], None]) -> Any:
         values.append(_value(node))
         queue.append(node.left)
         queue.append(node.right)
-    while values and values[-1] is None:
-        values.pop()
-    return values
+    return without_last_nulls(values)
 
 
 def _build_children(data: Any) -> Any:
-    if not data:
+    if not data or data[0] is None:
         return None
     root = ChildrenNode(data[0])
     queue, parent = deque([root]), root
-    for value in data[1:]:
+    for value in without_last_nulls(data)[1:]:
         if value is None:
             parent = queue.popleft()
         else:
@@ -201,9 +208,7 @@ def _read_children(root: Any, take: Callable[[], None]) -> Any:
             values.append(_value(child))
             queue.append(child)
         values.append(None)
-    while values[-1] is None and len(values) > 1:
-        values.pop()
-    return values
+    return without_last_nulls(values)
 
 
 def _build_random(data: Any) -> Any:

@@ -19,6 +19,7 @@ DENIED = errno_action(errno.EPERM)
 
 _PROT_EXEC = 4
 _CLONE_THREAD = 0x10000
+_CLONE_SHARED = 0x600  # CLONE_FS | CLONE_FILES: one table of descriptors for all threads
 _CLONE_NEW = 0x7E020000  # any new namespace
 # O_WRONLY | O_RDWR | O_CREAT | O_TRUNC | O_PATH | the bit of O_TMPFILE: the same on both machines
 _NOT_JUST_READING = 0o1 | 0o2 | 0o100 | 0o1000 | 0o10000000 | 0o20000000
@@ -73,15 +74,16 @@ def _by_argument(process: int, *, files: bool) -> dict[str, list[Instruction]]:
         "mprotect": executable,
         "clone": [
             bpf.argument(0),
-            bpf.masked(_CLONE_THREAD | _CLONE_NEW),
-            *bpf.test(bpf.EQUAL, _CLONE_THREAD, ALLOW, DENIED),
+            bpf.masked(_CLONE_THREAD | _CLONE_SHARED | _CLONE_NEW),
+            *bpf.test(bpf.EQUAL, _CLONE_THREAD | _CLONE_SHARED, ALLOW, DENIED),
         ],
         "clone3": absent,
         "openat": _opening(2, files=files),
         "open": _opening(1, files=files),
         "openat2": absent,
         # For event loops, which would want sockets. What pipes hold counts for no limit, but there
-        # are descriptors for five, of sixteen pages each: `fcntl` makes none larger.
+        # are descriptors for eight at most, of sixteen pages each: `fcntl` makes none larger, and
+        # `clone` no thread with descriptors of its own. One that waits in `poll` keeps as many.
         "pipe2": [bpf.argument(1), *bpf.test(bpf.ANY_BIT, _NOT_OF_A_PLAIN_PIPE, DENIED, ALLOW)],
         "tgkill": [bpf.argument(0), *bpf.test(bpf.EQUAL, process, ALLOW, DENIED)],
         "prctl": [bpf.argument(0), *bpf.test(bpf.EQUAL, _PR_SET_NAME, ALLOW, DENIED)],

@@ -56,8 +56,8 @@ X86_64 = Architecture(
         + """
     read 0 write 1 open 2 close 3 stat 4 fstat 5 lstat 6 poll 7 lseek 8 mmap 9 mprotect 10
     munmap 11 brk 12 rt_sigaction 13 rt_sigprocmask 14 rt_sigreturn 15 ioctl 16 pread64 17
-    readv 19 writev 20 access 21 select 23 sched_yield 24 mremap 25 madvise 28 dup 32 pause 34
-    nanosleep 35 getitimer 36 alarm 37 setitimer 38 getpid 39 clone 56 exit 60 uname 63
+    readv 19 writev 20 access 21 select 23 sched_yield 24 mremap 25 madvise 28 dup 32 dup2 33
+    pause 34 nanosleep 35 getitimer 36 alarm 37 setitimer 38 getpid 39 clone 56 exit 60 uname 63
     fcntl 72 getcwd 79 gettimeofday 96 getrlimit 97 getrusage 98 sysinfo 99 times 100
     ptrace 101 getuid 102 syslog 103 getgid 104 geteuid 107 getegid 108 getppid 110
     getresuid 118 getresgid 120 capset 126 rt_sigpending 127 rt_sigtimedwait 128
@@ -73,7 +73,7 @@ X86_64 = Architecture(
     fanotify_init 300 prlimit64 302 name_to_handle_at 303 open_by_handle_at 304 setns 308
     getcpu 309 process_vm_readv 310 process_vm_writev 311 kcmp 312 finit_module 313 seccomp 317
     getrandom 318 kexec_file_load 320 bpf 321 userfaultfd 323 statx 332 rseq 334
-    pipe2 293
+    dup3 292 pipe2 293
 """
     ),
 )
@@ -84,8 +84,8 @@ AARCH64 = Architecture(
     numbers=_table(
         _COMMON
         + """
-    getcwd 17 lookup_dcookie 18 dup 23 fcntl 25 ioctl 29 umount2 39 mount 40 pivot_root 41
-    nfsservctl 42 faccessat 48 chroot 51 openat 56 close 57 vhangup 58 quotactl 60
+    getcwd 17 lookup_dcookie 18 dup 23 dup3 24 fcntl 25 ioctl 29 umount2 39 mount 40
+    pivot_root 41 nfsservctl 42 faccessat 48 chroot 51 openat 56 close 57 vhangup 58 quotactl 60
     getdents64 61 lseek 62 read 63 write 64 readv 65 writev 66 pread64 67 pselect6 72 ppoll 73
     newfstatat 79 fstat 80 acct 89 capset 91 personality 92 exit 93 exit_group 94 unshare 97
     futex 98 set_robust_list 99 nanosleep 101 getitimer 102 setitimer 103 kexec_load 104
@@ -113,7 +113,7 @@ ARCHITECTURES = (X86_64, AARCH64)
 # allowed by their arguments (see the filter).
 ALLOWED = _names(
     """
-    access alarm brk clock_getres clock_gettime clock_nanosleep close dup exit exit_group
+    access alarm brk clock_getres clock_gettime clock_nanosleep close dup dup2 dup3 exit exit_group
     faccessat faccessat2 fstat futex getcpu getcwd getdents64 getegid geteuid getgid getitimer
     getpid getppid getrandom getresgid getresuid getrlimit getrusage gettid gettimeofday getuid
     lseek lstat madvise mremap munmap nanosleep newfstatat pause poll ppoll pread64 pselect6

@@ -176,8 +176,9 @@ def base_value(value: Any) -> tuple[type, Any]:
         NotSerialisable: If it is no plain data.
     """
     kind = type(value)
+    bases = type.__dict__["__mro__"].__get__(kind)  # a metaclass may say something else
     for base, plain in BASES.items():
-        if base in kind.__mro__:
+        if base in bases:
             return base, plain(value)
     hint = "; a list of its items can be" if hasattr(kind, "__iter__") else ""
     raise NotSerialisable(f"cannot serialise a value of type {kind.__name__}{hint}")

@@ -5,9 +5,9 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 
-# One datagram each, to the fork server. A launch carries five descriptors: the job's read end,
-# the write ends of answers and of output, the file that is standard input, and the pipe that its
-# end is told on.
+# One datagram each, to the fork server. A launch carries six descriptors: the job's read end,
+# the write ends of answers, of output and of what is printed, the file that is standard input, and
+# the pipe that its end is told on.
 LAUNCH, KILL = b"L", b"K"
 _ORDER = struct.Struct("=cBQQQ")
 ORDER_BYTES = _ORDER.size

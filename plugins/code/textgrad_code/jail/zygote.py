@@ -36,7 +36,7 @@ from textgrad_code.jail.wire import (
 )
 
 PROBES = "textgrad_code.jail.probes:drive"
-_DESCRIPTORS = 5
+_DESCRIPTORS = 6
 _OPEN_FILES = 4096
 
 

@@ -45,15 +45,15 @@ class JailedChild:
         closed: Callable[[JailedChild], None],
         leaves: Callable[[JailedChild], bool],
     ) -> None:
-        """Make the four pipes and the input; `far_ends` go to the child."""
+        """Make the five pipes and the input; `far_ends` go to the child."""
         self.run, self.limits = run, limits
         self._kill, self._closed, self._leaves = kill, closed, leaves
         self._exit: Exit | None = None
-        self._schedule = self._status = _GONE
+        self._schedule = self._status = self._clock = _GONE
         self.lost_server = self.no_greeting = False
         pipes: list[int] = []
         try:
-            for _ in range(4):
+            for _ in range(5):
                 pipes += os.pipe()
             pipes += input_file()
             self._owned = os.dup(pipes[0])
@@ -61,8 +61,9 @@ class JailedChild:
             _close(pipes)
             raise SandboxFailed(f"no pipes for a program: {error}") from error
         job_end, self.job_fd, self.answer_fd, answer_end = pipes[:4]
-        self.output_fd, output_end, self.exit_fd, exit_end, self.input_fd, input_end = pipes[4:]
-        self.far_ends = [job_end, answer_end, output_end, input_end, exit_end]
+        self.output_fd, output_end, self.printed_fd, printed_end = pipes[4:8]
+        self.exit_fd, exit_end, self.input_fd, input_end = pipes[8:]
+        self.far_ends = [job_end, answer_end, output_end, printed_end, input_end, exit_end]
         os.set_blocking(self.job_fd, False)
         os.set_blocking(self.exit_fd, False)
 
@@ -112,16 +113,13 @@ class JailedChild:
 
     def usage(self) -> Usage | None:
         """What it has used so far, as the kernel tells anybody; None if that cannot be known."""
-        process = fcntl.fcntl(self._owned, fcntl.F_GETOWN)
-        if process <= 0:
-            return None
+        cpu_s = self.cpu_s()
         try:
-            cpu_s = time.clock_gettime(~process << 3 | _CPU_CLOCK)
             peak_kib = _PEAK.search(os.pread(self._open_status(), _STATUS_BYTES, 0))
         except OSError:
             return None
         waited_s = self.waited_s()
-        if peak_kib is None or not self.is_waiting():  # its number could be another's by now
+        if peak_kib is None or not cpu_s or not self.is_waiting():  # its number may be another's
             return None
         return Usage(cpu_s=cpu_s, peak_memory_mib=int(peak_kib[1]) / 1024, waited_s=waited_s)
 
@@ -136,6 +134,21 @@ class JailedChild:
                 self._schedule = self._open("schedstat")
             return int(os.pread(self._schedule, _STATUS_BYTES, 0).split()[1]) / 1e9
         except (OSError, IndexError):
+            return 0.0
+
+    def cpu_s(self) -> float:
+        """CPU time of all its threads so far; 0 if unknown.
+
+        Asked before every test too: the number of its clock is looked up once.
+        """
+        try:
+            if self._clock == _GONE:
+                process = fcntl.fcntl(self._owned, fcntl.F_GETOWN)
+                if process <= 0:
+                    return 0.0
+                self._clock = ~process << 3 | _CPU_CLOCK
+            return time.clock_gettime(self._clock)
+        except OSError:
             return 0.0
 
     def _open_status(self) -> int:
@@ -189,9 +202,9 @@ class JailedChild:
     def abandon(self) -> None:
         """Close the descriptors and tell nobody: in a fork, the process is another's."""
         _close([self.job_fd, self.answer_fd, self.output_fd, self.exit_fd, *self.far_ends])
-        _close([self.input_fd, self._owned, self._schedule, self._status])
+        _close([self.printed_fd, self.input_fd, self._owned, self._schedule, self._status])
         self._owned = self.input_fd = self._schedule = self._status = _GONE
-        self.job_fd = self.answer_fd = self.output_fd = self.exit_fd = _GONE
+        self.job_fd = self.answer_fd = self.output_fd = self.printed_fd = self.exit_fd = _GONE
         self.far_ends = []
 
 

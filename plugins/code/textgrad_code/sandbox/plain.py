@@ -45,15 +45,16 @@ class PlainSandbox:
         """
         pipes: list[int] = []
         try:
-            for _ in range(4):
+            for _ in range(5):
                 pipes += os.pipe()
             pipes += input_file()
         except OSError as error:
             _close(pipes)
             raise SandboxFailed(f"no pipes for a program: {error}") from error
-        job, job_in, answer_out, answers, output_out, output, end_out, end, text_in, text = pipes
-        theirs, ours = [job, answers, output, end, text], [job_in, answer_out, output_out]
-        ours += [end_out, text_in]
+        job, job_in, answer_out, answers, output_out, output, *rest = pipes
+        printed_out, printed, end_out, end, text_in, text = rest
+        theirs = [job, answers, output, printed, end, text]
+        ours = [job_in, answer_out, output_out, printed_out, end_out, text_in]
         script = str(Path(bootstrap.__file__).resolve())
         numbers = (job, answers, end, limits.memory_mib, math.ceil(limits.cpu_s))
         command = [self.python, "-S", "-s", "-P", script, "plain:main", *map(str, numbers)]
@@ -61,7 +62,7 @@ class PlainSandbox:
             process = subprocess.Popen(  # closed and waited for by the child
                 command,
                 stdin=text,
-                stdout=output,
+                stdout=printed,
                 stderr=output,
                 pass_fds=(job, answers, end),
                 env=environment(),
@@ -84,12 +85,13 @@ class PlainChild:
 
     Args:
         process: The keeper.
-        descriptors: Of job, answers, output, end and input.
+        descriptors: Of job, answers, output, what is printed, end and input.
     """
 
     def __init__(self, process: subprocess.Popen[bytes], descriptors: list[int]) -> None:
         self.process = process
-        self.job_fd, self.answer_fd, self.output_fd, self.exit_fd, self.input_fd = descriptors
+        self.job_fd, self.answer_fd, self.output_fd, self.printed_fd, *rest = descriptors
+        self.exit_fd, self.input_fd = rest
         self._open = list(descriptors)
         self._exit: Exit | None = None
         self.no_greeting = False
@@ -124,6 +126,10 @@ class PlainChild:
 
     def waited_s(self) -> float:
         """Nobody counts it here."""
+        return 0.0
+
+    def cpu_s(self) -> float:
+        """Nor this, before it ends."""
         return 0.0
 
     def threads(self) -> int | None:

@@ -93,7 +93,8 @@ class Child(Protocol):
         job_fd: Frames to the child are written here (non-blocking).
         answer_fd: Frames from the child are read here.
         input_fd: A file; what is written here is the program's standard input.
-        output_fd: What the program prints, stdout and stderr together, is read here.
+        output_fd: What the program prints, stdout and stderr together, is read here;
+        printed_fd: but here what a script writes to descriptor 1.
         exit_fd: Readable once the child has ended and `exit` has something to say.
         no_greeting: Set by its user if it never spoke: what started it may be stuck.
     """
@@ -102,6 +103,7 @@ class Child(Protocol):
     answer_fd: int
     input_fd: int
     output_fd: int
+    printed_fd: int
     exit_fd: int
     no_greeting: bool
 
@@ -119,6 +121,10 @@ class Child(Protocol):
 
     def waited_s(self) -> float:
         """How long it could have run so far, had a processor been free; 0 where unknown."""
+        ...
+
+    def cpu_s(self) -> float:
+        """CPU time of all its threads so far; 0 where unknown."""
         ...
 
     def threads(self) -> int | None:
