@@ -220,12 +220,21 @@ def test_results_of_something_else_are_refused_and_kept(
         assert "line 1 is no result of these samples" in capsys.readouterr().err
     samples = written(tmp_path, WRONG)
     for file in (str(out), samples, str(tmp_path), str(tmp_path / "no" / "out")):
+    (tmp_path / "program.py").write_text("print(1)")  # like a line that was cut, but no record
+    (tmp_path / "cut.jsonl").write_text(json.dumps({"key": "0", **WRONG}))
+    for name in ("program.py", "cut.jsonl"):
+        kept = (tmp_path / name).read_bytes()
+        assert run(str(tmp_path / "samples.jsonl"), "--out", str(tmp_path / name)) == USAGE
+        assert "line 1 is no result of these samples" in capsys.readouterr().err
+        assert (tmp_path / name).read_bytes() == kept
         assert run(samples, "--out", file) == USAGE
     assert not judged
     assert out.read_bytes() == before
     assert json.loads(Path(samples).read_text()) == WRONG
 
 
+    assert run(samples, "--out", samples) == USAGE
+    assert "is the file of the samples" in capsys.readouterr().err
 def test_ctrl_c_keeps_what_is_judged(tmp_path: Path) -> None:
     looping = {**WRONG, "program": "while True:\n    pass\n"}
     samples, out = written(tmp_path, RIGHT, looping), tmp_path / "out.jsonl"

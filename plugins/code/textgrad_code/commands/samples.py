@@ -61,6 +61,9 @@ def run(given: Namespace) -> int:
         raise UsageError(
             f"--problem {given.problem} takes one file of samples, not {len(given.solutions)}"
         )
+    out = None if given.out is None else Path(given.out)
+    if out is not None and _same_file(out, Path(given.solutions[0])):
+        raise UsageError(f"--out {out} is the file of the samples: name another file")
     ks = sorted(set(given.pass_at or (1,)))
     if ks[0] < 1:
         raise UsageError(f"--pass-at is {ks[0]}: give a number from 1 on")
