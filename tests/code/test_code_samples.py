@@ -335,6 +335,9 @@ def test_the_problems_of_a_set_are_listed(capsys: pytest.CaptureFixture[str]) ->
     assert all(f"\n{name} " in told for name in problem_names())
     assert main(["code", "problems", "shipped:flatten"]) == OK
     assert "Flatten nested lists" in capsys.readouterr().out
+    for problem in find_problems("shipped:"):  # a title that is too long says so
+        (row,) = (line for line in told.splitlines() if line.startswith(f"{problem.name} "))
+        assert row.endswith("...") or row.endswith(f" {problem.title}")
     assert len(find_problems("shipped:")) == len(problem_names())
 
 
