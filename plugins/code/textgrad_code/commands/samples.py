@@ -24,8 +24,8 @@ from textgrad_code.commands.judge import (
 from textgrad_code.commands.options import judge_of, workers_of
 from textgrad_code.commands.results import Results
 from textgrad_code.commands.samples_table import Found, Record
-from textgrad_code.commands.sources import BODY_ONLY, prepared
-from textgrad_code.errors import SandboxFailed
+from textgrad_code.commands.sources import IF_CE, check_length, prepared
+from textgrad_code.errors import ProblemError, SandboxFailed
 from textgrad_code.judge import Judge
 from textgrad_code.problem import Problem
 from textgrad_code.problem_json import problem_to_json
@@ -163,8 +163,8 @@ def _one(judge: Judge, job: Job, given: Namespace) -> dict[str, JSON]:
         return {**told, **record_of(problem, Judged(path=where, error=error), which)}
     if which != "hidden" and problem.visible:
         told["visible"] = str(visible_part(judgement, problem).verdict)
-    completes = judgement.verdict is not Verdict.CE and job.note == BODY_ONLY
-    one = Judged(path=where, judgement=judgement, note="" if completes else job.note)
+    moot = judgement.verdict is not Verdict.CE and job.note in IF_CE
+    one = Judged(path=where, judgement=judgement, note="" if moot else job.note)
     return {**told, **record_of(problem, one, which)}
 
 
