@@ -62,6 +62,61 @@ def test_a_completion_needs_the_code_before_it(
     assert "first line is indented" not in capsys.readouterr().out
 
 
+PROGRAM = "def double(number):\n    return 2 * number\n"
+DOCUMENTED = f'{PROGRAM[:-1]}\n    """\n```\nexample\n```\n"""\n'
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"Here it is:\n\n```python\n{PROGRAM}```\nIt doubles.\n",
+        f"Sure.\n~~~\n{PROGRAM}~~~",
+        f"{PROGRAM}```\n",
+        f"{PROGRAM}```\n\nThis doubles it, and it's fast.\n",
+        f"Here it is:\n```python\n{PROGRAM}",
+        DOCUMENTED,
+    ],
+)
+def test_prose_around_a_fence_is_left_out(
+    text: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "answer.py").write_text(text)
+    assert main(["code", "judge", "answer.py", "--problem", "double.json"]) == OK
+    assert ("outside of it" in capsys.readouterr().out) == (text != DOCUMENTED)
+
+
+def test_several_fences_are_named_where_nothing_compiles(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "answer.py").write_text(f"```\n{PROGRAM}```\nor\n```\n{PROGRAM}```\n")
+    assert main(["code", "judge", "answer.py", "--problem", "double.json"]) == REFUSED
+    told = capsys.readouterr().out
+    assert "CE" in told
+    assert "leave nothing but the program" in told
+
+
+@pytest.mark.parametrize(
+    ("starter", "completion"),
+    [
+        ("def double(number):", "    n = number\n    return 2 * n\n"),
+        ("def double(number):", "\n    n = number\n    return 2 * n\n"),
+        ("def double(number):", "return 2 * number\n"),
+        ("def double(number):", "    return 2 * number\n```\n"),
+        ("def double(number):\n    ", "    n = number\n    return 2 * n\n"),
+        ("def double(number):\n    ", "n = number\n    return 2 * n\n"),
+        ('def double(number):\n    """Twice."""', "    return 2 * number\n"),
+        ("two = 2", "def double(number):\n    return two * number\n"),
+    ],
+)
+def test_a_completion_goes_on_where_the_starter_ends(
+    starter: str, completion: str, folder: Path
+) -> None:
+    (folder / "started.json").write_text(json.dumps({**DOUBLE, "starter": starter}))
+    (folder / "body.py").write_text(completion)
+    typed = ["code", "judge", "body.py", "--problem", "started.json", "--prepend-starter"]
+    assert main(typed) == OK
+
+
 @pytest.mark.parametrize(("factor", "out"), [("2", None), ("3", "repaired program.py")])
 def test_what_repair_says_to_type_can_be_typed(
     factor: str, out: str | None, folder: Path, capsys: pytest.CaptureFixture[str]

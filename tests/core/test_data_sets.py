@@ -87,6 +87,18 @@ def test_a_copy_is_found_anywhere_in_a_folder_packed_or_not(
     assert read_data(found) == TEXT
 
 
+def test_a_copy_is_found_behind_a_linked_folder_even_in_a_loop(tmp_path: Path) -> None:
+    elsewhere, mine = tmp_path / "elsewhere", tmp_path / "mine"
+    for folder in (elsewhere, mine):
+        folder.mkdir()
+        (folder / "back").symlink_to(mine, target_is_directory=True)
+    (mine / "linked").symlink_to(elsewhere, target_is_directory=True)
+    with pytest.raises(DataError, match="not here"):
+        find(dataset(), mine)
+    (elsewhere / PLAIN_FILE.name).write_bytes(TEXT)
+    assert read_data(find(dataset(), mine)) == TEXT
+
+
 def test_a_copy_is_found_under_the_name_it_is_published_with(tmp_path: Path) -> None:
     (tmp_path / "run.csv").write_bytes(TEXT)
     file = replace(PLAIN_FILE, url="https://example.org/a/run.csv")

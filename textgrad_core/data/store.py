@@ -138,13 +138,21 @@ def _copy_of(file: DataFile, dataset: Dataset, folder: Path | None) -> Path | No
 def _named(file: DataFile, folder: Path) -> Iterator[Path]:
     """Files anywhere in a folder that have one of the names, in a fixed order.
 
+    A folder that is a symbolic link counts, one that was looked into before does not.
+
     Raises:
         DataError: If the folder is none.
     """
     if not folder.is_dir():
         raise DataError(f"{folder} is no folder: name one that holds {file.name}")
     names = file.names()
-    for inside, folders, files in os.walk(folder):
+    seen: set[str] = set()
+    for inside, folders, files in os.walk(folder, followlinks=True):
+        real = os.path.realpath(inside)
+        if real in seen:
+            folders.clear()
+            continue
+        seen.add(real)
         folders.sort()
         yield from (Path(inside, name) for name in sorted(names.intersection(files)))
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from textgrad_code.commands.options import judge_of, problem_of, samples_asked, workers_of
-from textgrad_code.commands.sources import BODY_ONLY, prepared, read_program
+from textgrad_code.commands.sources import IF_CE, prepared, read_program
 from textgrad_code.errors import ProblemError, SandboxFailed
 from textgrad_code.evidence import OF_PROCESSES, summary
 from textgrad_code.feedback import feedback
@@ -98,7 +98,7 @@ def _in_order(
             )
         except (UsageError, SandboxFailed) as error:
             return Judged(path=path, source=source, error=error, note=note)
-        if judgement.verdict is not Verdict.CE and note == BODY_ONLY:
+        if judgement.verdict is not Verdict.CE and note in IF_CE:
             note = ""
         return Judged(path=path, source=source, judgement=judgement, data=data, note=note)
 

@@ -51,7 +51,8 @@ def _listed(problems: Sequence[Problem]) -> Iterator[str]:
             yield name
             name = ""
         tests = f"{len(p.visible):>7} {len(p.hidden):>6}"
-        yield f"{name:<{width}}  {_kind(p):<8} {tests}  {p.title}"[:WIDTH].rstrip()
+        row = f"{name:<{width}}  {_kind(p):<8} {tests}  {p.title}".rstrip()
+        yield row if len(row) <= WIDTH else f"{row[: WIDTH - 3].rstrip()}..."
 
 
 def _kind(problem: Problem) -> str:

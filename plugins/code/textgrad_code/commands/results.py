@@ -18,7 +18,7 @@ class Results:
     """Records by ``key``; each goes to the file as soon as it is added.
 
     What was not judged (a record with ``error``) is kept in the file and judged again next time.
-    A last line that was cut while it was written is dropped.
+    A last record that was cut while it was written is dropped.
 
     Args:
         path: The file; None for no file.
@@ -46,8 +46,7 @@ class Results:
                 raise
 
     def _recall(self, file: BinaryIO, path: Path, keys: Collection[str]) -> None:
-        lines = file.read().split(b"\n")
-        cut = lines.pop()
+        *lines, cut = file.read().split(b"\n")
         for number, line in enumerate(lines, 1):
             try:
                 record = parse_json(line.decode())
@@ -55,12 +54,12 @@ class Results:
                 record = None
             key = record.get("key") if isinstance(record, dict) else None
             if not isinstance(record, dict) or key not in keys:
-                raise UsageError(
-                    f"--out {path}, line {number} is no result of these samples, tests and "
-                    "limits: name another file, or remove it to judge anew"
-                )
+                raise _foreign(path, number)
             if "error" not in record:
                 self.records[str(key)] = record
+        heads = (f'{{"key": "{key}"'.encode() for key in keys)
+        if cut and not any(head.startswith(cut[: len(head)]) for head in heads):
+            raise _foreign(path, len(lines) + 1)
         file.seek(-len(cut), os.SEEK_END)
         file.truncate()
 
@@ -88,3 +87,10 @@ class Results:
     ) -> None:
         """Close."""
         self.close()
+
+
+def _foreign(path: Path, number: int) -> UsageError:
+    return UsageError(
+        f"--out {path}, line {number} is no result of these samples, tests and limits: name "
+        "another file, or remove it to judge anew"
+    )

@@ -24,8 +24,8 @@ from textgrad_code.commands.judge import (
 from textgrad_code.commands.options import judge_of, workers_of
 from textgrad_code.commands.results import Results
 from textgrad_code.commands.samples_table import Found, Record
-from textgrad_code.commands.sources import BODY_ONLY, prepared
-from textgrad_code.errors import SandboxFailed
+from textgrad_code.commands.sources import IF_CE, check_length, prepared
+from textgrad_code.errors import ProblemError, SandboxFailed
 from textgrad_code.judge import Judge
 from textgrad_code.problem import Problem
 from textgrad_code.problem_json import problem_to_json
@@ -61,6 +61,9 @@ def run(given: Namespace) -> int:
         raise UsageError(
             f"--problem {given.problem} takes one file of samples, not {len(given.solutions)}"
         )
+    out = None if given.out is None else Path(given.out)
+    if out is not None and _same_file(out, Path(given.solutions[0])):
+        raise UsageError(f"--out {out} is the file of the samples: name another file")
     ks = sorted(set(given.pass_at or (1,)))
     if ks[0] < 1:
         raise UsageError(f"--pass-at is {ks[0]}: give a number from 1 on")
@@ -70,16 +73,20 @@ def run(given: Namespace) -> int:
         time_limit_s=given.time_limit,
         memory_limit_mib=given.memory_limit,
     )
-    jobs = _jobs(given, {problem.name: problem for problem in problems})
+    jobs, left_out = _jobs(given, {problem.name: problem for problem in problems})
     workers = workers_of(given)
     with ExitStack() as stack:
-        out = None if given.out is None else Path(given.out)
         results = stack.enter_context(Results(out, [job.key for job in jobs]))
         left = [job for job in jobs if job.key not in results.records]
         _judge_all(left, results, given, workers)
     records = [results.records[job.key] for job in jobs]
     found = Found(
-        problems=given.problem, count=len(problems), which=given.tests, ks=ks, records=records
+        problems=given.problem,
+        count=len(problems),
+        which=given.tests,
+        ks=ks,
+        records=records,
+        left_out=left_out,
     )
     if given.json:
         print(json.dumps(found.to_json(), ensure_ascii=False))
@@ -88,22 +95,35 @@ def run(given: Namespace) -> int:
     return _exit_code(records)
 
 
-def _jobs(given: Namespace, problems: Mapping[str, Problem]) -> list[Job]:
-    path = Path(given.solutions[0])
-    samples = read_samples(path, problems)
-    asked = {}
+def _same_file(one: Path, other: Path) -> bool:
+    return one.exists() and other.exists() and one.samefile(other)
+
+
+def _jobs(
+    given: Namespace, problems: Mapping[str, Problem]
+) -> tuple[list[Job], tuple[Sample, ...]]:
+    """What is to be judged, and the samples of problems that have no such tests."""
+    samples = read_samples(Path(given.solutions[0]), problems)
+    asked: dict[str, str] = {}
+    refusals: list[ProblemError] = []
     for name in {sample.task_id for sample in samples}:
-        chosen_tests(problems[name], given.tests)
-        asked[name] = digest(problem_to_json(problems[name]))
+        try:
+            chosen_tests(problems[name], given.tests)
+        except ProblemError as refusal:
+            refusals.append(refusal)
+        else:
+            asked[name] = digest(problem_to_json(problems[name]))
+    if not asked:
+        raise refusals[0]
     how: list[JSON] = [given.tests, given.stop_at_first, given.min_tier, given.allow_unsafe]
     jobs = []
-    for sample in samples:
+    for sample in (sample for sample in samples if sample.task_id in asked):
         problem = problems[sample.task_id]
         prepend = sample.completion or given.prepend_starter
         program, note = prepared(sample.text, problem, prepend=prepend)
         key = digest([sample.line, program, asked[problem.name], *how])
         jobs.append(Job(sample=sample, problem=problem, program=program, note=note, key=key))
-    return jobs
+    return jobs, tuple(sample for sample in samples if sample.task_id not in asked)
 
 
 def _judge_all(jobs: Sequence[Job], results: Results, given: Namespace, workers: int) -> None:
@@ -148,6 +168,7 @@ def _one(judge: Judge, job: Job, given: Namespace) -> dict[str, JSON]:
     where = f"{given.solutions[0]}, line {job.sample.line}"
     told: dict[str, JSON] = {"key": job.key, "line": job.sample.line, "task_id": problem.name}
     try:
+        check_length(job.sample.text, "the text")
         judgement, _ = judged(
             judge,
             job.program,
@@ -160,8 +181,8 @@ def _one(judge: Judge, job: Job, given: Namespace) -> dict[str, JSON]:
         return {**told, **record_of(problem, Judged(path=where, error=error), which)}
     if which != "hidden" and problem.visible:
         told["visible"] = str(visible_part(judgement, problem).verdict)
-    completes = judgement.verdict is not Verdict.CE and job.note == BODY_ONLY
-    one = Judged(path=where, judgement=judgement, note="" if completes else job.note)
+    moot = judgement.verdict is not Verdict.CE and job.note in IF_CE
+    one = Judged(path=where, judgement=judgement, note="" if moot else job.note)
     return {**told, **record_of(problem, one, which)}
 
 
