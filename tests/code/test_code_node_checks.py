@@ -219,3 +219,23 @@ def test_types_that_mean_nothing_are_refused(notation: str, words: list[str]) ->
 )  # fmt: skip
 def test_types_of_python_and_leetcode_are_known(notation: str) -> None:
     assert loaded([None], notation, returns=notation).signature.returns == notation
+
+
+@pytest.mark.parametrize("place", ["returns", "parameters", "operations"])
+def test_lists_in_any_order_hold_nodes_at_once(place: str) -> None:
+    def given(notation: str, kind: str) -> dict[str, Any]:
+        signature: dict[str, Any] = {"kind": "function", "name": "f", "parameters": ["x"]}
+        test: dict[str, Any] = {"input": [[]], "expected": []}
+        if place == "returns":
+            signature["returns"] = notation
+        elif place == "parameters":
+            signature |= {"parameters": [f"x: {notation}"], "in_place": 0}
+        else:
+            signature = {"kind": "design", "name": "A", "operations": [f"f() -> {notation}"]}
+            test = {"input": [["A", "f"], [[], []]], "expected": [None, []]}
+        return {"name": "a", "signature": signature, "visible": [test], "checker": {"kind": kind}}
+
+    assert problem_from_json(given("List[TreeNode]", "nested-any-order")).visible
+    assert problem_from_json(given("List[List[TreeNode]]", "any-order")).visible
+    with pytest.raises(ProblemError, match="'nested-any-order', but answers have the type"):
+        problem_from_json(given("List[List[TreeNode]]", "nested-any-order"))

@@ -97,7 +97,7 @@ class Checker:
     Args:
         kind: ``ordered``: equal; ``any-order``: the outermost list is a multiset (of a design
             class: that of every operation's answer); ``nested-any-order``: so are the lists
-            inside; ``program``: ``source`` decides.
+            inside; ``program``: ``source`` decides. Linked nodes are one value, no list.
         tolerance: Largest difference of two floats, absolute or relative; None compares
             floats exactly. In what a ``stdin`` program prints, words are compared as texts,
             but where a decimal (``2.0``, ``1e5``) is expected, as numbers: ``2`` is right.

@@ -6,6 +6,7 @@ import keyword
 from collections.abc import Iterator
 
 from textgrad_code.errors import ProblemError
+from textgrad_code.jail.nodes import shape_of
 from textgrad_code.node_checks import check_nodes
 from textgrad_code.problem import Problem, Signature, TestCase
 from textgrad_code.problem_fields import shown
@@ -151,8 +152,22 @@ def _check_checker(problem: Problem, where: str) -> None:
     checker = problem.checker
     if checker.kind == "program":
         require_function(checker.source, "check", f"{where}: checker.source")
-    elif checker.source:
+        return
+    if checker.source:
         raise ProblemError(
             f"{where}: checker.source is given, but checker.kind is {checker.kind!r}: "
             "write kind = 'program' or leave the source out"
         )
+    for notation in _judged_types(problem.signature):
+        shape = shape_of(notation)
+        if checker.kind == "nested-any-order" and shape is not None and shape.lists > 1:
+            raise ProblemError(
+                f"{where}: checker.kind is {checker.kind!r}, but answers have the type "
+                f"{notation!r}: of nodes in lists in lists, write 'any-order' or a program"
+            )
+
+
+def _judged_types(signature: Signature) -> Iterator[str]:
+    yield from (one.returns for one in signature.operations)
+    in_place = signature.in_place
+    yield signature.returns if in_place is None else signature.parameters[in_place].type
