@@ -127,6 +127,51 @@ def test_nodes_of_operations_are_checked() -> None:
         design([[[1, 2]], [2]], [None, 2])
 
 
+CODEC = ["serialize(root: TreeNode) -> str", "size(root: TreeNode, most: int) -> int"]
+
+
+@pytest.mark.parametrize(
+    ("operations", "lists", "words"),
+    [
+        (CODEC, [[1], [[5]], [[5], 3]], []),
+        ([], [[1], [[5], 7], []], []),  # not named there: plain data
+        (
+            ["serialise(root: TreeNode) -> str"],
+            [[1], [[5]], [[5], 3]],
+            [
+                "signature.operations names 'serialise'",
+                "which no test calls, and not 'serialize', which one does",
+            ],
+        ),
+        ([CODEC[0], "zap()"], [[1], [[5]], [[5], 3]], ["'zap', which no", "not 'size', which"]),
+        ([*CODEC, "zap()"], [[1], [[5]], [[5], 3]], []),  # maybe left to other tests
+        (CODEC, [[], [[5]], [[5], 3]], ["input[1][0] holds 0 arguments", "parameters names 1"]),
+        (CODEC, [[1, 2], [[5]], [[5], 3]], ["input[1][0] holds 2 arguments"]),
+        (CODEC, [[1], [], [[5], 3]], ["input[1][1] holds 0", "'serialize' names 1: write one"]),
+        (CODEC, [[1], [[5]], [[5]]], ["input[1][2] holds 1", "the operation 'size' names 2"]),
+    ],
+)
+def test_calls_of_a_design_class_are_as_declared(
+    operations: list[str], lists: list[Any], words: list[str]
+) -> None:
+    signature = {"kind": "design", "name": "Codec", "parameters": ["start: int"]}
+    test = {"input": [["Codec", "serialize", "size"], lists], "expected": [None, "5", 1]}
+    data = {"name": "a", "signature": {**signature, "operations": operations}}
+    if not words:
+        assert problem_from_json({**data, "hidden": [test]}, "mine").hidden
+        return
+    with pytest.raises(ProblemError) as caught:
+        problem_from_json({**data, "hidden": [test]}, "mine")
+    for word in ["mine: ", *words]:
+        assert word in str(caught.value)
+
+
+def test_a_constructor_without_declared_parameters_takes_plain_data() -> None:
+    test = {"input": [["A", "up"], [[7], []]], "expected": [None, 8]}
+    signature = {"kind": "design", "name": "A"}
+    assert problem_from_json({"name": "a", "signature": signature, "visible": [test]}).visible
+
+
 @pytest.mark.parametrize(
     ("notation", "written", "answers"),
     [

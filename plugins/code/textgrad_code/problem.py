@@ -58,7 +58,8 @@ class Signature:
         returns: Type of the answer, in the same notation.
         in_place: Index of the argument that is judged after the call instead of the answer.
         operations: Methods of a design class that take or give nodes, or give floats; those that
-            are not named here take and give plain data. ``parameters`` are the constructor's.
+            are not named here take and give plain data. ``parameters`` are the constructor's;
+            if there are none, it takes whatever plain data the tests give it.
     """
 
     kind: Kind
