@@ -238,6 +238,11 @@ def test_what_is_accepted_can_be_built_and_read_back(node: str, data: Any) -> No
         ("Foo", ["Foo is no type known here", "write Any"]),
         ("Node.child", ["did you mean Node.children?"]),
         ("List[Treenode]", ["did you mean TreeNode?"]),
+        ("listnode", ["did you mean ListNode?"]),
+        ("Literal['int']", ["Literal is no type known here: for plain data"]),
+        ("NestedInteger", ["NestedInteger is no type known here: for plain data"]),
+        ("Interval", ["Interval is no type known here: for plain data"]),
+        ("Union[TreeNode, int]", ["inside List and Optional only"]),
         ("Dict[str, TreeNode]", ["inside List and Optional only", "Optional[TreeNode]"]),
         ("List[3]", ["write a type, such as List[int], or Any"]),
     ],
@@ -255,6 +260,18 @@ def test_types_that_mean_nothing_are_refused(notation: str, words: list[str]) ->
     tests = [{"input": [["A"], [[]]], "expected": [None]}]
     with pytest.raises(ProblemError, match=r"signature\.operations\[0\] has the type"):
         problem_from_json({"name": "a", "signature": design_of, "visible": tests})
+
+
+@pytest.mark.parametrize(
+    ("notation", "lists"),
+    [("Union[TreeNode, None]", 0), ("Union[None, 'TreeNode']", 0), ("None | TreeNode", 0),
+     ("TreeNode | None", 0), ("List[Union[TreeNode, None]]", 1),
+     ("Union[List[Optional[TreeNode]], None]", 1)],
+)  # fmt: skip
+def test_nodes_may_be_absent_in_every_way_to_write_it(notation: str, lists: int) -> None:
+    tree: Any = [[1, 2]] if lists else [1, 2]
+    asked = loaded([tree], notation, expected=tree, returns=notation)
+    assert shape_of(asked.signature.returns) == Shape("TreeNode", lists)
 
 
 @pytest.mark.parametrize(
