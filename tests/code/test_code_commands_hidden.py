@@ -68,3 +68,31 @@ def test_a_compile_error_is_shown_whichever_tests_are_run(
     assert "CE: compile error; 0 of 1 tests pass" in out
     assert "invalid syntax at line 2" in out
     assert "    return 3 +\n              ^" in out
+
+
+FORGETS = """
+n = 0
+
+def f(x):
+    global n
+    n += 1
+    return x if n < 2 else 99
+"""
+
+
+@pytest.mark.parametrize("told", [False, True])
+def test_that_a_hidden_test_passes_alone_is_not_told_of_a_visible_one_of_its_name(
+    told: bool, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    problem = {
+        "signature": {"kind": "function", "name": "f", "parameters": ["x: int"]},
+        "visible": [{"input": [1], "expected": 1}, {"input": [7], "expected": 7 if told else 8}],
+        "hidden": [{"input": [2], "expected": 2, "name": "1"}],
+    }
+    (folder / "f.json").write_text(json.dumps(problem))
+    (folder / "forgets.py").write_text(FORGETS)
+    typed = ("forgets.py", "--problem", "f.json", "--tests", "all")
+    assert ("passes alone" in judge(capsys, *typed)) is told
+    (record,) = json.loads(judge(capsys, *typed, "--json"))["programs"]
+    note = "test 2 passes alone: what earlier tests leave behind makes it fail"
+    assert record["evidence"]["notes"] == ([note] if told else [])

@@ -194,3 +194,36 @@ def test_a_graph_of_one_node_without_neighbours() -> None:
     assert grader.fault(case(1, expected=[[]]), alone) is None
     assert grader.fault(case(1, expected=[[]]), nothing) is not None
     assert grader.fault(case(1, expected=[]), nothing) is None
+
+
+TREE = "Optional[TreeNode]"
+LOOP = {"values": [1, 2, 3], "cycle": 0}
+OTHER_LOOP = {"values": [1, 3, 2], "cycle": 0}
+
+
+@pytest.mark.parametrize("kind", ["any-order", "nested-any-order"])
+@pytest.mark.parametrize(
+    ("returns", "expected", "answer", "right"),
+    [
+        (TREE, [1, 2, 3], [1, 2, 3], True),
+        (TREE, [1, 2, 3], [1, 3, 2], False),
+        (f"List[{TREE}]", [[1, 2, 3]], [[1, 3, 2]], False),
+        (f"List[{TREE}]", [[1, 2, 3], [4]], [[4], [1, 2, 3]], True),
+        (f"List[{TREE}]", [[1, 0.5], [4]], [[4], [1, 0.500001]], True),
+        ("List[ListNode]", [LOOP], [OTHER_LOOP], False),
+        ("List[ListNode]", [LOOP, [1]], [[1], LOOP], True),
+        (f"List[List[{TREE}]]", [[[1, 2]], [[3]]], [[[3]], [[1, 2]]], True),
+        (f"List[List[{TREE}]]", [[[1, 2]]], [[[2, 1]]], False),
+    ],
+)
+def test_nodes_are_one_value_in_any_order(
+    kind: Any, returns: str, expected: Any, answer: Any, right: bool
+) -> None:
+    checker = Checker(kind=kind)
+    plain = problem("f", returns=returns, checker=checker)
+    assert (Grader(plain).fault(case(1, expected=expected), answer) is None) is right
+    operations = (Operation(name="get", returns=returns),)
+    signature = Signature(kind="design", name="A", operations=operations)
+    grader = Grader(Problem(name="p", signature=signature, checker=checker))
+    test = case(["A", "get"], [[], []], expected=[None, expected])
+    assert (grader.fault(test, [None, answer]) is None) is right

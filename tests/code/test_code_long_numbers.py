@@ -56,7 +56,9 @@ def test_a_generator_of_one_is_named(tmp_path: Path) -> None:
     )
     with pytest.raises(ProblemError) as caught:
         load_problem(str(path))
-    assert "what long.toml: hidden[0].generator returns holds an integer" in str(caught.value)
+    assert "long.toml: hidden[0].generator: the value of test() holds an integer" in str(
+        caught.value
+    )
     assert str(caught.value).endswith(REMEDY)
 
 

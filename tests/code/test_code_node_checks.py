@@ -127,6 +127,51 @@ def test_nodes_of_operations_are_checked() -> None:
         design([[[1, 2]], [2]], [None, 2])
 
 
+CODEC = ["serialize(root: TreeNode) -> str", "size(root: TreeNode, most: int) -> int"]
+
+
+@pytest.mark.parametrize(
+    ("operations", "lists", "words"),
+    [
+        (CODEC, [[1], [[5]], [[5], 3]], []),
+        ([], [[1], [[5], 7], []], []),  # not named there: plain data
+        (
+            ["serialise(root: TreeNode) -> str"],
+            [[1], [[5]], [[5], 3]],
+            [
+                "signature.operations names 'serialise'",
+                "which no test calls, and not 'serialize', which one does",
+            ],
+        ),
+        ([CODEC[0], "zap()"], [[1], [[5]], [[5], 3]], ["'zap', which no", "not 'size', which"]),
+        ([*CODEC, "zap()"], [[1], [[5]], [[5], 3]], []),  # maybe left to other tests
+        (CODEC, [[], [[5]], [[5], 3]], ["input[1][0] holds 0 arguments", "parameters names 1"]),
+        (CODEC, [[1, 2], [[5]], [[5], 3]], ["input[1][0] holds 2 arguments"]),
+        (CODEC, [[1], [], [[5], 3]], ["input[1][1] holds 0", "'serialize' names 1: write one"]),
+        (CODEC, [[1], [[5]], [[5]]], ["input[1][2] holds 1", "the operation 'size' names 2"]),
+    ],
+)
+def test_calls_of_a_design_class_are_as_declared(
+    operations: list[str], lists: list[Any], words: list[str]
+) -> None:
+    signature = {"kind": "design", "name": "Codec", "parameters": ["start: int"]}
+    test = {"input": [["Codec", "serialize", "size"], lists], "expected": [None, "5", 1]}
+    data = {"name": "a", "signature": {**signature, "operations": operations}}
+    if not words:
+        assert problem_from_json({**data, "hidden": [test]}, "mine").hidden
+        return
+    with pytest.raises(ProblemError) as caught:
+        problem_from_json({**data, "hidden": [test]}, "mine")
+    for word in ["mine: ", *words]:
+        assert word in str(caught.value)
+
+
+def test_a_constructor_without_declared_parameters_takes_plain_data() -> None:
+    test = {"input": [["A", "up"], [[7], []]], "expected": [None, 8]}
+    signature = {"kind": "design", "name": "A"}
+    assert problem_from_json({"name": "a", "signature": signature, "visible": [test]}).visible
+
+
 @pytest.mark.parametrize(
     ("notation", "written", "answers"),
     [
@@ -193,6 +238,11 @@ def test_what_is_accepted_can_be_built_and_read_back(node: str, data: Any) -> No
         ("Foo", ["Foo is no type known here", "write Any"]),
         ("Node.child", ["did you mean Node.children?"]),
         ("List[Treenode]", ["did you mean TreeNode?"]),
+        ("listnode", ["did you mean ListNode?"]),
+        ("Literal['int']", ["Literal is no type known here: for plain data"]),
+        ("NestedInteger", ["NestedInteger is no type known here: for plain data"]),
+        ("Interval", ["Interval is no type known here: for plain data"]),
+        ("Union[TreeNode, int]", ["inside List and Optional only"]),
         ("Dict[str, TreeNode]", ["inside List and Optional only", "Optional[TreeNode]"]),
         ("List[3]", ["write a type, such as List[int], or Any"]),
     ],
@@ -213,9 +263,41 @@ def test_types_that_mean_nothing_are_refused(notation: str, words: list[str]) ->
 
 
 @pytest.mark.parametrize(
+    ("notation", "lists"),
+    [("Union[TreeNode, None]", 0), ("Union[None, 'TreeNode']", 0), ("None | TreeNode", 0),
+     ("TreeNode | None", 0), ("List[Union[TreeNode, None]]", 1),
+     ("Union[List[Optional[TreeNode]], None]", 1)],
+)  # fmt: skip
+def test_nodes_may_be_absent_in_every_way_to_write_it(notation: str, lists: int) -> None:
+    tree: Any = [[1, 2]] if lists else [1, 2]
+    asked = loaded([tree], notation, expected=tree, returns=notation)
+    assert shape_of(asked.signature.returns) == Shape("TreeNode", lists)
+
+
+@pytest.mark.parametrize(
     "notation",
     ["TreeNode | None", "Optional['TreeNode']", "typing.Dict[str, int]", "Tuple[int, ...]",
      "Union[int, str, None]", "list[list[double]]", "Callable[[int], bool]", "None"],
 )  # fmt: skip
 def test_types_of_python_and_leetcode_are_known(notation: str) -> None:
     assert loaded([None], notation, returns=notation).signature.returns == notation
+
+
+@pytest.mark.parametrize("place", ["returns", "parameters", "operations"])
+def test_lists_in_any_order_hold_nodes_at_once(place: str) -> None:
+    def given(notation: str, kind: str) -> dict[str, Any]:
+        signature: dict[str, Any] = {"kind": "function", "name": "f", "parameters": ["x"]}
+        test: dict[str, Any] = {"input": [[]], "expected": []}
+        if place == "returns":
+            signature["returns"] = notation
+        elif place == "parameters":
+            signature |= {"parameters": [f"x: {notation}"], "in_place": 0}
+        else:
+            signature = {"kind": "design", "name": "A", "operations": [f"f() -> {notation}"]}
+            test = {"input": [["A", "f"], [[], []]], "expected": [None, []]}
+        return {"name": "a", "signature": signature, "visible": [test], "checker": {"kind": kind}}
+
+    assert problem_from_json(given("List[TreeNode]", "nested-any-order")).visible
+    assert problem_from_json(given("List[List[TreeNode]]", "any-order")).visible
+    with pytest.raises(ProblemError, match="'nested-any-order', but answers have the type"):
+        problem_from_json(given("List[List[TreeNode]]", "nested-any-order"))

@@ -167,6 +167,20 @@ def test_input_of_stdin_programs_is_text() -> None:
     assert test == TestCase(arguments=("2\n",), expected="4\n")
 
 
+def test_input_of_stdin_programs_is_text_in_json_data_too() -> None:
+    test = {"input": "3 4\n", "expected": "7\n"}
+    given_data = {"name": "sum", "signature": {"kind": "stdin"}, "visible": [test]}
+    asked = problem_from_json(given_data)
+    assert asked.visible == (TestCase(arguments=("3 4\n",), expected="7\n"),)
+    assert read_problem(json.dumps(given_data), "sum.json") == asked
+    assert problem_from_json({**given_data, "visible": [{**test, "input": ["3 4\n"]}]}) == asked
+    for wrong in (3, ["3", "4"], {"a": 1}):
+        with pytest.raises(ProblemError, match=r"input is .*: write the text of standard input"):
+            problem_from_json({**given_data, "visible": [{**test, "input": wrong}]})
+    with pytest.raises(ProblemError, match="write the list of the arguments"):
+        problem_from_json(data(visible=[{"input": "3 4", "expected": 7}]))
+
+
 def test_operations_of_design_classes_are_read() -> None:
     (test,) = read_problem(DESIGN, "counter.toml").visible
     assert test.arguments == (["Counter", "up"], [[], [3]])

@@ -56,12 +56,11 @@ def test_no_line_outside_a_fence_starts_with_text_of_the_program(breaks: str, be
         answer=forged,
         answered=True,
         output=forged,
+        note=f"a {forged}",
         trace=(TraceLine(line=1, function=forged, text=forged),),
     )
     other = replace(failed, index=1, verdict=Verdict.WA)
-    judgement = Judgement(
-        verdict=Verdict.RE, tests=2, tier="full", results=(failed, other), notes=(f"a {forged}",)
-    )
+    judgement = Judgement(verdict=Verdict.RE, tests=2, tier="full", results=(failed, other))
     for judged_so in (
         judgement,
         replace(judgement, results=(replace(other, index=0), replace(failed, index=1))),

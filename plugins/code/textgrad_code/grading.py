@@ -93,6 +93,7 @@ class Grader:
 
     def _difference(self, expected: JSON, form: Form, answer: JSON, order: Order) -> str | None:
         right = expected_form(expected, form.shape, floats=form.floats)
+        order = order_around(form.shape, order)
         return first_difference(right, answer, order=order, tolerance=self.checker.tolerance)
 
     def _fault_of_operations(self, test: TestCase, answer: JSON, order: Order) -> str | None:
@@ -201,6 +202,13 @@ def expected_form(value: Any, shape: Shape | None, *, floats: bool) -> Any:
     if floats and isinstance(value, list):
         return [expected_form(one, None, floats=True) for one in value]
     return value
+
+
+def order_around(shape: Shape | None, order: Order) -> Order:
+    """The order that lists of nodes may have; those that stand for nodes keep theirs."""
+    if shape is None or order == "ordered":
+        return order
+    return "any-order" if shape.lists else "ordered"
 
 
 def lines_of(text: str) -> list[str]:

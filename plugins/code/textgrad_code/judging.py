@@ -69,7 +69,7 @@ class Judging:
                 self.limits, test_s=slow * self.limits.test_s, total_s=slow * self.limits.total_s
             )
         self.stop_at_first, self.most_steps, self.on_reply = stop_at_first, most_steps, on_reply
-        self.used, self.notes = Tally(), list[str]()
+        self.used = Tally()
         self.session: Session | None = None
         self.first_in_session, self.answers_bytes = 0, 0
         self.load_failure: Reply | Ended | None = None
@@ -105,7 +105,6 @@ class Judging:
             results,
             error,
             used=self.used,
-            notes=self.notes,
             tier=str(self.sandbox.tier),
             wall_s=monotonic() - started,
         )
@@ -229,11 +228,11 @@ class Judging:
         except DeadlinePassed:
             self._close()
             return late
-        self.notes.append(
+        note = (
             f"{name_of(index, self.tests)} took {late.seconds:.2f} s and was run again alone: "
             f"{result.seconds:.2f} s, {result.verdict.words}"
         )
-        return result
+        return replace(result, note=note)
 
     def _alone(self, index: int, results: list[TestResult]) -> bool:
         """See if a test that failed after others passes alone; False if that is no longer seen."""
@@ -243,18 +242,18 @@ class Judging:
         except SandboxFailed as error:  # the verdict is known already
             self._close()
             if not isinstance(error, DeadlinePassed):
-                self.notes.append(f"it was not seen if {name} passes alone: {error}")
+                note = f"it was not seen if {name} passes alone: {error}"
+                results[index] = replace(results[index], note=note)
                 return False
         late = isinstance(told, Ended) and told.verdict is Verdict.TLE
         if told is None or (late and monotonic() >= self.deadline):
-            self.notes.append(f"there was no time to see if {name} passes alone")
+            note = f"there was no time to see if {name} passes alone"
+            results[index] = replace(results[index], note=note)
             return False
         passes = self._assessed(index, told).verdict is Verdict.AC
         self._close()
-        if passes:
-            note = "passes alone: what earlier tests leave behind makes it fail"
-            self.notes.append(f"{name} {note}")
-        results[index] = replace(results[index], passes_alone=passes)
+        note = f"{name} passes alone: what earlier tests leave behind makes it fail"
+        results[index] = replace(results[index], passes_alone=passes, note=note if passes else "")
         return True
 
     def _start(self) -> Session | Reply | Ended:

@@ -58,7 +58,8 @@ class Signature:
         returns: Type of the answer, in the same notation.
         in_place: Index of the argument that is judged after the call instead of the answer.
         operations: Methods of a design class that take or give nodes, or give floats; those that
-            are not named here take and give plain data. ``parameters`` are the constructor's.
+            are not named here take and give plain data. ``parameters`` are the constructor's;
+            if there are none, it takes whatever plain data the tests give it.
     """
 
     kind: Kind
@@ -97,7 +98,7 @@ class Checker:
     Args:
         kind: ``ordered``: equal; ``any-order``: the outermost list is a multiset (of a design
             class: that of every operation's answer); ``nested-any-order``: so are the lists
-            inside; ``program``: ``source`` decides.
+            inside; ``program``: ``source`` decides. Linked nodes are one value, no list.
         tolerance: Largest difference of two floats, absolute or relative; None compares
             floats exactly. In what a ``stdin`` program prints, words are compared as texts,
             but where a decimal (``2.0``, ``1e5``) is expected, as numbers: ``2`` is right.

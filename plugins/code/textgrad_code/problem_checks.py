@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import difflib
 import keyword
 from collections.abc import Iterator
 
 from textgrad_code.errors import ProblemError
+from textgrad_code.jail.nodes import shape_of
 from textgrad_code.node_checks import check_nodes
 from textgrad_code.problem import Problem, Signature, TestCase
 from textgrad_code.problem_fields import shown
@@ -31,6 +33,8 @@ def check_problem(problem: Problem, where: str) -> None:
         _check_test(problem.signature, test, f"{where}: {place}")
         is_answer = problem.checker.kind != "program"
         check_nodes(problem.signature, test, f"{where}: {place}", expected_too=is_answer)
+    if problem.signature.kind == "design":
+        _check_names(problem, f"{where}: signature.operations")
     _check_checker(problem, where)
     limits = problem.limits
     if limits.total_s < limits.test_s:
@@ -98,7 +102,7 @@ def _check_test(signature: Signature, test: TestCase, where: str) -> None:
                 f"{where}.expected is {shown(test.expected)}: write the text to be printed"
             )
     elif signature.kind == "design":
-        _check_operations(signature.name, test, where)
+        _check_operations(signature, test, where)
     elif len(test.arguments) != len(signature.parameters):
         raise ProblemError(
             f"{where}.input holds {len(test.arguments)} arguments, but signature.parameters "
@@ -106,7 +110,8 @@ def _check_test(signature: Signature, test: TestCase, where: str) -> None:
         )
 
 
-def _check_operations(name: str, test: TestCase, where: str) -> None:
+def _check_operations(signature: Signature, test: TestCase, where: str) -> None:
+    name = signature.name
     operations, calls = _lists(test.arguments)
     if operations is None or calls is None:
         raise ProblemError(
@@ -129,10 +134,42 @@ def _check_operations(name: str, test: TestCase, where: str) -> None:
                 f"{where}.input: operation {index} is {shown(operation)} with "
                 f"{shown(arguments)}: write a name and a list of arguments"
             )
+        _check_count(signature, index, operation, len(arguments), f"{where}.input[1][{index}]")
     if not isinstance(test.expected, list) or len(test.expected) != len(operations):
         raise ProblemError(
             f"{where}.expected is {shown(test.expected)}: write a list of {len(operations)} "
             "answers, one per operation, null for the constructor"
+        )
+
+
+def _check_count(signature: Signature, index: int, called: str, count: int, where: str) -> None:
+    """The arguments of one call, where a declaration names them."""
+    if index:
+        declared = [one.parameters for one in signature.operations if one.name == called]
+    else:
+        declared = [signature.parameters] if signature.parameters else []
+    if declared and len(declared[0]) != count:
+        place = f"the operation {called!r}" if index else "signature.parameters"
+        raise ProblemError(
+            f"{where} holds {count} arguments, but {place} names {len(declared[0])}: "
+            "write one value for each"
+        )
+
+
+def _check_names(problem: Problem, where: str) -> None:
+    """A name that only a declaration has, and one that only tests have: one is misspelled."""
+    called = {
+        str(name)
+        for test in (*problem.visible, *problem.hidden)
+        for name in (_lists(test.arguments)[0] or [])[1:]
+    }
+    declared = {one.name for one in problem.signature.operations}
+    unknown, unused = sorted(called - declared), sorted(declared - called)
+    if unknown and unused:
+        near = difflib.get_close_matches(unused[0], unknown, n=1) or unknown
+        raise ProblemError(
+            f"{where} names {unused[0]!r}, which no test calls, and not {near[0]!r}, which one "
+            "does: name what the tests call, or leave it out"
         )
 
 
@@ -151,8 +188,22 @@ def _check_checker(problem: Problem, where: str) -> None:
     checker = problem.checker
     if checker.kind == "program":
         require_function(checker.source, "check", f"{where}: checker.source")
-    elif checker.source:
+        return
+    if checker.source:
         raise ProblemError(
             f"{where}: checker.source is given, but checker.kind is {checker.kind!r}: "
             "write kind = 'program' or leave the source out"
         )
+    for notation in _judged_types(problem.signature):
+        shape = shape_of(notation)
+        if checker.kind == "nested-any-order" and shape is not None and shape.lists > 1:
+            raise ProblemError(
+                f"{where}: checker.kind is {checker.kind!r}, but answers have the type "
+                f"{notation!r}: of nodes in lists in lists, write 'any-order' or a program"
+            )
+
+
+def _judged_types(signature: Signature) -> Iterator[str]:
+    yield from (one.returns for one in signature.operations)
+    in_place = signature.in_place
+    yield signature.returns if in_place is None else signature.parameters[in_place].type

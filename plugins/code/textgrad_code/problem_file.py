@@ -91,23 +91,20 @@ def read_problem(text: str, file_name: str) -> Problem:
         tests = read.get(group)
         if isinstance(tests, list):
             read[group] = [
-                _plain(test, f"{file_name}: {group}[{index}]", texts=is_toml, stdin=stdin)
+                _plain(test, f"{file_name}: {group}[{index}]", texts=is_toml and not stdin)
                 for index, test in enumerate(tests)
             ]
     return problem_from_json(read, file_name)
 
 
-def _plain(test: object, where: str, *, texts: bool, stdin: bool) -> object:
-    """A test as JSON data: generated tests made, JSON texts read, bare input texts wrapped."""
+def _plain(test: object, where: str, *, texts: bool) -> object:
+    """A test as JSON data: generated tests made, and JSON texts read."""
     if not isinstance(test, Mapping):
         return test
     plain = dict(test)
     if "generator" in plain:
         plain["input"], plain["expected"] = _generated(plain, where)
         del plain["generator"]
-    elif stdin:
-        if isinstance(plain.get("input"), str):
-            plain["input"] = [plain["input"]]
     elif texts:
         for name in ("input", "expected"):
             if name in plain:
@@ -136,7 +133,7 @@ def _generated(test: Mapping[str, object], where: str) -> tuple[object, object]:
     make = trusted_function(source, "test", where_source)
     try:
         made = make()
-        refuse_long_numbers(made, f"what {where_source} returns")
+        refuse_long_numbers(made, f"{where_source}: the value of test()")
         arguments, expected = json.loads(json.dumps(made, allow_nan=False))
     except ProblemError:
         raise

@@ -46,6 +46,8 @@ def problem_from_json(data: Mapping[str, object], where: str = "problem") -> Pro
         ProblemError: Naming the place, the value, the bound and the remedy.
     """
     fields = Fields(data, f"{where}: ")
+    signature = _signature(fields.table("signature"))
+    stdin = signature.kind == "stdin"
     name = fields.text("name", None, remedy="give the problem a short name, such as 'two-sum'")
     if not NAME.fullmatch(name):
         raise fields.wrong("name", "use 1 to 100 letters, digits, '.', '_', '-' and '/'")
@@ -53,9 +55,9 @@ def problem_from_json(data: Mapping[str, object], where: str = "problem") -> Pro
         name=name,
         title=fields.text("title"),
         statement=fields.text("statement"),
-        signature=_signature(fields.table("signature")),
-        visible=tuple(_test(test) for test in fields.tables("visible")),
-        hidden=tuple(_test(test) for test in fields.tables("hidden")),
+        signature=signature,
+        visible=tuple(_test(test, stdin=stdin) for test in fields.tables("visible")),
+        hidden=tuple(_test(test, stdin=stdin) for test in fields.tables("hidden")),
         checker=_checker(fields.table("checker")),
         limits=_limits(fields.table("limits")),
         constraints=fields.texts("constraints"),
@@ -220,10 +222,13 @@ def _limits(fields: Fields) -> Limits:
     return limits
 
 
-def _test(fields: Fields) -> TestCase:
+def _test(fields: Fields, *, stdin: bool) -> TestCase:
     arguments = fields.json("input")
+    if stdin and isinstance(arguments, str):
+        arguments = [arguments]
     if not isinstance(arguments, list):
-        raise fields.wrong("input", "write the list of the arguments, such as [[2, 7], 9]")
+        told = "the list of the arguments, such as [[2, 7], 9]"
+        raise fields.wrong("input", f"write {'the text of standard input' if stdin else told}")
     test = TestCase(
         arguments=tuple(arguments),
         expected=fields.json("expected"),

@@ -41,7 +41,6 @@ def judgement_of(
     error: CompileError | None,
     *,
     used: Tally,
-    notes: Sequence[str],
     tier: str,
     wall_s: float,
 ) -> Judgement:
@@ -52,7 +51,6 @@ def judgement_of(
         results: Of those that were run, in order.
         error: Why the program does not compile, if it does not.
         used: What its processes used.
-        notes: What else is worth knowing.
         tier: The isolation.
         wall_s: Wall seconds of everything.
     """
@@ -78,5 +76,4 @@ def judgement_of(
         cpu_s=used.cpu_s,
         peak_memory_mib=used.peak_memory_mib,
         python=used.python,
-        notes=tuple(notes),
     )

@@ -20,6 +20,8 @@ PLAIN = (
     *("void", "boolean", "integer", "long", "double", "character", "string"),  # LeetCode's own
 )
 KNOWN = (*PLAIN, *NODE_TYPES)
+SPELLED = {name.lower(): name for name in KNOWN}
+CUTOFF = 0.82  # Literal is no misspelled Iterable (0.8), nor is NestedInteger an integer
 
 
 def check_types(signature: Signature, where: str) -> None:
@@ -58,8 +60,8 @@ def check_type(notation: str, where: str) -> None:
             kinds = " or ".join(one for one in NODE_TYPES if one.startswith("Node."))
             raise ProblemError(f"{where} has the type {notation!r}: say which Node: {kinds}")
         if name not in KNOWN:
-            near = difflib.get_close_matches(name, KNOWN, n=1)
-            guess = f"did you mean {near[0]}? " if near else ""
+            near = difflib.get_close_matches(name.lower(), SPELLED, n=1, cutoff=CUTOFF)
+            guess = f"did you mean {SPELLED[near[0]]}? " if near else ""
             raise ProblemError(
                 f"{where} has the type {notation!r}: {name} is no type known here: {guess}"
                 "for plain data of any kind write Any"

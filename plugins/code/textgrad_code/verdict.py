@@ -96,6 +96,7 @@ class TestResult:
         passes_alone: For a test that failed after others had run in the same process: whether
             it is accepted when it runs alone, so that state left by others is the fault. None
             if that was not tried. The verdict stays.
+        note: What else is worth knowing of it, such as that it was run again.
     """
 
     __test__ = False  # pytest collects classes named Test...
@@ -111,6 +112,7 @@ class TestResult:
     output: str = ""
     mutated: tuple[int, ...] = ()
     passes_alone: bool | None = None
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,7 +151,6 @@ class Judgement:
         cpu_s: CPU seconds of the processes that ran the program.
         peak_memory_mib: Largest resident size of those processes.
         python: Version of the Python that ran it.
-        notes: What else is worth knowing, such as a test that was run again.
     """
 
     verdict: Verdict
@@ -163,12 +164,16 @@ class Judgement:
     cpu_s: float = 0.0
     peak_memory_mib: float = 0.0
     python: str = ""
-    notes: tuple[str, ...] = ()
 
     @property
     def passed(self) -> int:
         """How many tests were accepted."""
         return sum(r.verdict is Verdict.AC for r in self.results)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What else is worth knowing of its tests."""
+        return tuple(r.note for r in self.results if r.note)
 
     def to_json(self) -> dict[str, JSON]:
         """As JSON data."""
@@ -188,7 +193,6 @@ class Judgement:
                 "verdict": Verdict(data["verdict"]),
                 "results": tuple(map(_result, data["results"])),
                 "compile_error": None if error is None else CompileError(**error),
-                "notes": tuple(data["notes"]),
             }
         )
 

@@ -167,8 +167,6 @@ def visible_part(judgement: Judgement, problem: Problem) -> Judgement:
     if judgement.compile_error is not None:
         verdict = Verdict.CE
     passed = sum(tests[r.index].weight for r in results if r.verdict is Verdict.AC)
-    names = [f"test {test.name or index + 1}" for index, test in enumerate(tests)]
-    starts = tuple(f"{name} {verb}" for name in names for verb in ("took ", "passes alone:"))
     return replace(
         judgement,
         verdict=verdict,
@@ -176,7 +174,6 @@ def visible_part(judgement: Judgement, problem: Problem) -> Judgement:
         results=results,
         pass_fraction=passed / (sum(test.weight for test in tests) or 1.0),
         message="" if verdict is Verdict.AC else judgement.message,
-        notes=tuple(note for note in judgement.notes if note.startswith(starts)),
     )
 
 

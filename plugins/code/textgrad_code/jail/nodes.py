@@ -43,15 +43,17 @@ class Shape(NamedTuple):
 def shape_of(notation: str) -> Shape | None:
     """The node type in a type's notation; None if it has none.
 
-    ``List[Optional[ListNode]]`` is a ListNode in one list.
+    ``List[Optional[ListNode]]`` is a ListNode in one list, ``Union[ListNode, None]`` in none.
     """
     text, lists = notation.replace(" ", "").replace("'", "").replace('"', ""), 0
     while True:
-        text = text.removesuffix("|None")
+        text = text.removesuffix("|None").removeprefix("None|")
         head, bracket, rest = text.partition("[")
-        if not bracket or head not in ("Optional", "List", "list"):
+        if not bracket or head not in ("Optional", "Union", "List", "list"):
             break
-        text, lists = rest.removesuffix("]"), lists + (head != "Optional")
+        text, lists = rest.removesuffix("]"), lists + (head in ("List", "list"))
+        if head == "Union":
+            text = text.removesuffix(",None").removeprefix("None,")
     return Shape(text, lists) if text in NODE_TYPES else None
 
 
