@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import time
+from dataclasses import replace
 from fractions import Fraction
 from functools import cache
 from itertools import combinations
@@ -20,8 +21,10 @@ from commands import under_way
 from published_data import published_data
 from textgrad_code import problem_file
 from textgrad_code.address import find_problems
+from textgrad_code.domain import MAX_PROGRAM_CHARS
 from textgrad_code.errors import SandboxFailed
 from textgrad_code.judge import Judge
+from textgrad_code.problem import Problem
 from textgrad_code.problem_file import problem_names
 from textgrad_code.samples import Tally, mean_pass_at_k, pass_at_k, read_samples
 from textgrad_core import registry
@@ -218,8 +221,6 @@ def test_results_of_something_else_are_refused_and_kept(
     for more in (["--time-limit", "9"], ["--tests", "hidden"], ["--stop-at-first"]):
         assert run(str(tmp_path / "samples.jsonl"), "--out", str(out), *more) == USAGE
         assert "line 1 is no result of these samples" in capsys.readouterr().err
-    samples = written(tmp_path, WRONG)
-    for file in (str(out), samples, str(tmp_path), str(tmp_path / "no" / "out")):
     (tmp_path / "program.py").write_text("print(1)")  # like a line that was cut, but no record
     (tmp_path / "cut.jsonl").write_text(json.dumps({"key": "0", **WRONG}))
     for name in ("program.py", "cut.jsonl"):
@@ -227,14 +228,16 @@ def test_results_of_something_else_are_refused_and_kept(
         assert run(str(tmp_path / "samples.jsonl"), "--out", str(tmp_path / name)) == USAGE
         assert "line 1 is no result of these samples" in capsys.readouterr().err
         assert (tmp_path / name).read_bytes() == kept
+    samples = written(tmp_path, WRONG)
+    for file in (str(out), samples, str(tmp_path), str(tmp_path / "no" / "out")):
         assert run(samples, "--out", file) == USAGE
     assert not judged
     assert out.read_bytes() == before
     assert json.loads(Path(samples).read_text()) == WRONG
-
-
     assert run(samples, "--out", samples) == USAGE
     assert "is the file of the samples" in capsys.readouterr().err
+
+
 def test_ctrl_c_keeps_what_is_judged(tmp_path: Path) -> None:
     looping = {**WRONG, "program": "while True:\n    pass\n"}
     samples, out = written(tmp_path, RIGHT, looping), tmp_path / "out.jsonl"
@@ -333,11 +336,11 @@ def test_the_problems_of_a_set_are_listed(capsys: pytest.CaptureFixture[str]) ->
     told = capsys.readouterr().out
     assert all(len(line) <= 80 for line in told.splitlines())
     assert all(f"\n{name} " in told for name in problem_names())
-    assert main(["code", "problems", "shipped:flatten"]) == OK
-    assert "Flatten nested lists" in capsys.readouterr().out
     for problem in find_problems("shipped:"):  # a title that is too long says so
         (row,) = (line for line in told.splitlines() if line.startswith(f"{problem.name} "))
         assert row.endswith("...") or row.endswith(f" {problem.title}")
+    assert main(["code", "problems", "shipped:flatten"]) == OK
+    assert "Flatten nested lists" in capsys.readouterr().out
     assert len(find_problems("shipped:")) == len(problem_names())
 
 
@@ -363,3 +366,71 @@ def test_completions_of_humaneval_follow_their_prompts(
     typed = [written(tmp_path, *rows), "--problem", "humaneval:", "--data", str(folder)]
     assert main(["code", "judge", *typed]) == OK
     assert "5 samples: 5 AC" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("stripped", [False, True])
+def test_bodies_complete_the_starters_of_leetcode(stripped: bool, tmp_path: Path) -> None:
+    folder = published_data()
+    problem = next(p for p in find_problems("leetcode:", folder) if p.name == "snake-in-matrix")
+    _, _, body = problem.reference.partition("-> int:\n")
+    rows = [{"task_id": problem.name, "completion": body.lstrip() if stripped else body}]
+    typed = [written(tmp_path, *rows), "--problem", "leetcode:", "--data", str(folder)]
+    assert main(["code", "judge", *typed]) == OK
+
+
+def test_problems_without_such_tests_are_left_out_and_named(
+    tmp_path: Path,
+    judged: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def load(name: str) -> Problem:
+        problem = read_once(name)
+        return replace(problem, hidden=()) if name == "flatten" else problem
+
+    monkeypatch.setattr(problem_file, "load_problem", load)
+    samples = written(tmp_path, OTHER, RIGHT)
+    assert run(samples, "--tests", "hidden") == OK
+    assert judged == [RIGHT["program"]]
+    assert "1 left out, without hidden tests: flatten" in capsys.readouterr().out
+    assert run(samples, "--tests", "hidden", "--json") == OK
+    found = json.loads(capsys.readouterr().out)
+    assert found["left_out"] == [{"line": 1, "task_id": "flatten"}]
+    assert [r["line"] for r in found["results"]] == [2]
+    assert run(written(tmp_path, OTHER), "--tests", "hidden") == USAGE
+    assert "'flatten' has no hidden tests" in capsys.readouterr().err
+
+
+def test_a_program_that_is_too_long_is_not_judged_here_either(
+    tmp_path: Path, judged: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    long = {**RIGHT, "program": RIGHT["program"] + "#" * MAX_PROGRAM_CHARS}
+    assert run(written(tmp_path, long, RIGHT), "--tests", "visible") == USAGE
+    told = " ".join(capsys.readouterr().out.split())
+    assert "2 samples: 1 AC, 1 not judged" in told
+    assert f"a program has at most {MAX_PROGRAM_CHARS}" in told
+    assert judged == [RIGHT["program"]]
+
+
+def test_samples_for_a_single_problem_are_pointed_to_data_sets(
+    tmp_path: Path, judged: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    samples = written(tmp_path, *[RIGHT] * 5000)
+    assert main(["code", "judge", samples, "--problem", "roman-number"]) == USAGE
+    assert "JSON lines of samples" in capsys.readouterr().out
+    for name in ("humaneval", "shipped"):
+        assert main(["code", "judge", samples, "--problem", name]) == USAGE
+        assert f"did you mean {name}:?" in capsys.readouterr().err
+    assert not judged
+
+
+@pytest.mark.parametrize(
+    ("command", "named"), [("judge", ("solution", "completion")), ("problems", ("shipped:",))]
+)
+def test_the_help_names_every_form(
+    command: str, named: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        main(["code", command, "--help"])
+    words = capsys.readouterr().out.split("options:")[0].split()
+    assert all(any(name == word.strip(",;)") for word in words) for name in named)

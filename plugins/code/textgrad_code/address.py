@@ -34,6 +34,8 @@ def find_problem(
     from textgrad_code.datasets import dataset_problem, is_dataset_address
     from textgrad_code.problem_file import load_problem
 
+    if is_problem_set(f"{address}:"):
+        raise ProblemError(f"{address} is a whole data set: did you mean {address}:?")
     if is_dataset_address(address):
         problem = dataset_problem(address, data)
     else:

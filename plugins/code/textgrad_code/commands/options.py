@@ -21,7 +21,7 @@ def judge(parser: ArgumentParser) -> None:
         metavar="SOLUTION.py",
         nargs="+",
         help="programs to judge; for a whole data set one file of JSON lines, each with task_id "
-        "and program, or completion, which follows the code to start from",
+        "and program or solution, or with completion, which follows the code to start from",
     )
     _problem(parser, "; leetcode:, humaneval:, leetcode-hard39: or shipped: for all of a data set")
     _samples(parser)
@@ -95,7 +95,8 @@ def problems(parser: ArgumentParser) -> None:
         "problem",
         metavar="PROBLEM",
         nargs="?",
-        help="show this one; humaneval:, leetcode: or leetcode-hard39: lists all of a data set",
+        help="show this one; humaneval:, leetcode:, leetcode-hard39: or shipped: lists all of a "
+        "data set (default: shipped:)",
     )
     parser.add_argument("--data", metavar="DIR", help="folder with the files of a data set")
     parser.add_argument("--starter", action="store_true", help="print only the code to start from")

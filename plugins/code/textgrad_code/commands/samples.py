@@ -73,16 +73,20 @@ def run(given: Namespace) -> int:
         time_limit_s=given.time_limit,
         memory_limit_mib=given.memory_limit,
     )
-    jobs = _jobs(given, {problem.name: problem for problem in problems})
+    jobs, left_out = _jobs(given, {problem.name: problem for problem in problems})
     workers = workers_of(given)
     with ExitStack() as stack:
-        out = None if given.out is None else Path(given.out)
         results = stack.enter_context(Results(out, [job.key for job in jobs]))
         left = [job for job in jobs if job.key not in results.records]
         _judge_all(left, results, given, workers)
     records = [results.records[job.key] for job in jobs]
     found = Found(
-        problems=given.problem, count=len(problems), which=given.tests, ks=ks, records=records
+        problems=given.problem,
+        count=len(problems),
+        which=given.tests,
+        ks=ks,
+        records=records,
+        left_out=left_out,
     )
     if given.json:
         print(json.dumps(found.to_json(), ensure_ascii=False))
@@ -91,22 +95,35 @@ def run(given: Namespace) -> int:
     return _exit_code(records)
 
 
-def _jobs(given: Namespace, problems: Mapping[str, Problem]) -> list[Job]:
-    path = Path(given.solutions[0])
-    samples = read_samples(path, problems)
-    asked = {}
+def _same_file(one: Path, other: Path) -> bool:
+    return one.exists() and other.exists() and one.samefile(other)
+
+
+def _jobs(
+    given: Namespace, problems: Mapping[str, Problem]
+) -> tuple[list[Job], tuple[Sample, ...]]:
+    """What is to be judged, and the samples of problems that have no such tests."""
+    samples = read_samples(Path(given.solutions[0]), problems)
+    asked: dict[str, str] = {}
+    refusals: list[ProblemError] = []
     for name in {sample.task_id for sample in samples}:
-        chosen_tests(problems[name], given.tests)
-        asked[name] = digest(problem_to_json(problems[name]))
+        try:
+            chosen_tests(problems[name], given.tests)
+        except ProblemError as refusal:
+            refusals.append(refusal)
+        else:
+            asked[name] = digest(problem_to_json(problems[name]))
+    if not asked:
+        raise refusals[0]
     how: list[JSON] = [given.tests, given.stop_at_first, given.min_tier, given.allow_unsafe]
     jobs = []
-    for sample in samples:
+    for sample in (sample for sample in samples if sample.task_id in asked):
         problem = problems[sample.task_id]
         prepend = sample.completion or given.prepend_starter
         program, note = prepared(sample.text, problem, prepend=prepend)
         key = digest([sample.line, program, asked[problem.name], *how])
         jobs.append(Job(sample=sample, problem=problem, program=program, note=note, key=key))
-    return jobs
+    return jobs, tuple(sample for sample in samples if sample.task_id not in asked)
 
 
 def _judge_all(jobs: Sequence[Job], results: Results, given: Namespace, workers: int) -> None:
@@ -151,6 +168,7 @@ def _one(judge: Judge, job: Job, given: Namespace) -> dict[str, JSON]:
     where = f"{given.solutions[0]}, line {job.sample.line}"
     told: dict[str, JSON] = {"key": job.key, "line": job.sample.line, "task_id": problem.name}
     try:
+        check_length(job.sample.text, "the text")
         judgement, _ = judged(
             judge,
             job.program,

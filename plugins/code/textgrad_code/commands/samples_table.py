@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from textgrad_code.commands.judge import ROWS, WIDTH
-from textgrad_code.samples import ESTIMATOR, Tally, mean_pass_at_k
+from textgrad_code.samples import ESTIMATOR, Sample, Tally, mean_pass_at_k
 from textgrad_code.verdict import Verdict
 from textgrad_core.jsondata import JSON
 from textgrad_core.report.text import visible
@@ -30,6 +30,7 @@ class Found:
         which: Which tests were run: ``visible``, ``hidden`` or ``all``.
         ks: For which k pass@k is asked.
         records: One per sample, in the order of the file; one with ``error`` was not judged.
+        left_out: Samples of problems that have no such tests.
     """
 
     problems: str
@@ -37,6 +38,7 @@ class Found:
     which: str
     ks: Sequence[int]
     records: Sequence[Record]
+    left_out: Sequence[Sample] = ()
 
     def tallies(self) -> list[Tally]:
         """One per task, in the order of the samples."""
@@ -62,6 +64,7 @@ class Found:
             "tests": self.which,
             "samples": len(self.records),
             "unmeasured": len(self._unmeasured),
+            "left_out": [{"line": s.line, "task_id": s.task_id} for s in self.left_out],
             "verdicts": dict(self._verdicts()),
             "estimator": ESTIMATOR,
             "pass_at_k": {
@@ -133,6 +136,10 @@ class Found:
             yield f"isolation {isolation}, Python {python or 'unknown'}"
 
     def _notes(self) -> Iterator[str]:
+        if self.left_out:
+            names = list(dict.fromkeys(sample.task_id for sample in self.left_out))
+            listed = ", ".join([*names[:TOLD], *(["..."] if len(names) > TOLD else [])])
+            yield f"{len(self.left_out)} left out, without {self.which} tests: {listed}"
         counted = Counter(record.get("note") for record in self.records)
         for note in filter(None, counted):
             yield f"{counted[note]} of the programs: {note}"
