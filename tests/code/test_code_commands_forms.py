@@ -106,6 +106,11 @@ def test_several_fences_are_named_where_nothing_compiles(
         ("def double(number):\n    ", "n = number\n    return 2 * n\n"),
         ('def double(number):\n    """Twice."""', "    return 2 * number\n"),
         ("two = 2", "def double(number):\n    return two * number\n"),
+        (
+            "def double(number):\n    ",
+            "import math\n\ndef double(number):\n    return 2 * number\n",
+        ),
+        ("two = 2\ndef double(n):\n    'x'\n", "def double(number):\n    return two * number\n"),
     ],
 )
 def test_a_completion_goes_on_where_the_starter_ends(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from textgrad_core.errors import Invalid, UsageError
 from textgrad_core.schema import parse_json
 
 MOST_BYTES = 4 * MAX_PROGRAM_CHARS + len(codecs.BOM_UTF8)  # no encoding of text needs more
+DEFINITION = re.compile(r"^(?:class|def|async def)\s+(\w+)", re.MULTILINE)
 
 FENCED = "Judged without the Markdown fence around it."
 OUT_OF_PROSE = "Judged without the Markdown fence and what stands outside of it."
@@ -125,14 +127,22 @@ def _completed(starter: str, completion: str) -> str:
     """A completion after the code to start from.
 
     Where the last line of that is not over, an indented completion starts a line of its own, with
-    its own indentation; any other goes on where that line stops.
+    its own indentation; any other goes on where that line stops. A completion that says again what
+    an open beginning defines is whole.
     """
+    if _defined(starter) & _defined(completion) and not _is_python(starter):
+        return completion
     last = starter.rpartition("\n")[2]
     if not last.strip():
         blanks = last if completion.startswith(last) else ""
         return starter.removesuffix(blanks) + completion
     goes_on = last.rstrip().endswith(":") and completion[:1] not in (" ", "\t")
     return starter + completion if goes_on else f"{starter}\n{completion}"
+
+
+def _defined(text: str) -> set[str]:
+    """Names of the classes and functions that stand at the margin."""
+    return set(DEFINITION.findall(text))
 
 
 def _is_python(text: str) -> bool:
