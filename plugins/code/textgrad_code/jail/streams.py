@@ -37,12 +37,23 @@ def use_streams(streams: tuple[Any, Any, Any]) -> None:
 
 
 def flush_streams(streams: tuple[Any, Any, Any]) -> None:
-    """Hand on what was printed, first by streams the program put in their place."""
-    for stream in (sys.stdout, sys.stderr, *streams[1:]):
-        try:
-            stream.flush()
-        except Exception:  # a stream of the program's own may do anything
-            continue
+    """Hand on what was printed, first by streams the program put in their place.
+
+    Raises:
+        MemoryError: If there is no memory to do so.
+    """
+    own = [getattr(sys, name, None) for name in ("stdout", "stderr")]  # it may have none
+    for stream in (*own, *streams[1:]):
+        _flush(stream)
+
+
+def _flush(stream: Any) -> None:
+    try:
+        stream.flush()
+    except MemoryError:
+        raise
+    except BaseException:  # a stream of the program's own may do anything
+        return
 
 
 def name_devices() -> None:
