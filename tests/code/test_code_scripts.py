@@ -138,6 +138,12 @@ def test_what_a_run_does_to_its_input_is_gone_with_it(judge: Judge, spoil: str) 
         "sys.stdout = io.TextIOWrapper(sys.stdout.detach(), encoding='utf-8'); print(number)",
         "out = open(1, 'w'); out.write(text)",
         "out = open(1, 'w'); out.write(text); sys.modules[__name__].out = out",
+        "out = open(1, 'wb')\ndef write(): out.write(text.encode())\nwrite()",
+        "out = open(sys.stdout.fileno(), 'w', closefd=False)\ndef f(): pass\nout.write(text)",
+        "out = os.fdopen(os.dup(1), 'w')\nclass C: pass\nprint(number, file=out)",
+        "out = io.TextIOWrapper(io.BufferedWriter(io.FileIO(1, 'w')))\n"
+        "def f(): pass\nout.write(text)",
+        "class Out(io.TextIOWrapper): pass\nout = Out(open(1, 'wb')); out.write(text)",
         "sys.stdout.detach().write(text.encode())",
         "sys.stdout.buffer.raw.write(text.encode())",
         "sys.stdout.reconfigure(line_buffering=True); print(number); os.close(1)",
@@ -160,6 +166,23 @@ def test_every_way_to_print_is_the_answer(judge: Judge, writes: str) -> None:
         "from pathlib import Path\n"
         f"number = int(input()) + 1\ntext = f'{{number}}\\n'\n{writes}"
     )
+    tests = [case("6", expected="7"), case("8", expected="9")]
+    results = judged(judge, program, SCRIPT, tests).results
+    assert [one.verdict for one in results] == ["AC", "AC"], results
+
+
+@pytest.mark.parametrize(
+    "tidies",
+    [
+        "del sys.modules['__main__']",
+        "sys.modules.clear()",
+        "del sys.stdout",
+        "del sys.stderr",
+        "json.JSONEncoder.encode = None",
+    ],
+)
+def test_what_a_script_tidies_up_is_not_missed(judge: Judge, tidies: str) -> None:
+    program = f"import json, sys\nprint(int(input()) + 1)\n{tidies}"
     tests = [case("6", expected="7"), case("8", expected="9")]
     results = judged(judge, program, SCRIPT, tests).results
     assert [one.verdict for one in results] == ["AC", "AC"], results

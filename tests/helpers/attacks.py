@@ -91,6 +91,7 @@ class Attack:
         checker: An order, or the source of a program.
         limit_s: Seconds for one test.
         tests: How many of the default tests.
+        memory_mib: What the program may take.
     """
 
     group: str
@@ -108,6 +109,7 @@ class Attack:
     checker: str = "ordered"
     limit_s: float = PATIENT_S
     tests: int = 3
+    memory_mib: int = 256
 
     def source(self, names: Mapping[str, str]) -> str:
         """The program, with what it looks for filled in."""
@@ -132,7 +134,9 @@ class Attack:
                 parameters=(Parameter(name="n"),),
                 returns=self.returns,
             ),
-            limits=Limits(test_s=self.limit_s, total_s=4 * self.limit_s),
+            limits=Limits(
+                test_s=self.limit_s, total_s=4 * self.limit_s, memory_mib=self.memory_mib
+            ),
             checker=Checker(kind=kind, source=source),
             visible=tuple(self.cases()),
         )

@@ -6,11 +6,11 @@ come here. Every frame carries a nonce that its answer repeats:
     -> {"nonce", "program", "kind", "name", "class_name", "parameters", "returns", "in_place",
         "memory_mib", "answer_bytes", "most_steps"}
     <- {"nonce", "ready": true} | {"nonce", "compile_error": {...}} | {"nonce", "error": {...}}
-    -> {"nonce", "arguments": [...]}
+    -> {"arguments": [...], "nonce"}
     <- {"nonce", "answer": ..., "mutated": [...]} | {"nonce", "error": {...}}
        | {"nonce", "unserialisable": text} | {"nonce", "limit": "memory" | "answer"}
 
-After the answer to a test with "last": true comes {"nonce", "bye": true}.
+The frame of the last test ends in "last": true; after its answer comes {"nonce", "bye": true}.
 
 Before all of them goes {"hello": version of Python}, when no line of the program has been seen.
 What a script reads and prints is no part of a frame: the judge has filled descriptor 0, a file,
@@ -21,6 +21,7 @@ only that it has ended. With that frame its process ends, too: a script gets one
 
 from __future__ import annotations
 
+import contextlib
 import json
 import linecache
 import os
@@ -32,7 +33,7 @@ from typing import Any
 
 from textgrad_code.jail.calls import Called, call
 from textgrad_code.jail.failures import compile_failure, exit_code, failure
-from textgrad_code.jail.frames import packed, read_body, send, write_frame
+from textgrad_code.jail.frames import nonce_of, packed, read_body, send, write_frame
 from textgrad_code.jail.limits import small_thread_stacks
 from textgrad_code.jail.loading import (
     Missing,
@@ -78,7 +79,8 @@ REHEARSED_JOB = {
     "answer_bytes": 1 << 20,
     "most_steps": 0,
 }
-REHEARSED_FRAME = b'{"arguments":[1],"last":true,"nonce":""}'
+REHEARSED_FRAME = b'{"arguments":[1],"nonce":"","last":true}'
+LAST = b',"last":true}'
 MEMORY: dict[str, Any] = {"limit": "memory"}
 ANSWER: dict[str, Any] = {"limit": "answer"}
 READY: list[ModuleType] = []  # a module for a program; building one touches many pages
@@ -128,7 +130,7 @@ class Driver:
 
     def __init__(self, answer_fd: int) -> None:
         self.answer_fd = answer_fd
-        self.reserve = bytearray(RESERVE_BYTES)  # given up when memory runs out
+        self.reserve: bytearray | None = None
         self.streams = own_streams()
         self.module = READY.pop() if READY else solution_module()
         small_thread_stacks()
@@ -136,8 +138,9 @@ class Driver:
 
     def load(self, job: dict[str, Any]) -> bool:
         """Compile a program and run its top level; whether tests can follow."""
-        self.job, self.nonce = job, job["nonce"]
-        self.signature, self.most_bytes = signature_of(job), job["answer_bytes"]
+        self.job, self.most_bytes = job, job["answer_bytes"]
+        self.signature = signature_of(job)
+        self.expect(job["nonce"])
         sys.setrecursionlimit(recursion_limit(job["memory_mib"]))
         try:
             self.code = compiled(job["program"])
@@ -157,18 +160,19 @@ class Driver:
 
     def test(self, body: bytes) -> bool:
         """Answer one frame; whether more may follow."""
-        frame = json.loads(body)
-        self.nonce = frame["nonce"]
+        last = body.endswith(LAST)
+        self.expect(nonce_of(body), last=last)
         script = self.signature.kind == "stdin"
-        most_steps = self.job["most_steps"]
+        work, most_steps = self._script if script else self._call, self.job["most_steps"]
         if not most_steps:
-            told = self.guarded(self._script if script else self._call, body)
+            told = self.guarded(work, body)
         else:
             trace = LineTrace(most_steps)
             with trace:
-                told = self.guarded(self._script if script else self._call, body)
-            told["trace"] = trace.told()
-        self.tell(told, last="last" in frame)
+                told = self.guarded(work, body)
+            with contextlib.suppress(MemoryError):  # of the program; then there is no trace
+                told["trace"] = trace.told()
+        self.tell(told, last=last)
         return not script
 
     def _call(self, body: bytes) -> dict[str, Any]:
@@ -185,12 +189,30 @@ class Driver:
         return {"answer": None, "mutated": []}
 
     def guarded(self, work: Any, *arguments: Any) -> dict[str, Any]:
-        """What work gives, or what ended it. The program may raise anything at all."""
+        """What work gives, or what ended it; a program that leaves no memory has run out of it.
+
+        While the program runs, some memory is held back, so that there is enough to answer.
+        """
+        memory = dict(MEMORY)
+        try:
+            told = self._outcome(work, *arguments)
+        except MemoryError:
+            told = memory
+        self.reserve = None
+        try:
+            flush_streams(self.streams)
+            use_streams(self.streams)
+        except MemoryError:
+            told = memory
+        return told
+
+    def _outcome(self, work: Any, *arguments: Any) -> dict[str, Any]:
+        """The same, but for memory. The program may raise anything at all."""
+        self.reserve = bytearray(RESERVE_BYTES)
         try:
             told: dict[str, Any] = work(*arguments)
         except MemoryError:
-            self.reserve = bytearray()
-            told = dict(MEMORY)
+            raise
         except Missing as error:
             told = {"error": {"type": "", "message": str(error), "trace": []}}
         except NotSerialisable as error:
@@ -200,39 +222,44 @@ class Driver:
         except StepsUsedUp:
             told = {"limit": "steps"}
         except BaseException as error:  # the border with the judged program
+            self.reserve = None
             told = {"error": failure(error)}
-        flush_streams(self.streams)
-        use_streams(self.streams)
         return told
 
+    def expect(self, nonce: str, *, last: bool = False) -> None:
+        """Note what the next answer belongs to, and make the one for which no memory is needed."""
+        self.nonce = nonce
+        self.out_of_memory = self.framed(dict(MEMORY), last=last)
+
     def tell(self, told: dict[str, Any], *, last: bool = False) -> None:
-        """Send an answer with the nonce it belongs to."""
-        told["nonce"] = self.nonce
+        """Send an answer."""
         try:
-            data = packed(told)
+            data = self.framed(told, last=last)
         except MemoryError:
-            self.reserve = bytearray()
-            data = packed({**MEMORY, "nonce": self.nonce})
+            data = self.out_of_memory
+        send(self.answer_fd, data)
+
+    def framed(self, told: dict[str, Any], *, last: bool) -> bytes:
+        """An answer with the nonce it belongs to, and what follows it."""
+        told["nonce"] = self.nonce
+        data = packed(told)
         if len(data) > self.most_bytes + RESERVE_BYTES or (
             "answer" in told and len(data) > self.most_bytes
         ):
             data = packed({**ANSWER, "nonce": self.nonce})
-        if last:
-            data += packed({"bye": True, "nonce": self.nonce})
-        send(self.answer_fd, data)
+        return data + packed({"bye": True, "nonce": self.nonce}) if last else data
 
 
 class Rehearsal(Driver):
     """A driver that tells nobody, on the streams there are."""
 
     def __init__(self) -> None:
-        self.reserve = bytearray()
         self.streams = sys.stdin, sys.stdout, sys.stderr
         self.module = ModuleType("solution")
 
     def tell(self, told: dict[str, Any], *, last: bool = False) -> None:
         """Make the frame only."""
-        packed({**told, "nonce": self.nonce, "bye": last})
+        self.framed(told, last=last)
 
 
 def rehearse() -> None:

@@ -14,6 +14,7 @@ from typing import Any
 DEVICES = {f"{folder}{number}": number for folder in ("/dev/fd/", "/proc/self/fd/")
            for number in (0, 1, 2)}  # fmt: skip
 DEVICES |= {"/dev/stdin": 0, "/dev/stdout": 1, "/dev/stderr": 2}
+WRITERS = io.TextIOWrapper, io.BufferedWriter  # the first writes to the second
 
 
 def own_streams() -> tuple[Any, Any, Any]:
@@ -37,12 +38,23 @@ def use_streams(streams: tuple[Any, Any, Any]) -> None:
 
 
 def flush_streams(streams: tuple[Any, Any, Any]) -> None:
-    """Hand on what was printed, first by streams the program put in their place."""
-    for stream in (sys.stdout, sys.stderr, *streams[1:]):
-        try:
-            stream.flush()
-        except Exception:  # a stream of the program's own may do anything
-            continue
+    """Hand on what was printed, first by streams the program put in their place.
+
+    Raises:
+        MemoryError: If there is no memory to do so.
+    """
+    own = [getattr(sys, name, None) for name in ("stdout", "stderr")]  # it may have none
+    for stream in (*own, *streams[1:]):
+        _flush(stream)
+
+
+def _flush(stream: Any) -> None:
+    try:
+        stream.flush()
+    except MemoryError:
+        raise
+    except BaseException:  # a stream of the program's own may do anything
+        return
 
 
 def name_devices() -> None:
@@ -85,6 +97,22 @@ def end_script(streams: tuple[Any, Any, Any]) -> None:
     atexit._run_exitfuncs()
     flush_streams(streams)
     use_streams(streams)
-    del sys.modules["__main__"]
+    sys.modules.pop("__main__", None)  # the script may have done so
+    _flush_writers()
     gc.collect()
     flush_streams(streams)
+
+
+def _flush_writers() -> None:
+    """Flush the streams that the script built, from the top; a collection goes in any order.
+
+    What is not flushed when the stream below it is closed is lost.
+    """
+    try:
+        found = [one for one in gc.get_objects() if issubclass(type(one), WRITERS)]
+    except MemoryError:  # a list of all that the script holds; few scripts need it
+        return
+    for kind in WRITERS:
+        for one in found:
+            if issubclass(type(one), kind):
+                _flush(one)
