@@ -196,27 +196,26 @@ def reference() -> dict[str, Any] | None:
     }
 
 
-def show(result: Mapping[str, Any]) -> None:
-    """Print the tables."""
-    line = "{:4s} {:22s} {:>8s} {:>8s} {:>8s} {:>10s} {:>10s} {:>8s}"
-    print(line.format("case", "solver", "1e-2", "1e-3", "1e-4", "best gap", "CPU s", "ratio"))
-    for name, case in result["cases"].items():
-        mine = case["ours"]["cpu_s_to_proven_gap"]
-        times = [f"{mine[f'{gap:g}']:.2f}" for gap in GAPS]
-        best = f"{case['ours']['best_proven_gap']:.0e}"
-        print(line.format(name, "ours (proven)", *times, best, "", ""))
-        for solver, peer in case["pyRadPlan"].items():
-            until = peer["cpu_s_to_gap"].values()
-            shown = ["never" if at is None else f"{at:.2f}" for at in until]
-            ends = f"{peer['final_gap']:.1e}", f"{peer['cpu_s']:.2f}", f"{peer['ratio']:.1f}"
-            print(line.format(name, f"pyRadPlan {solver}", *shown, *ends))
-        for gap, again in case["reweighting"].items():
-            ratios = ", ".join(f"{r:.0f}x below {s}" for s, r in again["ratio"].items())
-            print(f"{name:4s} re-weighting to {gap}: {again['mean_cpu_s']:.3f} s, {ratios}")
-        for goal, met in case["goals"].items():
-            print(f"{name:4s} {'met   ' if met else 'missed'} {goal}")
-    if result["reference"]:
-        print("reference problem:", json.dumps(result["reference"]))
+LINE = "{:4s} {:22s} {:>8s} {:>8s} {:>8s} {:>10s} {:>10s} {:>8s}"
+
+
+def show(name: str, case: Mapping[str, Any]) -> None:
+    """Print the table of one influence matrix."""
+    mine = case["ours"]["cpu_s_to_proven_gap"]
+    times = [f"{mine[f'{gap:g}']:.2f}" for gap in GAPS]
+    best = f"{case['ours']['best_proven_gap']:.0e}"
+    print(LINE.format(name, "ours (proven)", *times, best, "", ""))
+    for solver, peer in case["pyRadPlan"].items():
+        until = peer["cpu_s_to_gap"].values()
+        shown = ["never" if at is None else f"{at:.2f}" for at in until]
+        ends = f"{peer['final_gap']:.1e}", f"{peer['cpu_s']:.2f}", f"{peer['ratio']:.1f}"
+        print(LINE.format(name, f"pyRadPlan {solver}", *shown, *ends))
+    for gap, again in case["reweighting"].items():
+        ratios = ", ".join(f"{r:.0f}x below {s}" for s, r in again["ratio"].items())
+        print(f"{name:4s} re-weighting to {gap}: {again['mean_cpu_s']:.3f} s, {ratios}")
+    for goal, met in case["goals"].items():
+        print(f"{name:4s} {'met   ' if met else 'missed'} {goal}")
+    sys.stdout.flush()  # the next matrix takes minutes
 
 
 def main() -> None:
@@ -234,9 +233,13 @@ def main() -> None:
     if os.environ.get("OPENBLAS_NUM_THREADS") != "1":  # numpy reads it when it is imported
         os.execve(sys.executable, [sys.executable, *sys.argv], os.environ | ONE_THREAD)  # noqa: S606 - this very program
     cases = {}
+    if arguments.environment:
+        heads = ("case", "solver", "1e-2", "1e-3", "1e-4", "best gap", "CPU s", "ratio")
+        print(LINE.format(*heads), flush=True)
     with tempfile.TemporaryDirectory() as folder:
         for name in arguments.cases if arguments.environment else ():
             cases[name] = compare(name, arguments.environment, arguments.repeats, Path(folder))
+            show(name, cases[name])
     result = {
         "machine": {"processor": platform.machine(), "python": platform.python_version()},
         "numpy": np.__version__,
@@ -245,7 +248,8 @@ def main() -> None:
         "cases": cases,
         "reference": reference(),
     }
-    show(result)
+    if result["reference"]:
+        print("reference problem:", json.dumps(result["reference"]))
     if cases:
         arguments.out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
 
