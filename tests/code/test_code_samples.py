@@ -49,6 +49,7 @@ OTHER = {"task_id": "flatten", "program": "def flatten(nested):\n    return nest
 COMPLETION = {
     "task_id": "word-counts",
     "completion": """\
+import re
 from collections import Counter
 counts = Counter(re.findall("[a-z]+", text.lower()))
 for word in sorted(counts, key=lambda word: (-counts[word], word)):
