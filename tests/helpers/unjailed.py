@@ -17,6 +17,7 @@ class UnjailedChild:
     """A plain subprocess that runs the probes."""
 
     no_greeting = False
+    heard = b""
 
     def __init__(self) -> None:
         job, self.job_fd = os.pipe()

@@ -43,7 +43,7 @@ class Channel:
     def __init__(self, child: Child, limits: Limits) -> None:
         self.child, self.limits = child, limits
         self.exit: Exit | None = None
-        self.received, self.outgoing = bytearray(), memoryview(b"")
+        self.received, self.outgoing = bytearray(child.heard), memoryview(b"")
         self.output, self.script_output = bytearray(), bytearray()
         self.printed = self.frame_bytes = 0
         self.closed = False

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from functools import lru_cache
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -40,6 +41,7 @@ class Shape(NamedTuple):
     lists: int
 
 
+@lru_cache(maxsize=256)
 def shape_of(notation: str) -> Shape | None:
     """The node type in a type's notation; None if it has none.
 

@@ -19,6 +19,7 @@ from textgrad_code.sandbox.protocol import ChildLimits, Exit, Usage
 _GONE = -1
 _CPU_CLOCK = 2  # the kernel's number of a process's clock is made of its id and this
 _PEAK = re.compile(rb"^VmHWM:\s+(\d+) kB$", re.MULTILINE)
+_WORD_BYTES = 1 << 12  # of a greeting
 _STATUS_BYTES = 1 << 13  # the kernel's page of text about a process; it has 1.5 KiB
 
 
@@ -51,6 +52,7 @@ class JailedChild:
         self._exit: Exit | None = None
         self._schedule = self._status = self._clock = _GONE
         self.lost_server = self.no_greeting = False
+        self.heard = b""
         pipes: list[int] = []
         try:
             for _ in range(5):
@@ -97,10 +99,11 @@ class JailedChild:
         return self._exit
 
     def wait_for_word(self, seconds: float) -> None:
-        """Wait until it has spoken or ended, and open what is known about it from outside."""
+        """Wait until it has spoken or ended; open what is known about it from outside."""
         waiting = select.poll()
         waiting.register(self.answer_fd, select.POLLIN)
-        waiting.poll(seconds * 1000)
+        if waiting.poll(seconds * 1000):
+            self.heard = os.read(self.answer_fd, _WORD_BYTES)
         self.waited_s()
         with contextlib.suppress(OSError):
             self._open_status()

@@ -95,6 +95,7 @@ class PlainChild:
         self._open = list(descriptors)
         self._exit: Exit | None = None
         self.no_greeting = False
+        self.heard = b""
         os.set_blocking(self.job_fd, False)
         os.set_blocking(self.exit_fd, False)
 

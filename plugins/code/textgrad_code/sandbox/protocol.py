@@ -96,6 +96,7 @@ class Child(Protocol):
         output_fd: What the program prints, stdout and stderr together, is read here;
         printed_fd: but here what a script writes to descriptor 1.
         exit_fd: Readable once the child has ended and `exit` has something to say.
+        heard: What was read from ``answer_fd`` before anybody asked.
         no_greeting: Set by its user if it never spoke: what started it may be stuck.
     """
 
@@ -105,6 +106,7 @@ class Child(Protocol):
     output_fd: int
     printed_fd: int
     exit_fd: int
+    heard: bytes
     no_greeting: bool
 
     def exit(self) -> Exit | None:
