@@ -61,8 +61,6 @@ class FileLock:
         """Give the lock back; safe to call twice."""
         with self._guard:
             if self._owner_file is not None:
-                if self._temporary:
-                    self._path.unlink(missing_ok=True)
                 self._owner_file.release()
                 self._owner_file = None
             if self._descriptor is not None:
@@ -98,6 +96,9 @@ class FileLock:
             holder = os.read(descriptor, 20).decode("ascii", "replace").strip()
             os.close(descriptor)
             if error.errno in _UNSUPPORTED:
+                if self._temporary:  # it says nothing here, so whoever made it removes it
+                    with contextlib.suppress(OSError):  # gone, or open elsewhere on Windows
+                        self._path.unlink()
                 self._owner_file = self._without_system()
                 return
             raise self._busy(f"process {holder or 'unknown'}") from error

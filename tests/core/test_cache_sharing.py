@@ -21,6 +21,7 @@ from textgrad_core import filelock
 from textgrad_core.cache import EvaluationCache, ReplyCache
 from textgrad_core.domain import EvaluationContext
 from textgrad_core.outcome import Evaluated, Outcome, Unmeasured
+from textgrad_core.ownerfile import OwnerFile
 from textgrad_core.run import Run
 from textgrad_core.runtime import start, wait
 from toy_domain import ToyDomain
@@ -241,7 +242,17 @@ def test_values_are_claimed_without_system_locks_too(
     claim.release()
     again = cache.claim("k")
     assert again is not None
+    refused = []
+    release = OwnerFile.release
+
+    def asked_at_the_last_moment(owner: OwnerFile) -> None:
+        refused.append(cache.claim("k"))
+        release(owner)
+
+    monkeypatch.setattr(OwnerFile, "release", asked_at_the_last_moment)
     again.release()
+    assert refused == [None]
+    assert list((tmp_path / "c.sqlite3.claims").iterdir()) == []
 
 
 def test_where_nothing_can_be_locked_measuring_goes_on(
