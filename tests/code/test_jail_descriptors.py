@@ -55,6 +55,7 @@ def arranged(numbers: tuple[int, ...], output: int, *, rules: bool) -> dict[str,
         rules=41 if rules else None,
         landlock_version=0,
         own_user=False,
+        own_count=False,
         base_bytes=0,
     )
     arrange(list(numbers), held)

@@ -17,6 +17,7 @@ from textgrad_code.channel import Channel
 from textgrad_code.endings import verdict_of_exit
 from textgrad_code.errors import DeadlinePassed, SandboxFailed
 from textgrad_code.jail.frames import packed
+from textgrad_code.jail.limits import MOST_THREADS
 from textgrad_code.problem import Limits
 from textgrad_code.replies import VIOLATION, Ended, Reply
 from textgrad_code.sandbox.inputs import give
@@ -28,7 +29,6 @@ START_S = 30.0  # a machine may be busy; a sandbox that needs longer is broken
 EXIT_S, LAST_WORDS_S = 5.0, 1.0
 GOODBYE_S, LEAST_GOODBYE_S = 0.5, 0.05
 MOST_PATIENCE = 10.0  # times what was asked for, however long it waits for a processor
-MOST_THREADS = 128
 WATCH_S = 0.02  # how often they are counted
 
 

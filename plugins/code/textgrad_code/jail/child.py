@@ -8,7 +8,7 @@ import signal
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from textgrad_code.jail import landlock, limits, seccomp
+from textgrad_code.jail import counting, landlock, limits, seccomp
 from textgrad_code.jail.libc import call
 from textgrad_code.jail.privileges import die_with
 from textgrad_code.jail.wire import NOT_BEGUN, NOT_BEGUN_BYTES, Order
@@ -30,6 +30,7 @@ class Confinement:
         rules: Descriptor of a Landlock rule set; None without Landlock.
         landlock_version: The kernel's.
         own_user: Whether nothing else runs as this user.
+        own_count: Whether the threads of each program can be counted by themselves.
         base_bytes: Address space the interpreter itself takes.
     """
 
@@ -37,6 +38,7 @@ class Confinement:
     rules: int | None
     landlock_version: int
     own_user: bool
+    own_count: bool
     base_bytes: int
 
 
@@ -109,6 +111,9 @@ def _confine(order: Order, held: Confinement, server: int) -> None:
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     fcntl.fcntl(JOB, fcntl.F_SETOWN, os.getpid())  # tells the sandbox which process it is
+    most = limits.OF_ALL_PROGRAMS if held.own_user else None
+    if held.own_count and counting.begin():
+        most = limits.OF_ONE_PROGRAM
     die_with(server)
     if held.rules is not None:
         landlock.restrict(_RULES, held.landlock_version)
@@ -116,6 +121,6 @@ def _confine(order: Order, held: Confinement, server: int) -> None:
     limits.apply(
         memory_bytes=held.base_bytes + (order.memory_mib << 20),
         cpu_s=order.cpu_s,
-        own_user=held.own_user,
+        most_processes=most,
     )
     seccomp.install(held.filters.of(os.getpid()))

@@ -8,10 +8,12 @@ from pathlib import Path
 
 STACK_BYTES = 256 << 20  # deep recursion through C code, such as a cached function's
 THREAD_STACK_BYTES = 8 << 20
+MOST_THREADS = 128  # at a time; counted from outside, which tells the reason of the end
+OF_ONE_PROGRAM = MOST_THREADS + 32  # threads that the kernel lets it have until then
+# Where the kernel counts the threads of all programs together, a bound that one of them could
+# reach would starve the others; this one only spares the machine.
+OF_ALL_PROGRAMS = 16384
 _OPEN_FILES = 16
-# Threads are bounded by the memory their stacks take. The kernel counts them per user, so a
-# bound one program could reach would starve the others; this one only spares the machine.
-_PROCESSES = 16384
 _PAGE = resource.getpagesize()
 
 
@@ -29,7 +31,7 @@ def small_thread_stacks() -> None:
     threading.stack_size(THREAD_STACK_BYTES)
 
 
-def apply(*, memory_bytes: int, cpu_s: int, own_user: bool) -> None:
+def apply(*, memory_bytes: int, cpu_s: int, most_processes: int | None) -> None:
     """Set the limits of this process, for ever.
 
     The soft limit on CPU time ends it with ``SIGXCPU`` so that the reason can be told; the hard
@@ -38,8 +40,8 @@ def apply(*, memory_bytes: int, cpu_s: int, own_user: bool) -> None:
     Args:
         memory_bytes: Address space, all in all.
         cpu_s: CPU seconds.
-        own_user: Whether no other program runs as this user, so that the number of its threads
-            can be bounded.
+        most_processes: Threads and processes that are counted together with this one's; None
+            without a bound.
 
     Raises:
         OSError: If a limit cannot be set.
@@ -53,8 +55,8 @@ def apply(*, memory_bytes: int, cpu_s: int, own_user: bool) -> None:
         resource.RLIMIT_AS: (memory_bytes, memory_bytes),
         resource.RLIMIT_CPU: (cpu_s, cpu_s + 1),
     }
-    if own_user:
-        wanted[resource.RLIMIT_NPROC] = (_PROCESSES, _PROCESSES)
+    if most_processes is not None:
+        wanted[resource.RLIMIT_NPROC] = (most_processes, most_processes)
     for which, (soft, hard) in wanted.items():
         lower(which, soft, hard)
 

@@ -17,7 +17,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from textgrad_code.jail import landlock, limits, namespaces, preload, privileges, seccomp
+from textgrad_code.jail import counting, landlock, limits, namespaces, preload, privileges, seccomp
 from textgrad_code.jail.child import Confinement, Drive, live, not_begun
 from textgrad_code.jail.libc import this_architecture
 from textgrad_code.jail.missing import MissingPrimitive, MissingPrimitives
@@ -89,9 +89,14 @@ def _prepare(settings: dict[str, Any], orders: socket.socket) -> Server:
         rules=landlock.readable(library, preload.HIDDEN) if files else None,
         landlock_version=landlock.version() if files else 0,
         own_user=own_user,
+        own_count=counting.is_offered(),
         base_bytes=base_bytes,
     )
-    greeting = {"python": sys.version.split()[0], "packages": packages}
+    greeting = {
+        "python": sys.version.split()[0],
+        "packages": packages,
+        "own_count": held.own_count,
+    }
     return Server(orders, held, drives, greeting)
 
 

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 
 from textgrad_code.sandbox.packages import ALLOWED_PACKAGES, found_packages
+from textgrad_code.sandbox.remedies import remedy_of
 from textgrad_code.sandbox.tiers import Probed, probe
 from textgrad_core.plugin import Check
 
@@ -16,6 +17,8 @@ def sandbox_checks() -> Iterator[Check]:
     best = next((p for p in tiers if p.works), None)
     for probed in tiers:
         yield _of_tier(probed, needed=best is None)
+    if best is not None:
+        yield _of_threads(best)
     yield from _of_primitives()
     present = [name for name, _ in found_packages()]
     for name in ALLOWED_PACKAGES:
@@ -42,13 +45,25 @@ def _of_tier(probed: Probed, *, needed: bool) -> Check:
     )
 
 
+def _of_threads(best: Probed) -> Check:
+    """Whether a program full of threads can keep others from starting theirs."""
+    if best.counts_each_program:
+        return Check(name="threads", ok=True, detail="the kernel counts each program's own")
+    return Check(
+        name="threads",
+        ok=False,
+        detail="counted from outside: many at once may keep other programs from theirs",
+        remedy=remedy_of("user namespaces"),
+        needed=False,
+    )
+
+
 def _of_primitives() -> Iterator[Check]:
     """What the kernel says it has, whether or not a tier could use it."""
     if sys.platform != "linux":
         return
     from textgrad_code.jail import landlock, seccomp
     from textgrad_code.jail.libc import this_architecture
-    from textgrad_code.sandbox.remedies import remedy_of
 
     architecture = this_architecture()
     filters = architecture is not None and seccomp.is_available()

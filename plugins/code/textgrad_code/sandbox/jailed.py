@@ -73,6 +73,14 @@ class JailedSandbox:
                 self._zygote, self._launched = Zygote(self.settings), 0
             return self._zygote
 
+    def counts_each_program(self) -> bool:
+        """Whether the kernel counts the threads of each program by themselves.
+
+        Raises:
+            CannotStart: If the fork server cannot be started.
+        """
+        return bool(self.start().greeting["own_count"])
+
     def launch(self, limits: ChildLimits) -> JailedChild:
         """A jailed process that runs the driver.
 

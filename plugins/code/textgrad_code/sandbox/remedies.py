@@ -17,6 +17,9 @@ _WORDS = {
         "--security-opt seccomp=PROFILE with a profile that allows unshare, mount, umount2, "
         "pivot_root, open_tree, move_mount and mount_setattr"
     ),
+    "user namespaces": (
+        "needs Linux >= 5.14; allow unshare(CLONE_NEWUSER) to this user, or to this container"
+    ),
     "mounts": (
         "needs Linux >= 5.12 and the right to mount inside a user namespace (on Ubuntu: "
         "sysctl -w kernel.apparmor_restrict_unprivileged_userns=0, or an AppArmor profile with "
@@ -45,7 +48,7 @@ def remedy_of(primitive: str, root: Path = Path("/proc/sys")) -> str:
         root: Where the kernel's settings are read from.
     """
     words = _WORDS[primitive]
-    if primitive in ("namespaces", "mounts"):
+    if primitive in ("namespaces", "user namespaces", "mounts"):
         found = [
             fix.format(Path(name).name)
             for name, forbidding, fix in _SETTINGS

@@ -30,6 +30,7 @@ class Probed:
         missing: What it lacks, each ``primitive: what the kernel said``.
         remedy: What to do about it; empty if it works.
         attempts: How many probes were run in it, if it works.
+        counts_each_program: Whether the kernel counts the threads of each program by themselves.
     """
 
     tier: Tier
@@ -37,6 +38,7 @@ class Probed:
     missing: tuple[str, ...] = ()
     remedy: str = ""
     attempts: int = 0
+    counts_each_program: bool = False
 
 
 _KNOWN: dict[tuple[str, Tier], Probed] = {}
@@ -163,7 +165,13 @@ def _find_out(tier: Tier, python: str) -> tuple[Probed, JailedSandbox | None]:
     else:
         missing = [("probes", f"{a.name}: {a.detail}") for a in attempts if not a.held]
         if not missing:
-            return Probed(tier=tier, works=True, attempts=len(attempts)), sandbox
+            probed = Probed(
+                tier=tier,
+                works=True,
+                attempts=len(attempts),
+                counts_each_program=sandbox.counts_each_program(),
+            )
+            return probed, sandbox
     sandbox.close()
     return _lacking(tier, missing), None
 
