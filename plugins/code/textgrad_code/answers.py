@@ -51,8 +51,7 @@ def parse_frame(body: bytes, most_values: Callable[[], int] = lambda: 0) -> dict
         TooManyValues: If there are more, for sure.
         Violation: If it is none.
     """
-    marks = _marks(body)
-    if marks > FEW:
+    if len(body) > FEW and (marks := _marks(body)) > FEW:
         most = most_values() + FEW
         if marks > most and _has_more_values(body, most):
             raise TooManyValues(f"the answer has more than {most} values")

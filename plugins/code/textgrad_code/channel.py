@@ -19,6 +19,7 @@ from textgrad_code.sandbox.protocol import Child, Exit
 CHUNK = 1 << 16
 KEPT_OUTPUT = 16_384
 SPARE_BYTES = 1 << 21  # a frame is longer than the answer in it
+BRIEF_S = 0.002  # nothing that is printed in it fills a pipe
 IN, OUT = select.POLLIN, select.POLLOUT
 
 
@@ -47,18 +48,29 @@ class Channel:
         self.output, self.script_output = bytearray(), bytearray()
         self.printed = self.frame_bytes = 0
         self.closed = False
-        self._poll = select.poll()
+        self._just_asked = False
+        self._poll, self._answers = select.poll(), select.poll()
         # Looked at in this order: who sees an answer sees what was printed before it.
         self._readers: dict[int, Callable[[], None]] = {
             child.answer_fd: self._read_answer,
             child.output_fd: self._read_output,
-            child.printed_fd: self._read_script_output,
             child.exit_fd: self._read_exit,
         }
         for fd in self._readers:
             self._poll.register(fd, IN)
+        for fd in (child.answer_fd, child.exit_fd):
+            self._answers.register(fd, IN)
         for fd in (child.job_fd, child.answer_fd, child.output_fd, child.printed_fd):
             os.set_blocking(fd, False)
+
+    def read_script_output(self) -> None:
+        """Take in from now on what is written to descriptor 1; only a script keeps that.
+
+        Who sees an answer sees what was written there before it: this is looked at last.
+        """
+        self._readers[self.child.printed_fd] = self._read_script_output
+        self._answers.register(self.child.printed_fd, IN)
+        self._poll.register(self.child.printed_fd, IN)
 
     def forget_output(self) -> None:
         """What is printed from now on belongs to another question."""
@@ -67,17 +79,23 @@ class Channel:
 
     def send(self, data: bytes) -> None:
         """Have a frame sent: as much as fits now, the rest by `pump`."""
-        self.outgoing = memoryview(data)
+        self.outgoing, self._just_asked = memoryview(data), True
         self._send()
 
     def pump(self, seconds: float) -> None:
         """Wait for something to happen, and take it in.
+
+        For what is printed nobody is woken at first: the answer may be a moment away.
 
         Raises:
             SandboxFailed: If the sandbox broke.
         """
         if self.outgoing:
             self._poll.register(self.child.job_fd, OUT)
+        elif self._just_asked:
+            self._just_asked = False
+            if self._answers.poll(min(seconds, BRIEF_S) * 1000):
+                seconds = 0
         ready = self._poll.poll(seconds * 1000)
         if self.outgoing:
             self._poll.unregister(self.child.job_fd)
@@ -167,3 +185,5 @@ class Channel:
     def _forget(self, fd: int) -> None:
         if self._readers.pop(fd, None) is not None:
             self._poll.unregister(fd)
+            if fd != self.child.output_fd:
+                self._answers.unregister(fd)

@@ -98,8 +98,9 @@ class Session:
         self._pump(0)
         if channel.received:
             return self._violation("data before they were asked for")
-        channel.send(question)
         most_s = MOST_PATIENCE * seconds if most_s is None else most_s
+        channel.send(question)
+        self._pump(min(seconds, most_s, WATCH_S))
         told = self._await(seconds, most_s, most_values)
         if not isinstance(told, Reply):
             return told
@@ -111,7 +112,9 @@ class Session:
         return self._with_what_it_printed(told)
 
     def _without_input(self, frame: dict[str, Any]) -> dict[str, Any]:
-        self._is_script = self._is_script or frame.get("kind") == "stdin"
+        if frame.get("kind") == "stdin":
+            self._is_script = True
+            self._channel.read_script_output()
         if not self._is_script or "arguments" not in frame:
             return frame
         (text,) = frame["arguments"]

@@ -43,6 +43,6 @@ def shortened(text: str, most: int) -> str:
 
 def _visible(text: str) -> str:
     text = ANSI.sub("", text).replace("\r\n", "\n")
-    if text.isascii() and text.isprintable():
+    if text.isascii() and text.replace("\n", "").replace("\t", "").isprintable():
         return text
     return "".join(one for one in text if one in KEPT or unicodedata.category(one) not in REMOVED)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from textgrad_code.jail.frames import unpacked
 from textgrad_code.jail.loading import Operation, Signature
 from textgrad_code.jail.nodes import Shape, build, find_node
 from textgrad_code.jail.values import encode
@@ -38,7 +38,7 @@ def call(
             it, so that no test sees what another one did to them.
         most: How many values an answer may hold.
     """
-    arguments = json.loads(body)["arguments"]
+    arguments = unpacked(body)["arguments"]
     if signature.kind == "design":
         return Called(_design(signature, target(), arguments, most), [])
     built = build_arguments(signature.parameters, arguments)
@@ -114,7 +114,7 @@ def _mutated(signature: Signature, built: list[Any], body: bytes) -> list[int]:
     ]
     if not watched:
         return []
-    sent = json.loads(body)["arguments"]
+    sent = unpacked(body)["arguments"]
     return [index for index in watched if _differs(built[index], sent[index])]
 
 

@@ -22,7 +22,6 @@ only that it has ended. With that frame its process ends, too: a script gets one
 from __future__ import annotations
 
 import contextlib
-import json
 import linecache
 import os
 import resource
@@ -33,7 +32,15 @@ from typing import Any
 
 from textgrad_code.jail.calls import Called, call
 from textgrad_code.jail.failures import compile_failure, exit_code, failure
-from textgrad_code.jail.frames import nonce_of, packed, read_body, send, write_frame
+from textgrad_code.jail.frames import (
+    framed,
+    nonce_of,
+    packed,
+    read_body,
+    send,
+    unpacked,
+    write_frame,
+)
 from textgrad_code.jail.limits import small_thread_stacks
 from textgrad_code.jail.loading import (
     Missing,
@@ -59,6 +66,7 @@ DEEPEST_RECURSION = 50_000
 # Measured: recursion through sorted(key=...) takes 2.3 KiB of C stack per counted level.
 STACK_BYTES_PER_LEVEL = 2560
 RESERVE_BYTES = 1 << 16
+REHEARSALS = 2  # the first one leaves other memory free than it found
 REHEARSED = """
 class Solution:
     def f(self, n: int) -> int:
@@ -79,7 +87,8 @@ REHEARSED_JOB = {
     "answer_bytes": 1 << 20,
     "most_steps": 0,
 }
-REHEARSED_FRAME = b'{"arguments":[1],"nonce":"","last":true}'
+REHEARSED_TEST = {"arguments": [1], "nonce": "", "last": True}
+PRINTED, OUTPUT = 1, 2
 LAST = b',"last":true}'
 MEMORY: dict[str, Any] = {"limit": "memory"}
 ANSWER: dict[str, Any] = {"limit": "answer"}
@@ -88,27 +97,28 @@ READY: list[ModuleType] = []  # a module for a program; building one touches man
 
 def drive(job_fd: int, answer_fd: int) -> None:
     """Answer frames until the judge closes."""
-    answer_frames(Driver(answer_fd), job_fd, answer_fd)
+    answer_frames(Driver(answer_fd), job_fd)
 
 
 def drive_spare(job_fd: int, answer_fd: int) -> None:
     """The same, by a process that waits for its program, with what can be done before."""
     driver = Driver(answer_fd)
-    rehearse()
-    answer_frames(driver, job_fd, answer_fd)
+    for _ in range(REHEARSALS):
+        rehearse(driver)
+    answer_frames(driver, job_fd)
 
 
-def answer_frames(driver: Driver, job_fd: int, answer_fd: int) -> None:
+def answer_frames(driver: Driver, job_fd: int) -> None:
     """Say hello, take a job, then answer tests."""
-    write_frame(answer_fd, {"hello": VERSION})
+    write_frame(driver.answer_fd, {"hello": VERSION})
     body = read_body(job_fd)
     if body is None:
         return
-    job = json.loads(body)
+    job = unpacked(body)
     if job["kind"] == "stdin":
         name_devices()
     else:
-        os.dup2(2, 1)  # what it prints is no answer
+        os.dup2(OUTPUT, driver.print_fd)  # what it prints is no answer
     if not driver.load(job):
         return
     while (body := read_body(job_fd)) is not None and driver.test(body):
@@ -117,8 +127,9 @@ def answer_frames(driver: Driver, job_fd: int, answer_fd: int) -> None:
 
 def prepare() -> None:
     """In a fork server, before any fork: children inherit an empty module and filled caches."""
-    READY.append(solution_module())
-    rehearse()
+    driver = Driver(OUTPUT)
+    rehearse(driver)
+    READY.append(driver.module)
 
 
 class Driver:
@@ -129,7 +140,7 @@ class Driver:
     """
 
     def __init__(self, answer_fd: int) -> None:
-        self.answer_fd = answer_fd
+        self.answer_fd, self.print_fd = answer_fd, PRINTED
         self.reserve: bytearray | None = None
         self.streams = own_streams()
         self.module = READY.pop() if READY else solution_module()
@@ -229,7 +240,9 @@ class Driver:
     def expect(self, nonce: str, *, last: bool = False) -> None:
         """Note what the next answer belongs to, and make the one for which no memory is needed."""
         self.nonce = nonce
-        self.out_of_memory = self.framed(dict(MEMORY), last=last)
+        told = nonce.encode("ascii")
+        self.goodbye = framed(b'{"bye":true,"nonce":"%b"}' % told) if last else b""
+        self.out_of_memory = framed(b'{"limit":"memory","nonce":"%b"}' % told) + self.goodbye
 
     def tell(self, told: dict[str, Any], *, last: bool = False) -> None:
         """Send an answer."""
@@ -247,30 +260,27 @@ class Driver:
             "answer" in told and len(data) > self.most_bytes
         ):
             data = packed({**ANSWER, "nonce": self.nonce})
-        return data + packed({"bye": True, "nonce": self.nonce}) if last else data
+        return data + self.goodbye if last else data
 
 
-class Rehearsal(Driver):
-    """A driver that tells nobody, on the streams there are."""
-
-    def __init__(self) -> None:
-        self.streams = sys.stdin, sys.stdout, sys.stderr
-        self.module = ModuleType("solution")
-
-    def tell(self, told: dict[str, Any], *, last: bool = False) -> None:
-        """Make the frame only."""
-        self.framed(told, last=last)
-
-
-def rehearse() -> None:
-    """Do once, with our own text, what every program needs, and leave nothing of it behind.
+def rehearse(driver: Driver) -> None:
+    """Have it do once, with our own text, what every program needs, and leave nothing behind.
 
     A fork server does it so that its children inherit filled caches, a spare so that it has its
     own copy of the pages that change.
     """
-    before, rehearsal = sys.getrecursionlimit(), Rehearsal()
-    rehearsal.load(json.loads(json.dumps(REHEARSED_JOB)))
-    rehearsal.test(REHEARSED_FRAME)
+    before, answers = sys.getrecursionlimit(), driver.answer_fd
+    asked, ask = os.pipe()
+    answered, driver.answer_fd = os.pipe()
+    driver.print_fd = os.dup(ask)
+    for frame in (REHEARSED_JOB, REHEARSED_TEST):
+        write_frame(ask, frame)
+    os.close(ask)
+    answer_frames(driver, asked)
+    for descriptor in (asked, answered, driver.answer_fd, driver.print_fd):
+        os.close(descriptor)
+    driver.answer_fd, driver.print_fd = answers, PRINTED
+    del vars(driver.module)["Solution"]
     linecache.clearcache()
     sys.setrecursionlimit(before)
 

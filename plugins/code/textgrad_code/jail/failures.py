@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 import types
 from typing import Any
@@ -15,7 +14,8 @@ PACKAGES = ("sortedcontainers",)  # that may be there beyond the standard librar
 
 def source_lines(program: str) -> list[str]:
     """Its lines as Python numbers them: a form feed, say, ends none."""
-    lines = re.split("\r\n|\r|\n", program.removeprefix("\ufeff"))
+    text = program.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
+    lines = text.split("\n")
     return lines if lines[-1] else lines[:-1]
 
 

@@ -18,6 +18,13 @@ class Encoder(json.JSONEncoder):
     encode, iterencode = json.JSONEncoder.encode, json.JSONEncoder.iterencode
 
 
+class Decoder(json.JSONDecoder):
+    """The same, the other way round."""
+
+    raw_decode = json.JSONDecoder.raw_decode
+
+
+DECODER = Decoder()
 ENCODER = Encoder(separators=(",", ":"), allow_nan=False)
 
 
@@ -30,7 +37,24 @@ def packed(frame: object) -> bytes:
     body = ENCODER.encode(frame).encode("ascii")
     if len(body) > LONGEST:
         raise ValueError(f"a frame of {len(body)} bytes; the longest has {LONGEST}")
+    return framed(body)
+
+
+def framed(body: bytes) -> bytes:
+    """The same of JSON text."""
     return len(body).to_bytes(HEADER_BYTES, "little") + body
+
+
+def unpacked(body: bytes) -> Any:
+    """The value of a frame's ASCII JSON, which has no white space around it.
+
+    Raises:
+        ValueError: If it is something else.
+    """
+    value, end = DECODER.raw_decode(body.decode("ascii"))
+    if end != len(body):
+        raise ValueError(f"{len(body) - end} bytes after the value of a frame")
+    return value
 
 
 def read_body(fd: int) -> bytes | None:

@@ -13,10 +13,10 @@ from pathlib import Path
 
 from textgrad_code.errors import SandboxFailed
 from textgrad_code.jail.wire import END_BYTES, ENDED, NOT_BEGUN, NOT_BEGUN_BYTES, End
+from textgrad_code.sandbox.descriptors import GONE, close_all, exit_of
 from textgrad_code.sandbox.inputs import input_file
 from textgrad_code.sandbox.protocol import ChildLimits, Exit, Usage
 
-_GONE = -1
 _CPU_CLOCK = 2  # the kernel's number of a process's clock is made of its id and this
 _PEAK = re.compile(rb"^VmHWM:\s+(\d+) kB$", re.MULTILINE)
 _WORD_BYTES = 1 << 12  # of a greeting
@@ -50,7 +50,7 @@ class JailedChild:
         self.run, self.limits = run, limits
         self._kill, self._closed, self._leaves = kill, closed, leaves
         self._exit: Exit | None = None
-        self._schedule = self._status = self._clock = _GONE
+        self._schedule = self._status = self._clock = GONE
         self.lost_server = self.no_greeting = False
         self.heard = b""
         pipes: list[int] = []
@@ -60,7 +60,7 @@ class JailedChild:
             pipes += input_file()
             self._owned = os.dup(pipes[0])
         except OSError as error:
-            _close(pipes)
+            close_all(pipes)
             raise SandboxFailed(f"no pipes for a program: {error}") from error
         job_end, self.job_fd, self.answer_fd, answer_end = pipes[:4]
         self.output_fd, output_end, self.printed_fd, printed_end = pipes[4:8]
@@ -71,7 +71,7 @@ class JailedChild:
 
     def sent(self) -> None:
         """Close the ends that the child has now."""
-        _close(self.far_ends)
+        close_all(self.far_ends)
         self.far_ends = []
 
     def exit(self) -> Exit | None:
@@ -82,7 +82,7 @@ class JailedChild:
         """
         if self._exit is not None:
             return self._exit
-        if self.exit_fd == _GONE:
+        if self.exit_fd == GONE:
             raise SandboxFailed("the sandbox was closed while a program ran in it")
         try:
             got = os.read(self.exit_fd, NOT_BEGUN_BYTES + END_BYTES)
@@ -95,7 +95,7 @@ class JailedChild:
         if not got.startswith(ENDED) or len(got) < END_BYTES:
             self.lost_server = True
             raise SandboxFailed("the sandbox's fork server ended while a program ran in it")
-        self._exit = _as_exit(End.unpack(got[:END_BYTES]))
+        self._exit = exit_of(End.unpack(got[:END_BYTES]))
         return self._exit
 
     def wait_for_word(self, seconds: float) -> None:
@@ -133,7 +133,7 @@ class JailedChild:
         even if another one gets its number.
         """
         try:
-            if self._schedule == _GONE:
+            if self._schedule == GONE:
                 self._schedule = self._open("schedstat")
             return int(os.pread(self._schedule, _STATUS_BYTES, 0).split()[1]) / 1e9
         except (OSError, IndexError):
@@ -145,7 +145,7 @@ class JailedChild:
         Asked before every test too: the number of its clock is looked up once.
         """
         try:
-            if self._clock == _GONE:
+            if self._clock == GONE:
                 process = fcntl.fcntl(self._owned, fcntl.F_GETOWN)
                 if process <= 0:
                     return 0.0
@@ -155,7 +155,7 @@ class JailedChild:
             return 0.0
 
     def _open_status(self) -> int:
-        if self._status == _GONE:
+        if self._status == GONE:
             self._status = self._open("status")
         return self._status
 
@@ -185,7 +185,7 @@ class JailedChild:
 
     def kill(self) -> None:
         """End it at once; harmless if it has ended."""
-        if self._exit is None and self.exit_fd != _GONE:
+        if self._exit is None and self.exit_fd != GONE:
             self._kill(self.run)
 
     def leave(self) -> None:
@@ -195,7 +195,7 @@ class JailedChild:
 
     def close(self) -> None:
         """Kill it if it still runs and close the descriptors."""
-        if self.exit_fd == _GONE:
+        if self.exit_fd == GONE:
             return
         with contextlib.suppress(SandboxFailed):
             if self.exit() is None:
@@ -204,24 +204,8 @@ class JailedChild:
 
     def abandon(self) -> None:
         """Close the descriptors and tell nobody: in a fork, the process is another's."""
-        _close([self.job_fd, self.answer_fd, self.output_fd, self.exit_fd, *self.far_ends])
-        _close([self.printed_fd, self.input_fd, self._owned, self._schedule, self._status])
-        self._owned = self.input_fd = self._schedule = self._status = _GONE
-        self.job_fd = self.answer_fd = self.output_fd = self.printed_fd = self.exit_fd = _GONE
+        close_all([self.job_fd, self.answer_fd, self.output_fd, self.exit_fd, *self.far_ends])
+        close_all([self.printed_fd, self.input_fd, self._owned, self._schedule, self._status])
+        self._owned = self.input_fd = self._schedule = self._status = GONE
+        self.job_fd = self.answer_fd = self.output_fd = self.printed_fd = self.exit_fd = GONE
         self.far_ends = []
-
-
-def _as_exit(end: End) -> Exit:
-    code = os.waitstatus_to_exitcode(end.status)
-    return Exit(
-        code=code if code >= 0 else None,
-        signal=-code if code < 0 else None,
-        cpu_s=end.cpu_s,
-        peak_memory_mib=end.peak_kib / 1024,
-    )
-
-
-def _close(descriptors: list[int]) -> None:
-    for descriptor in descriptors:
-        if descriptor != _GONE:
-            os.close(descriptor)

@@ -18,6 +18,7 @@ from textgrad_code.errors import SandboxFailed
 from textgrad_code.jail import bootstrap
 from textgrad_code.jail.plain import PACKAGES
 from textgrad_code.jail.wire import END_BYTES, ENDED, End
+from textgrad_code.sandbox.descriptors import close_all, exit_of
 from textgrad_code.sandbox.inputs import input_file
 from textgrad_code.sandbox.packages import found_packages
 from textgrad_code.sandbox.protocol import ChildLimits, Exit, Tier, Usage
@@ -49,7 +50,7 @@ class PlainSandbox:
                 pipes += os.pipe()
             pipes += input_file()
         except OSError as error:
-            _close(pipes)
+            close_all(pipes)
             raise SandboxFailed(f"no pipes for a program: {error}") from error
         job, job_in, answer_out, answers, output_out, output, *rest = pipes
         printed_out, printed, end_out, end, text_in, text = rest
@@ -70,10 +71,10 @@ class PlainSandbox:
                 start_new_session=True,
             )
         except OSError as error:
-            _close(ours)
+            close_all(ours)
             raise SandboxFailed(f"{self.python} does not start: {error}") from error
         finally:
-            _close(theirs)
+            close_all(theirs)
         return PlainChild(process, ours)
 
     def close(self) -> None:
@@ -107,7 +108,7 @@ class PlainChild:
             except BlockingIOError:
                 return None
             whole = record.startswith(ENDED) and len(record) == END_BYTES
-            self._exit = _as_exit(End.unpack(record)) if whole else self._without_a_word()
+            self._exit = exit_of(End.unpack(record)) if whole else self._without_a_word()
         return self._exit
 
     def _without_a_word(self) -> Exit:
@@ -151,7 +152,7 @@ class PlainChild:
         self.kill()
         self._end_keeper()
         self.exit()
-        _close(self._open)
+        close_all(self._open)
         self._open = []
 
     def _end_keeper(self) -> None:
@@ -160,21 +161,6 @@ class PlainChild:
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
-
-
-def _as_exit(end: End) -> Exit:
-    code = os.waitstatus_to_exitcode(end.status)
-    return Exit(
-        code=code if code >= 0 else None,
-        signal=-code if code < 0 else None,
-        cpu_s=end.cpu_s,
-        peak_memory_mib=end.peak_kib / 1024,
-    )
-
-
-def _close(descriptors: list[int]) -> None:
-    for descriptor in descriptors:
-        os.close(descriptor)
 
 
 def environment() -> dict[str, str]:
