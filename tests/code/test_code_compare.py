@@ -75,6 +75,13 @@ def test_floats_in_any_order_match_if_some_order_does(
     )
 
 
+def test_lists_in_an_object_are_lists_inside_too() -> None:
+    expected, answer = {"a": [[1, 2], [3]]}, {"a": [[3], [2, 1]]}
+    for around in (lambda value: value, lambda value: [value, 0]):
+        assert same(around(expected), around(answer), order="nested-any-order")
+        assert not same(around(expected), around(answer), order="any-order")
+
+
 @pytest.mark.parametrize("one", [1, 0.5, [0.5], [[1, 0.5]]])
 def test_wrong_answers_do_not_take_for_ever(one: Any) -> None:
     """By brute force these would be 300**4 pairs: the test would not end."""

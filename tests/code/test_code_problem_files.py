@@ -186,6 +186,13 @@ def test_operations_of_design_classes_are_read() -> None:
     assert test.arguments == (["Counter", "up"], [[], [3]])
 
 
+@pytest.mark.parametrize("parameters", ["n: int = 1", "*n: int", "n, /", "*, n", "**n"])
+def test_an_operation_has_plain_parameters(parameters: str) -> None:
+    signature = {"kind": "design", "name": "Counter", "operations": [f"up({parameters})"]}
+    with pytest.raises(ProblemError, match=r"operations\[0\] is 'up.*write plain"):
+        problem_from_json(data(signature=signature))
+
+
 def test_problem_is_loaded_from_files_of_both_kinds(tmp_path: Path) -> None:
     toml, plain = tmp_path / "double.toml", tmp_path / "double.json"
     toml.write_text(SMALL, "utf-8")

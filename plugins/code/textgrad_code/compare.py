@@ -167,7 +167,7 @@ class Comparison:
                 return f"{at(path)}the key {shown(key)} is not expected"
         for key, one in expected.items():
             below = path if tag else f"{path}[{shown(key)}]"
-            found = self.difference(one, answer[key], below, any_order=False)
+            found = self.difference(one, answer[key], below, any_order=self.nested)
             if found is not None:
                 return found
         return None

@@ -14,7 +14,7 @@ from typing import Any
 from textgrad_code.errors import DeadlinePassed, SandboxFailed
 from textgrad_code.jail.failures import source_lines
 from textgrad_code.judging import Judging
-from textgrad_code.long_numbers import refuse_long_numbers
+from textgrad_code.plain_data import refuse_other_data
 from textgrad_code.problem import Limits, Problem, TestCase
 from textgrad_code.problem_json import problem_from_json
 from textgrad_code.replies import Ended, Reply
@@ -202,9 +202,11 @@ def twice(judged: Callable[[], Judgement], tests: Sequence[TestCase]) -> Judgeme
         raise
     except SandboxFailed:
         return judged()
-    except ValueError:
+    except (ValueError, TypeError):
         for index, test in enumerate(tests):  # it may be one that cannot be sent
-            refuse_long_numbers(test.arguments, f"the input of {name_of(index, tests)}")
+            name = name_of(index, tests)
+            refuse_other_data(test.arguments, f"the input of {name}")
+            refuse_other_data(test.expected, f"what is expected of {name}")
         raise
 
 

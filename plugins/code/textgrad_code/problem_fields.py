@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import cast
 
 from textgrad_code.errors import ProblemError
-from textgrad_code.long_numbers import refuse_long_numbers
+from textgrad_code.plain_data import refuse_long_numbers
 from textgrad_core.jsondata import JSON, as_stored
 
 MAX_SHOWN = 80

@@ -11,7 +11,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from textgrad_code.errors import ProblemError
-from textgrad_code.long_numbers import refuse_long_numbers
+from textgrad_code.plain_data import refuse_long_numbers
 from textgrad_code.problem import Problem
 from textgrad_code.problem_fields import shown
 from textgrad_code.problem_json import problem_from_json, problem_to_json

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import cast, get_args
 
 from textgrad_code.errors import ProblemError
-from textgrad_code.long_numbers import refuse_long_numbers
+from textgrad_code.plain_data import refuse_long_numbers
 from textgrad_code.problem import (
     Buggy,
     Checker,
@@ -180,7 +180,12 @@ def _operation(text: str, where: str) -> Operation:
             f"{where} is {text!r}: write it as in Python, such as "
             "'insert(root: Optional[TreeNode], value: int) -> Optional[TreeNode]'"
         ) from error
-    plain = Parameter(name="").type
+    plain, taken = Parameter(name="").type, made.args
+    if taken.posonlyargs or taken.vararg or taken.kwonlyargs or taken.kwarg or taken.defaults:
+        raise ProblemError(
+            f"{where} is {text!r}: a judge gives every argument by its place: write plain "
+            "parameters, without defaults, / or *"
+        )
     return Operation(
         name=made.name,
         parameters=tuple(

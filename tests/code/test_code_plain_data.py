@@ -1,4 +1,4 @@
-"""Whole numbers too long for JSON: refused with their place wherever a problem is given."""
+"""What JSON cannot hold, long whole numbers first: refused with its place wherever it is given."""
 
 from __future__ import annotations
 
@@ -69,6 +69,29 @@ def test_one_in_a_problem_made_in_python_is_named() -> None:
     asked = Problem(name="p", signature=Signature(kind="function", name="f"), visible=(test,))
     with pytest.raises(ProblemError, match="a test holds an integer of"):
         problem_to_json(asked)
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (float("nan"), "holds nan: JSON has no such number"),
+        ([1.0, -float("inf")], "holds -inf: JSON has no such number"),
+        ({1, 2}, "holds a value of type set: use None, bool"),
+        ({"a": [b"x"]}, "holds a value of type bytes: use None, bool"),
+    ],
+)
+def test_an_input_that_cannot_be_sent_is_named(value: Any, words: str) -> None:
+    asked = [case(1, expected=1), case(value, expected=1)]
+    with Judge() as judge, pytest.raises(ProblemError, match="the input of test 2 " + words):
+        judge.judge(method("return x"), problem("f", "int"), asked)
+
+
+def test_an_expected_answer_that_is_no_data_is_named() -> None:
+    with (
+        Judge() as judge,
+        pytest.raises(ProblemError, match="is expected of test 1 holds a value"),
+    ):
+        judge.judge(method("return x"), problem("f", "int"), [case(1, expected={1})])
 
 
 def test_an_answer_may_be_longer() -> None:
