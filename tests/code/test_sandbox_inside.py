@@ -296,14 +296,12 @@ def test_what_it_has_used_is_known_while_it_lives(sandbox: JailedSandbox) -> Non
         send(child, source)
         assert select.select([child.answer_fd], [], [], 60.0)[0]
         used = child.usage()
-        waited_s = child.waited_s()
         child.kill()
         ended = wait_for_exit(child)
         assert child.usage() is None
     finally:
         child.close()
     assert used is not None
-    assert 0 <= used.waited_s <= waited_s
     assert used.cpu_s >= 0.3
     assert used.cpu_s <= ended.cpu_s + 0.01
     assert 50 < used.peak_memory_mib <= ended.peak_memory_mib

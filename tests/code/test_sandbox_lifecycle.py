@@ -527,11 +527,7 @@ def test_waiting_for_a_processor_is_told() -> None:
             for child in children:
                 send(child, "while True: pass")
 
-            def waited() -> bool:
-                used = [child.usage() for child in children]
-                return all(u is not None and u.waited_s > 0.1 for u in used)
-
-            assert eventually(waited)
+            assert eventually(lambda: all(child.waited_s() > 0.1 for child in children))
             for child in children:
                 child.close()
     finally:

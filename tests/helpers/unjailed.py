@@ -18,6 +18,7 @@ class UnjailedChild:
 
     no_greeting = False
     heard = b""
+    at_rest: tuple[float, float] | None = None
 
     def __init__(self) -> None:
         job, self.job_fd = os.pipe()

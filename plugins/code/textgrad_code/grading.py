@@ -187,6 +187,23 @@ class Grader:
         return last is not None and last.tb_frame.f_code.co_filename == file_of(self.where)
 
 
+_LATEST: list[tuple[Problem, Grader]] = []
+
+
+def grader_of(problem: Problem) -> Grader:
+    """A problem's grader; the latest one again for the same problem, as it usually is.
+
+    Raises:
+        ProblemError: If its checker is no program that defines ``check``.
+    """
+    for known, grader in _LATEST[-1:]:
+        if known is problem:
+            return grader
+    grader = Grader(problem)
+    _LATEST[:] = [(problem, grader)]
+    return grader
+
+
 def expected_form(value: Any, shape: Shape | None, *, floats: bool) -> Any:
     """The expected answer in the form answers have.
 

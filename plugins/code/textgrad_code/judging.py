@@ -9,7 +9,7 @@ from typing import Any
 
 from textgrad_code.assessing import DoesNotCompile, assess, load_failure, with_limit
 from textgrad_code.errors import DeadlinePassed, SandboxFailed
-from textgrad_code.grading import Grader
+from textgrad_code.grading import grader_of
 from textgrad_code.jobs import job_frame
 from textgrad_code.problem import Problem, TestCase
 from textgrad_code.replies import VIOLATION, Ended, Reply
@@ -60,7 +60,7 @@ class Judging:
         blameless: bool = False,
     ) -> None:
         self.sandbox, self.program, self.problem, self.tests = sandbox, program, problem, tests
-        self.limits, self.grader = problem.limits, Grader(problem)
+        self.limits, self.grader = problem.limits, grader_of(problem)
         self.is_script = problem.signature.kind == "stdin"
         self.late_reruns = 0 if most_steps else MOST_LATE_RERUNS
         if most_steps:

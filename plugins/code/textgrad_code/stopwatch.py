@@ -22,8 +22,8 @@ class Stopwatch:
 
     def __init__(self, child: Child) -> None:
         self.child = child
-        self._waited_before = self._cpu_before = 0.0
-        self._looked_at = -math.inf
+        self._waited_before, self._cpu_before = child.at_rest or (0.0, 0.0)
+        self._looked_at = monotonic() if child.at_rest else -math.inf
         self._begin()
 
     def start(self) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-import re
 import select
 import time
 from collections.abc import Callable
@@ -18,7 +17,7 @@ from textgrad_code.sandbox.inputs import input_file
 from textgrad_code.sandbox.protocol import ChildLimits, Exit, Usage
 
 _CPU_CLOCK = 2  # the kernel's number of a process's clock is made of its id and this
-_PEAK = re.compile(rb"^VmHWM:\s+(\d+) kB$", re.MULTILINE)
+_PEAK = b"\nVmHWM:"
 _WORD_BYTES = 1 << 12  # of a greeting
 _STATUS_BYTES = 1 << 13  # the kernel's page of text about a process; it has 1.5 KiB
 
@@ -53,6 +52,7 @@ class JailedChild:
         self._schedule = self._status = self._clock = GONE
         self.lost_server = self.no_greeting = False
         self.heard = b""
+        self.at_rest: tuple[float, float] | None = None
         pipes: list[int] = []
         try:
             for _ in range(5):
@@ -104,7 +104,7 @@ class JailedChild:
         waiting.register(self.answer_fd, select.POLLIN)
         if waiting.poll(seconds * 1000):
             self.heard = os.read(self.answer_fd, _WORD_BYTES)
-        self.waited_s()
+        self.at_rest = self.waited_s(), self.cpu_s()
         with contextlib.suppress(OSError):
             self._open_status()
 
@@ -118,13 +118,13 @@ class JailedChild:
         """What it has used so far, as the kernel tells anybody; None if that cannot be known."""
         cpu_s = self.cpu_s()
         try:
-            peak_kib = _PEAK.search(os.pread(self._open_status(), _STATUS_BYTES, 0))
+            status = os.pread(self._open_status(), _STATUS_BYTES, 0)
         except OSError:
             return None
-        waited_s = self.waited_s()
-        if peak_kib is None or not cpu_s or not self.is_waiting():  # its number may be another's
+        _, _, peak = status.partition(_PEAK)
+        if not peak or not cpu_s or not self.is_waiting():  # its number may be another's
             return None
-        return Usage(cpu_s=cpu_s, peak_memory_mib=int(peak_kib[1]) / 1024, waited_s=waited_s)
+        return Usage(cpu_s=cpu_s, peak_memory_mib=int(peak.split(maxsplit=1)[0]) / 1024)
 
     def waited_s(self) -> float:
         """How long its first thread could have run, had a processor been free; 0 if unknown.

@@ -13,6 +13,7 @@ from textgrad_code.errors import SandboxFailed
 from textgrad_code.jail.wire import DRIVER, SPARE
 from textgrad_code.sandbox.child import JailedChild
 from textgrad_code.sandbox.protocol import ChildLimits, Tier
+from textgrad_code.sandbox.refiller import Refiller
 from textgrad_code.sandbox.zygote import TakesNoOrders, Zygote, ZygoteSettings
 
 SPARES = 2
@@ -160,7 +161,7 @@ class JailedSandbox:
     def _wake_refiller(self) -> None:
         if self._spares_wanted and not self._closed:
             self._refiller = self._refiller or Refiller(self)
-            self._refiller.wanted.set()
+            self._refiller.wake()
 
     def refill(self) -> None:
         """Close the children that leave, then fork spares, if some are missing."""
@@ -224,38 +225,6 @@ class JailedSandbox:
         if self._zygote is not None:
             self._zygote.abandon()
         self._reset()
-
-
-class Refiller:
-    """A thread that forks spares for a sandbox; it ends with it.
-
-    Args:
-        sandbox: Whose spares.
-    """
-
-    def __init__(self, sandbox: JailedSandbox) -> None:
-        self.wanted = threading.Event()
-        self._sandbox = weakref.ref(sandbox, lambda _: self.wanted.set())
-        self._stopped = False
-        self._thread = threading.Thread(target=self._run, name="sandbox spares", daemon=True)
-        self._thread.start()
-
-    def _run(self) -> None:
-        while True:
-            self.wanted.wait()
-            self.wanted.clear()
-            sandbox = self._sandbox()
-            if self._stopped or sandbox is None:
-                return
-            sandbox.refill()
-            del sandbox  # while waiting, it may go
-
-    def stop(self) -> None:
-        """End the thread and wait until it has."""
-        self._stopped = True
-        self.wanted.set()
-        if self._thread is not threading.current_thread():
-            self._thread.join()
 
 
 _OPEN: weakref.WeakSet[JailedSandbox] = weakref.WeakSet()

@@ -97,6 +97,7 @@ class PlainChild:
         self._exit: Exit | None = None
         self.no_greeting = False
         self.heard = b""
+        self.at_rest: tuple[float, float] | None = None
         os.set_blocking(self.job_fd, False)
         os.set_blocking(self.exit_fd, False)
 

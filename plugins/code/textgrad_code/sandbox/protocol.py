@@ -78,12 +78,10 @@ class Usage:
     Args:
         cpu_s: User and system time.
         peak_memory_mib: Largest resident size.
-        waited_s: How long it could have run, had a processor been free; 0 where unknown.
     """
 
     cpu_s: float
     peak_memory_mib: float
-    waited_s: float = 0.0
 
 
 class Child(Protocol):
@@ -97,6 +95,8 @@ class Child(Protocol):
         printed_fd: but here what a script writes to descriptor 1.
         exit_fd: Readable once the child has ended and `exit` has something to say.
         heard: What was read from ``answer_fd`` before anybody asked.
+        at_rest: What `waited_s` and `cpu_s` were when it began to wait for its first frame; None
+            if nobody has looked.
         no_greeting: Set by its user if it never spoke: what started it may be stuck.
     """
 
@@ -107,6 +107,7 @@ class Child(Protocol):
     printed_fd: int
     exit_fd: int
     heard: bytes
+    at_rest: tuple[float, float] | None
     no_greeting: bool
 
     def exit(self) -> Exit | None:
