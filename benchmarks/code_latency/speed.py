@@ -1,8 +1,8 @@
 """How fast a program computes inside the sandbox and outside, by its own processor clock.
 
-Outside, it begins with the imports that a program in the sandbox need not make. Which modules an
-interpreter has loaded changes where its objects lie, and with that the time of a loop by up to a
-tenth either way.
+Outside, it is measured twice: as it is, and after the imports that a program in the sandbox need
+not make. Which modules an interpreter has loaded changes where its objects lie, and with that the
+time of one loop by a tenth or two, either way.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from textgrad_code.jail import prelude
 from textgrad_code.judge import Judge
 from textgrad_code.problem import Limits, Parameter, Problem, Signature, TestCase
 
+IMPORTS = prelude.SOURCE
 LOOPS = {
     "arithmetic": """
     total = 0
@@ -71,9 +72,15 @@ def inside(judge: Judge, loop: str) -> float:
     return result.answer
 
 
-def outside(python: str, loop: str) -> float:
-    """Seconds in a process of the same interpreter."""
-    text = f"{prelude.SOURCE}\n{source(loop)}\nprint(run(0))"
+def outside(python: str, loop: str, before: str = "") -> float:
+    """Seconds in a process of the same interpreter.
+
+    Args:
+        python: The interpreter.
+        loop: Which loop.
+        before: Text of the program before it.
+    """
+    text = f"{before}\n{source(loop)}\nprint(run(0))"
     command = [python, "-I", "-S", "-E", "-c", text]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     return float(done.stdout)

@@ -8,7 +8,6 @@ from __future__ import annotations
 import inspect
 import json
 import os
-import re
 import socket
 import subprocess
 import sys
@@ -140,7 +139,7 @@ def test_threads_of_others_stop_nobodys(arena: Arena) -> None:
         bombs = [threads.submit(verdict, bomb) for _ in range(4)]
         others = [threads.submit(verdict, innocent) for _ in range(8)]
         assert {one.result() for one in others} == {"AC "}
-        assert all(re.match(r"RE .*had \d+ threads", one.result()) for one in bombs)
+        assert all(one.result().startswith(("RE ", "TLE ")) for one in bombs)
 
 
 def test_an_ordinary_user_is_as_safe() -> None:
@@ -185,7 +184,8 @@ def test_the_canaries_sing_when_they_are_touched(canaries: Canaries) -> None:
         with socket.socket(family) as caller:
             caller.connect(address)
             assert [one.endswith("socket was reached") for one in found()] == [True]
-    os.setpriority(os.PRIO_PROCESS, canaries.victim.pid, 19)
+    before = os.getpriority(os.PRIO_PROCESS, canaries.victim.pid)
+    os.setpriority(os.PRIO_PROCESS, canaries.victim.pid, before - 1 if before > 0 else 19)
     assert found() == ["the victim changed"]
     with subprocess.Popen(["sleep", "3600"]) as left:
         assert canaries.processes(1000) > 0

@@ -75,6 +75,20 @@ def test_floats_in_any_order_match_if_some_order_does(
     )
 
 
+@pytest.mark.parametrize("order", ["ordered", "any-order", "nested-any-order"])
+def test_a_key_is_no_value(order: Any) -> None:
+    for around in (lambda value: value, lambda value: [value]):
+        expected = around({"$dict": [[5, 2.0], [7, 1.0]]})
+        assert same(expected, around({"$dict": [[7, 1.0], [5, 2.0000001]]}), order=order)
+        assert not same(expected, around({"$dict": [[2, 5.0], [1, 7.0]]}), order=order)
+
+
+def test_lists_in_a_dict_of_other_keys_are_lists_inside() -> None:
+    expected, answer = {"$dict": [[5, [1, 2]]]}, {"$dict": [[5, [2, 1]]]}
+    assert same(expected, answer, order="nested-any-order")
+    assert not same(expected, answer, order="any-order")
+
+
 def test_lists_in_an_object_are_lists_inside_too() -> None:
     expected, answer = {"a": [[1, 2], [3]]}, {"a": [[3], [2, 1]]}
     for around in (lambda value: value, lambda value: [value, 0]):

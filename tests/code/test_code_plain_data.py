@@ -94,6 +94,14 @@ def test_an_expected_answer_that_is_no_data_is_named() -> None:
         judge.judge(method("return x"), problem("f", "int"), [case(1, expected={1})])
 
 
+@pytest.mark.parametrize("value", [{1: 2}, [[{(1, 2): 3}]], {"a": ({None: 1},)}])
+def test_keys_that_are_no_texts_are_refused(value: Any) -> None:
+    with pytest.raises(ProblemError, match=r"the key .* JSON keys are texts: expect such a dict"):
+        case(value, expected=1)
+    with pytest.raises(ProblemError, match="the key"):
+        case(1, expected=value)
+
+
 def test_an_answer_may_be_longer() -> None:
     with Judge() as judge:
         asked, test = problem("f", "int"), case(5000, expected=10**5000)

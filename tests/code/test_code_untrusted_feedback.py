@@ -14,9 +14,9 @@ from textgrad_code.assessing import read_compile_error, source_line
 from textgrad_code.evidence import evidence
 from textgrad_code.feedback import feedback
 from textgrad_code.judge import Judge
-from textgrad_code.judge import test_trace as trace_of
 from textgrad_code.problem import Parameter, Problem, Signature, TestCase
 from textgrad_code.replies import Reply
+from textgrad_code.traces import test_trace as trace_of
 from textgrad_code.verdict import CompileError, Judgement, TestResult, TraceLine, Verdict
 
 ASKED = Problem(

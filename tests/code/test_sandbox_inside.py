@@ -17,7 +17,7 @@ import pytest
 
 from jailed_programs import LIMITS, jailed, run, send, wait_for_exit
 from machines import NOBODY, public_machine
-from textgrad_code.jail.limits import OF_ONE_PROGRAM
+from textgrad_code.jail.limits import MOST_THREADS
 from textgrad_code.sandbox import Tier, probe
 from textgrad_code.sandbox.jailed import JailedSandbox
 
@@ -235,7 +235,7 @@ def test_threads_of_one_program_do_not_starve_another(sandbox: JailedSandbox) ->
         "time.sleep(1000)",
     )
     try:
-        most = OF_ONE_PROGRAM if sandbox.counts_each_program() else 2001
+        most = MOST_THREADS if sandbox.counts_each_program() else 2001
         assert json.loads(os.read(greedy.answer_fd, 100))["answer"] == most
         source = (
             "import threading\n"

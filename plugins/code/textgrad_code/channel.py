@@ -19,7 +19,7 @@ from textgrad_code.sandbox.protocol import Child, Exit
 CHUNK = 1 << 16
 KEPT_OUTPUT = 16_384
 SPARE_BYTES = 1 << 21  # a frame is longer than the answer in it
-BRIEF_S = 0.002  # nothing that is printed in it fills a pipe
+BRIEF_S = 0.002  # who prints more than a pipe holds in it, waits for the rest of it
 IN, OUT = select.POLLIN, select.POLLOUT
 
 

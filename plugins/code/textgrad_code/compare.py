@@ -24,6 +24,7 @@ from textgrad_code.differences import (
     at,
     is_number,
     items,
+    same_text,
     shown,
     size_of,
     size_within,
@@ -34,6 +35,7 @@ from textgrad_code.differences import (
     untagged,
 )
 from textgrad_code.matching import Reach, candidates, groups, holds_float, perfect_matching
+from textgrad_code.tagged_members import as_shown, entries, members
 
 Order = Literal["ordered", "any-order", "nested-any-order"]
 Record = tuple[list[float], Any]  # the numbers of a member, and the member
@@ -69,22 +71,13 @@ def first_difference(
     most = MOST_TIMES * size + MOST_MORE
     if not size_within(answer, most):
         return f"the answer has more than {most} values, expected about {size}"
-    if _same_text(expected, answer):
+    if same_text(expected, answer):
         return None
     if not holds_float(expected):
         tolerance = None
     work = LEAST_WORK + WORK_PER_VALUE * size
     comparison = Comparison(tolerance, nested=order == "nested-any-order", most_work=work)
     return comparison.difference(expected, answer, "", any_order=order != "ordered")
-
-
-def _same_text(expected: Any, answer: Any) -> bool:
-    """Whether they are the same in every detail; the usual case, found without a walk."""
-    try:
-        text = json.dumps(expected)
-    except (ValueError, RecursionError):  # an integer of too many digits, for one
-        return False
-    return text == json.dumps(answer) and "NaN" not in text and '"nan"' not in text
 
 
 class Comparison:
@@ -157,8 +150,10 @@ class Comparison:
     def dict_difference(self, expected: Any, answer: Any, path: str) -> str | None:
         """Objects and tagged values of one kind."""
         tag = tag_of(expected)
-        if tag in ("$set", "$dict"):
+        if tag == "$set":
             return self.multiset_difference(expected[tag], answer[tag], path)
+        if tag == "$dict":
+            return self.multiset_difference(entries(expected), entries(answer), path)
         for key in expected:
             if key not in answer:
                 return f"{at(path)}the key {shown(key)} is missing"
@@ -181,7 +176,8 @@ class Comparison:
         missing, surplus = unmatched(map(self.key, expected), map(self.key, answer))
         if not missing or self.matches(expected, answer):
             return None
-        told = f"missing {shown(expected[missing[0]])}, not expected {shown(answer[surplus[0]])}"
+        one, other = as_shown(expected[missing[0]]), as_shown(answer[surplus[0]])
+        told = f"missing {shown(one)}, not expected {shown(other)}"
         if self.work < 0:
             told += f"; no pairing within the tolerance was found in {self.most_work} steps"
         return f"{at(path)}in any order: {told}"
@@ -192,9 +188,9 @@ class Comparison:
         if size_within(answer, MOST_KEYED) and size_within(expected, MOST_KEYED):
             missing, surplus = unmatched(map(self.key, expected), map(self.key, answer))
             if missing:
-                parts.append(f"missing {shown(expected[missing[0]])}")
+                parts.append(f"missing {shown(as_shown(expected[missing[0]]))}")
             if surplus:
-                parts.append(f"not expected {shown(answer[surplus[0]])}")
+                parts.append(f"not expected {shown(as_shown(answer[surplus[0]]))}")
         return f"{at(path)}in any order: {', '.join(parts)}"
 
     def matches(self, expected: Sequence[Any], answer: Sequence[Any]) -> bool:
@@ -204,8 +200,8 @@ class Comparison:
         if all(map(self.same, expected, answer)):
             return True
         buckets: dict[str, tuple[list[Record], list[Record]]] = {}
-        for side, members in enumerate((expected, answer)):
-            for member in members:
+        for side, whole in enumerate((expected, answer)):
+            for member in whole:
                 numbers: list[float] = []
                 outline = self.outline(member, numbers)
                 buckets.setdefault(outline, ([], []))[side].append((numbers, member))
@@ -231,7 +227,7 @@ class Comparison:
         tag = tag_of(value)
         if isinstance(value, list) or tag in ("$set", "$dict"):
             below: list[float] = []
-            parts = [self.outline(one, below) for one in (value[tag] if tag else value)]
+            parts = [self.outline(one, below) for one in members(value)]
             if tag or self.nested:
                 parts.sort()
                 below.sort()
@@ -292,7 +288,7 @@ class Comparison:
         if isinstance(value, dict):
             tag = tag_of(value)
             if tag in ("$set", "$dict"):
-                return f'{{"{tag}":{",".join(self._keys(value[tag], in_order=False))}}}'
+                return f'{{"{tag}":{",".join(self._keys(members(value), in_order=False))}}}'
             inner = (f"{json.dumps(key)}:{self.key(value[key])}" for key in sorted(value))
             return f"{{{','.join(inner)}}}"
         return json.dumps(value)

@@ -99,6 +99,8 @@ def _verdict(data: Mapping[str, JSON], previous: Mapping[str, JSON] | None) -> s
     if previous and previous.get("judged_on") == kind:
         before = previous["tests_passed"]
         line += f" The program it was made from passed {before} of {previous['tests_count']}."
+    if verdict is Verdict.CE:
+        return line
     slowest = 1000 * _number(data["slowest_test_s"])
     line += f"\nSlowest test {slowest:.1f} ms"
     if "peak_memory_mib" in data:  # it is not known where hidden tests ran in the same process

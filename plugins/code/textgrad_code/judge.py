@@ -22,7 +22,8 @@ from textgrad_code.sandbox import open_sandbox
 from textgrad_code.sandbox.protocol import ChildLimits, Sandbox, Tier
 from textgrad_code.session import Session
 from textgrad_code.tally import name_of
-from textgrad_code.verdict import Judgement, TestTrace, Verdict
+from textgrad_code.traces import test_trace
+from textgrad_code.verdict import Judgement, TestTrace
 from textgrad_core.errors import UsageError
 from textgrad_core.jsondata import JSON
 
@@ -279,23 +280,3 @@ def chosen_tests(problem: Problem, tests: Sequence[TestCase] | None) -> tuple[Te
     if not chosen:
         raise UsageError(f"no tests for {problem.name}: a program cannot be judged by none")
     return chosen
-
-
-def _is_count(value: object) -> bool:
-    """Whether it may be a line or how often one ran: nothing that sums beyond what is printed."""
-    return type(value) is int and 0 < value < 1 << 53
-
-
-def test_trace(
-    index: int, verdict: Verdict, told: Reply | Ended | None, most_lines: int
-) -> TestTrace:
-    """The trace in a reply, as far as the program has such lines; empty if it is no trace."""
-    sent = told.frame.get("trace") if isinstance(told, Reply) else None
-    lines: dict[int, int] = {}
-    pairs = sent.get("lines") if isinstance(sent, dict) else None
-    for pair in pairs if isinstance(pairs, list) else ():
-        if isinstance(pair, list) and len(pair) == 2 and all(map(_is_count, pair)):
-            line, count = pair
-            if line <= most_lines:
-                lines[line] = count
-    return TestTrace(index=index, verdict=verdict, lines=lines, steps=sum(lines.values()))

@@ -9,6 +9,7 @@ from textgrad_code.errors import ProblemError
 
 MOST_DIGITS = sys.int_info.default_max_str_digits
 _BOUND = 10**MOST_DIGITS
+_CONTAINERS = {dict, list, tuple}
 _SCALARS = (bool, str, type(None))
 REMEDY = "use None, bool, int, float, str, lists and dicts with text keys"
 
@@ -39,6 +40,34 @@ def refuse_other_data(value: object, where: str) -> None:
         ProblemError: Naming the place, what cannot be sent, and what to write.
     """
     _refuse(value, where, numbers_only=False)
+
+
+def refuse_other_keys(value: object, where: str) -> None:
+    """See that every key is a text: JSON would make it one without a word.
+
+    Args:
+        value: Anything.
+        where: Its place, for the message.
+
+    Raises:
+        ProblemError: Naming the place, the key, and what to write.
+    """
+    rest, seen = [value], set[int]()
+    while rest:
+        one = rest.pop()
+        if not isinstance(one, (dict, list, tuple)) or id(one) in seen:
+            continue
+        seen.add(id(one))
+        for key in one if isinstance(one, dict) else ():
+            if not isinstance(key, str):
+                raise ProblemError(
+                    f"{where} has the key {key!r} of type {type(key).__name__}; in JSON keys are "
+                    'texts: expect such a dict as {"$dict": [[key, value], ...]}, and give it '
+                    "as a list of pairs"
+                )
+        inside = one.values() if isinstance(one, dict) else one
+        if _CONTAINERS & set(map(type, inside)):
+            rest += inside
 
 
 def _refuse(value: object, where: str, *, numbers_only: bool) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from textgrad_code.plain_data import refuse_other_keys
 from textgrad_core.jsondata import JSON
 
 Kind = Literal["method", "function", "design", "stdin"]
@@ -89,6 +90,14 @@ class TestCase:
     expected: JSON
     name: str = ""
     weight: float = 1.0
+
+    def __post_init__(self) -> None:
+        """See that keys are texts.
+
+        Raises:
+            ProblemError: If not.
+        """
+        refuse_other_keys((self.arguments, self.expected), f"a test {self.name}".rstrip())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -58,7 +58,8 @@ def _told(problem: Problem, given: Namespace, found: RepairResult) -> list[str]:
         f"{visible(given.solution)} on {problem.name}: {start.verdict}, "
         f"passes {start.passed} of {start.tests} visible tests",
         *textwrap.wrap(f"Best: {visible(found.summary)}.", WIDTH),
-        f"{found.candidates} programs judged in {found.seconds:.1f} s, isolation {start.tier}",
+        f"{found.candidates or 'no other'} programs judged in {found.seconds:.1f} s, "
+        f"isolation {start.tier}",
     ]
     if found.diff:
         lines += ["", visible(found.diff).rstrip("\n")]

@@ -113,7 +113,7 @@ def _confine(order: Order, held: Confinement, server: int) -> None:
     fcntl.fcntl(JOB, fcntl.F_SETOWN, os.getpid())  # tells the sandbox which process it is
     most = limits.OF_ALL_PROGRAMS if held.own_user else None
     if held.own_count and counting.begin():
-        most = limits.OF_ONE_PROGRAM
+        most = limits.MOST_THREADS
     die_with(server)
     if held.rules is not None:
         landlock.restrict(_RULES, held.landlock_version)

@@ -18,8 +18,6 @@ _NEWUSER = 0x10000000
 def begin() -> bool:
     """Count this process and what it starts apart from everything else, from now on.
 
-    It undoes `textgrad_code.jail.privileges.die_with`.
-
     Returns:
         False if the kernel gives out no more namespaces; nothing has changed then.
 

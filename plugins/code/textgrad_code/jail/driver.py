@@ -22,6 +22,7 @@ only that it has ended. With that frame its process ends, too: a script gets one
 from __future__ import annotations
 
 import contextlib
+import gc
 import linecache
 import os
 import resource
@@ -105,6 +106,7 @@ def drive_spare(job_fd: int, answer_fd: int) -> None:
     driver = Driver(answer_fd)
     for _ in range(REHEARSALS):
         rehearse(driver)
+    gc.collect()
     answer_frames(driver, job_fd)
 
 
@@ -280,7 +282,7 @@ def rehearse(driver: Driver) -> None:
     for descriptor in (asked, answered, driver.answer_fd, driver.print_fd):
         os.close(descriptor)
     driver.answer_fd, driver.print_fd = answers, PRINTED
-    del vars(driver.module)["Solution"]
+    del vars(driver.module)["Solution"], driver.target
     linecache.clearcache()
     sys.setrecursionlimit(before)
 

@@ -8,8 +8,7 @@ from pathlib import Path
 
 STACK_BYTES = 256 << 20  # deep recursion through C code, such as a cached function's
 THREAD_STACK_BYTES = 8 << 20
-MOST_THREADS = 128  # at a time; counted from outside, which tells the reason of the end
-OF_ONE_PROGRAM = MOST_THREADS + 32  # threads that the kernel lets it have until then
+MOST_THREADS = 128  # at a time, of one program
 # Where the kernel counts the threads of all programs together, a bound that one of them could
 # reach would starve the others; this one only spares the machine.
 OF_ALL_PROGRAMS = 16384

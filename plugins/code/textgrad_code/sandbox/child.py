@@ -104,7 +104,7 @@ class JailedChild:
         waiting.register(self.answer_fd, select.POLLIN)
         if waiting.poll(seconds * 1000):
             self.heard = os.read(self.answer_fd, _WORD_BYTES)
-        self.at_rest = self.waited_s(), self.cpu_s()
+            self.at_rest = self.waited_s(), self.cpu_s()
         with contextlib.suppress(OSError):
             self._open_status()
 

@@ -18,7 +18,8 @@ _WORDS = {
         "pivot_root, open_tree, move_mount and mount_setattr"
     ),
     "user namespaces": (
-        "needs Linux >= 5.14; allow unshare(CLONE_NEWUSER) to this user, or to this container"
+        "needs Linux >= 5.14; allow unshare(CLONE_NEWUSER) to this user, or to this container; "
+        "root itself is never bound: keep Python where all may read it, or run as another user"
     ),
     "mounts": (
         "needs Linux >= 5.12 and the right to mount inside a user namespace (on Ubuntu: "
