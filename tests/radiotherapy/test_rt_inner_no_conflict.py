@@ -1,4 +1,4 @@
-"""Problems that some plan satisfies: no curvature is left at the optimum, only rounding."""
+"""Little or no curvature at the optimum: neither rounding nor what is stale is taken for it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 import pytest
 
-from rt_problems import rows_of
+from rt_problems import best_of_scipy, rows_of
 from textgrad_radiotherapy.inner import InnerOptimiser
 from textgrad_radiotherapy.terms import StructureRows, Term
 
@@ -61,3 +61,18 @@ def test_little_conflict_is_not_drowned_by_rounding(seed: int) -> None:
         anew = InnerOptimiser(rows, terms).solve(weights, gap=1e-6)
         assert found.converged, found.message
         assert found.objective == pytest.approx(anew.objective, rel=2e-6, abs=1e-9)
+
+
+@pytest.mark.parametrize("seed", [82, 438, 546])
+def test_curvatures_of_a_geud_that_are_stale_do_not_stop_the_solver(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    rows = {"PTV": rows_of(rng.random((40, 3)) ** 3), "OAR": rows_of(rng.random((40, 3)) ** 4)}
+    terms = [
+        Term(name="cold", structure="PTV", kind="squared-underdose", dose_gy=60.0),
+        Term(name="geud", structure="PTV", kind="geud-under", dose_gy=60.0, weight=0.1, a=-10.0),
+        Term(name="mean", structure="OAR", kind="squared-mean-overdose", weight=850.0),
+    ]
+    found = InnerOptimiser(rows, terms).solve(gap=1e-6)
+    _, other = best_of_scipy(rows, terms, np.maximum(found.fluence, 1.0))
+    assert found.converged, found.message
+    assert found.objective <= other * (1 + 2e-6)

@@ -158,7 +158,7 @@ class GramHessian:
     def preconditioner(self, free: NDArray[np.intp], shift: float) -> FactorPreconditioner:
         """For systems with the Hessian of the free beamlets."""
         factor, _ = self.factor(free, shift)
-        return FactorPreconditioner(factor, self._scale(self._diagonal(free)))
+        return FactorPreconditioner(factor, self._scale(free, self._diagonal(free)))
 
     def factor(self, free: NDArray[np.intp], shift: float) -> tuple[tuple[Floats, bool], float]:
         """Cholesky factor of the free part, shifted until it is definite.
@@ -166,7 +166,7 @@ class GramHessian:
         In double precision where the shift is small, as it is near an optimum.
         """
         diagonal = self._diagonal(free)
-        scale = self._scale(diagonal)
+        scale = self._scale(free, diagonal)
         while shift <= LARGEST_SHIFT:
             trial = self._part(free, np.float32 if shift >= SINGLE_SHIFT else np.float64)
             np.fill_diagonal(trial, diagonal + shift * scale)
@@ -179,9 +179,14 @@ class GramHessian:
             "its mean diagonal: the influence matrix spans too many orders of magnitude"
         )
 
-    def _scale(self, diagonal: Floats) -> float:
-        """What a shift is a share of: the mean diagonal, but not where it is rounding alone."""
-        return max(float(diagonal.mean()), ROUNDING * self._sum_peak) or 1.0
+    def _scale(self, free: NDArray[np.intp], diagonal: Floats) -> float:
+        """What a shift is a share of: the mean diagonal, but not where that is an error alone.
+
+        Besides rounding that is where the axis of a gEUD, which is exact, takes off what its
+        curvatures, which may be stale, have put into the sum.
+        """
+        mean, whole = float(diagonal.mean()), float(self._sum.diagonal()[free].mean())
+        return max(whole if mean < FADED * whole else mean, ROUNDING * self._sum_peak) or 1.0
 
     def _diagonal(self, free: NDArray[np.intp]) -> Floats:
         found = self._sum.diagonal()[free].astype(np.float64)
