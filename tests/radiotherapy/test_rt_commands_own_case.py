@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from rt_commands import Done, Typed, protocol, refused, typed
 from rt_matrad_files import patient, saved, with_dij
 from textgrad_radiotherapy.cases import dose, load_case
+from textgrad_radiotherapy.inner import InnerOptimiser
 
 
 @pytest.fixture
@@ -61,6 +62,20 @@ def test_a_file_of_arrays_is_planned(tmp_path: Path, run: Typed) -> None:
         assert told in said
     assert run("radiotherapy", "dvh", "p", "--structure", "PTV").returncode == 0
     assert "is not used" not in done.stdout
+
+
+def test_a_plan_asks_for_no_levers(
+    tmp_path: Path, run: Typed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def asked(*_: Any) -> None:
+        pytest.fail("nothing in the folder or on the terminal shows levers")
+
+    monkeypatch.setattr(InnerOptimiser, "fluence_sensitivities", asked)
+    np.savez(tmp_path / "my.npz", **arrays())
+    (tmp_path / "mine.json").write_text(json.dumps(protocol()), "utf-8")
+    done = run("radiotherapy", "plan", "--case", "my.npz", "--protocol", "mine.json", "--out", "p")
+    assert done.returncode in (0, 6), done.stderr
+    assert (tmp_path / "p" / "weights.json").exists()
 
 
 def test_a_grid_that_a_case_does_not_take_is_told(tmp_path: Path, run: Typed) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from textgrad_radiotherapy.cases import dose, load_case
+from textgrad_radiotherapy.errors import SolverFailed
 from textgrad_radiotherapy.feedback import feedback
 from textgrad_radiotherapy.geometry import Floats
 from textgrad_radiotherapy.inner import InnerOptimiser, Solution
@@ -187,3 +188,19 @@ def test_a_plan_whose_optimum_is_not_proven_says_so_and_comes_after_any_that_is(
     told = feedback(unproven.to_json())
     assert "NOT converged" in told
     assert "NOT converged" not in feedback(proven.to_json())
+
+
+def test_a_plan_whose_levers_cannot_be_found_stands_without_and_says_why(
+    planner: Planner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: Any) -> None:
+        raise SolverFailed("sensitivities: equal columns")
+
+    weights = start_weights(planner.terms)
+    asked_none = planner.evaluate(weights, levers=False)
+    monkeypatch.setattr(InnerOptimiser, "fluence_sensitivities", broken)
+    plan = planner.evaluate(weights)
+    assert plan.levers is None
+    np.testing.assert_array_equal(plan.fluence, asked_none.fluence)
+    assert "no levers at this plan: sensitivities: equal columns" in feedback(plan.to_json())
+    assert "no levers" not in feedback(asked_none.to_json())

@@ -17,7 +17,7 @@ from textgrad_core.outcome import Evaluated
 from textgrad_core.search.result import Trial
 from textgrad_radiotherapy.penalty import cost, reserve_of
 from textgrad_radiotherapy.plan_data import PlanData, plan_data
-from textgrad_radiotherapy.proportional import proportional_factors
+from textgrad_radiotherapy.proportional import ProportionalPlanner, proportional_factors
 from textgrad_radiotherapy.protocols import load_protocol
 from textgrad_radiotherapy.sensitivity import SensitivityPlanner, gauss_newton
 from textgrad_radiotherapy.starting_terms import starting_terms
@@ -151,7 +151,15 @@ def test_weights_at_their_bound_stay_legal() -> None:
         assert parse_weights(proposal.answer, TERMS).weights["Core over"] <= MOST
 
 
-def test_a_plan_that_meets_its_goals_and_one_without_levers_still_give_proposals() -> None:
+def test_a_plan_without_levers_is_left_to_the_rule() -> None:
+    request = asked({**plan((1.0, -5.0), LEVERS), "levers": None}, 3, lost=1)
+    made = SensitivityPlanner().propose(request)
+    assert made == ProportionalPlanner().propose(request)
+    assert len(made) == 3
+    assert "(proportional rule, step x0.5)" in made[0].rationale
+
+
+def test_a_plan_that_meets_its_goals_still_gives_proposals() -> None:
     planner = SensitivityPlanner()
     assert len(planner.propose(asked(plan((50.0, 50.0), [[0.0] * 3] * 2), 3))) == 3
     assert len(planner.propose(asked(plan((1.0, 1.0), LEVERS), 3))) == 3

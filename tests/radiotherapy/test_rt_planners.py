@@ -6,6 +6,7 @@ import json
 import math
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,6 +20,8 @@ from textgrad_radiotherapy import make
 from textgrad_radiotherapy.cases import load_case
 from textgrad_radiotherapy.changes import changes_told
 from textgrad_radiotherapy.domain import Plans
+from textgrad_radiotherapy.errors import SolverFailed
+from textgrad_radiotherapy.inner import InnerOptimiser
 from textgrad_radiotherapy.nature_objective import nature_objective
 from textgrad_radiotherapy.planners import PLANNERS, planner_named
 from textgrad_radiotherapy.protocols import load_protocol
@@ -116,6 +119,20 @@ def test_a_refused_step_is_told_with_what_its_levers_predicted(tmp_path: Path) -
     assert "the weights before are kept" in said
     assert "predicted" in said
     assert "measured" in said
+
+
+def test_a_run_goes_on_by_the_rule_where_levers_cannot_be_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: Any) -> None:
+        raise SolverFailed("sensitivities: equal columns")
+
+    monkeypatch.setattr(InnerOptimiser, "fluence_sensitivities", broken)
+    found = searched(tmp_path, "sensitivity")
+    proposed = [trial for trial in found.trials if trial.parent is not None]
+    assert proposed
+    assert all(isinstance(trial.outcome, Evaluated) for trial in found.trials)
+    assert all("(proportional rule" in trial.rationale for trial in proposed)
 
 
 def test_an_unknown_planner_is_refused_and_a_missing_extra_says_what_to_install(

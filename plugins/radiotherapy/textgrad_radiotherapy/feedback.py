@@ -39,6 +39,8 @@ def feedback(data: Mapping[str, JSON], previous: Mapping[str, JSON] | None = Non
             lines.append(f"  {known[goal.name]}")
     if any(" | per " in line for line in lines):
         lines.append(LEVERS_ARE)
+    if plan.raw.get("no_levers"):
+        lines.append(f"no levers at this plan: {plan.raw['no_levers']}")
     lines += [
         f"not judged: {row['goal']}: {row['remark']}"
         for row in plan.raw["table"]["rows"]

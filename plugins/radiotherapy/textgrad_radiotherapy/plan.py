@@ -13,6 +13,7 @@ from textgrad_radiotherapy.blas_threads import one_blas_thread
 from textgrad_radiotherapy.case import Case
 from textgrad_radiotherapy.cases import doses_of, judging_case
 from textgrad_radiotherapy.comparison import Comparison, compared
+from textgrad_radiotherapy.errors import SolverFailed
 from textgrad_radiotherapy.geometry import Floats
 from textgrad_radiotherapy.goals import Protocol
 from textgrad_radiotherapy.hot_spots import HotSpot, hot_spots
@@ -54,6 +55,7 @@ class Plan:
         goals_missed: How many judged goals are not met.
         hot_spots: Where the dose is highest; places to look at, never goals.
         levers: What the weights do to the goals; None on a judging grid.
+        no_levers: Why there are none although they were asked for.
         reserve_percent: Room that the penalty asks for; 0 on a judging grid.
         comparison: What this very fluence gives where it was planned; None on a planning grid.
     """
@@ -72,6 +74,7 @@ class Plan:
     goals_missed: int
     hot_spots: tuple[HotSpot, ...]
     levers: Levers | None = None
+    no_levers: str = ""
     reserve_percent: float = 0.0
     comparison: Comparison | None = None
 
@@ -122,6 +125,7 @@ class Plan:
                 for row in self.table.judged
             },
             "levers": None if self.levers is None else self.levers.to_json(),
+            "no_levers": self.no_levers,
             "hot_spots": [spot.to_json() for spot in self.hot_spots],
             "normalisation": {
                 "factor": self.scale,
@@ -188,7 +192,8 @@ class Planner:
 
         Args:
             weights: As `weights.parse_weights` reads them.
-            levers: Whether to find out what the weights do to the goals.
+            levers: Whether to find out what the weights do to the goals. Where that fails the
+                plan stands without, and says why.
 
         Raises:
             Invalid: If the weights leave the target without dose.
@@ -204,9 +209,12 @@ class Planner:
             if not levers:
                 return plan
             goals = tuple(row.goal for row in plan.table.judged)
-            found = levers_of(
-                optimiser, solution, goals, self.case, self.protocol, plan.dose_gy, plan.scale
-            )
+            try:
+                found = levers_of(
+                    optimiser, solution, goals, self.case, self.protocol, plan.dose_gy, plan.scale
+                )
+            except SolverFailed as error:
+                return replace(plan, no_levers=str(error))
         return replace(plan, levers=found)
 
     def judged(self, plan: Plan) -> Plan:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from textgrad_core.domain import Proposal, ProposalRequest
@@ -36,22 +36,33 @@ class ProportionalPlanner:
             if not isinstance(parent.outcome, Evaluated):
                 continue
             plan = plan_data(parent.outcome.data)
-            factors = proportional_factors(plan, GUARD_PERCENT)
             lost = rounds_lost(parent, request.history)
-            for halved in range(lost, lost + request.count):
+            for weights, why in rule_steps(plan, lost, request.count):
                 if len(found) >= request.count:
                     return found
-                moved = {n: w * factors[n] ** 0.5**halved for n, w in plan.weights.items()}
-                weights = Weights(weights=clipped(moved, plan.floors), doses_gy=plan.doses_gy)
                 answer = canonical_weights(weights)
                 if answer not in seen:
                     seen.add(answer)
-                    before = Weights(weights=plan.weights, doses_gy=plan.doses_gy)
-                    own = {term.name: term.own_gy for term in plan.terms}
-                    told = changes_told(before, weights, own)
-                    why = f"{told} (proportional rule, step x{0.5**halved:g})"
                     found.append(Proposal(answer=answer, rationale=why, parent=parent.canonical))
         return found
+
+
+def rule_steps(plan: PlanData, lost: int, count: int) -> Iterator[tuple[Weights, str]]:
+    """Weights the rule asks for, with words; each step half the one before.
+
+    Args:
+        plan: A plan, with levers or without.
+        lost: Rounds without gain; the first step is halved so often.
+        count: How many steps.
+    """
+    factors = proportional_factors(plan, GUARD_PERCENT)
+    before = Weights(weights=plan.weights, doses_gy=plan.doses_gy)
+    own = {term.name: term.own_gy for term in plan.terms}
+    for halved in range(lost, lost + count):
+        moved = {n: w * factors[n] ** 0.5**halved for n, w in plan.weights.items()}
+        weights = Weights(weights=clipped(moved, plan.floors), doses_gy=plan.doses_gy)
+        told = changes_told(before, weights, own)
+        yield weights, f"{told} (proportional rule, step x{0.5**halved:g})"
 
 
 def proportional_factors(plan: PlanData, guard_percent: float = 0.0) -> dict[str, float]:

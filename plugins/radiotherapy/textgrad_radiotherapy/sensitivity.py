@@ -3,7 +3,8 @@
 The levers of a plan predict every metric to first order. A step minimises the predicted penalty
 within a box (the trust region) around the current weights; several boxes are tried at once, and
 the proportional rule beside them, for levers hold only near the plan they belong to. Where it
-promises clearly more, and after a round in vain, the dose levels of overdose terms move too.
+promises clearly more, and after a round in vain, the dose levels of overdose terms move too. A
+plan whose levers could not be found has the rule alone.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from textgrad_core.outcome import Evaluated
 from textgrad_core.search.result import Trial
 from textgrad_radiotherapy.changes import LEVEL_SHARE, changes_told
 from textgrad_radiotherapy.plan_data import PlanData, TermData, plan_data
-from textgrad_radiotherapy.proportional import proportional_factors
+from textgrad_radiotherapy.proportional import proportional_factors, rule_steps
 from textgrad_radiotherapy.rounds_lost import rounds_lost
 from textgrad_radiotherapy.weights import DOSES, Weights, canonical_weights, clipped
 
@@ -52,12 +53,16 @@ class SensitivityPlanner:
         seen = set(request.avoid)
         found: list[Proposal] = []
         for parent in request.parents:
-            if not isinstance(parent.outcome, Evaluated) or not parent.outcome.data.get("levers"):
+            if not isinstance(parent.outcome, Evaluated):
                 continue
             plan = plan_data(parent.outcome.data)
             lost = rounds_lost(parent, request.history)
-            radius = self._radius(parent) * self.shrink ** min(lost, self.patience)
-            for weights, why in self._steps(plan, radius, lost):
+            if parent.outcome.data.get("levers"):
+                radius = self._radius(parent) * self.shrink ** min(lost, self.patience)
+                steps = self._steps(plan, radius, lost)
+            else:
+                steps = rule_steps(plan, lost, request.count)
+            for weights, why in steps:
                 answer = canonical_weights(weights)
                 if len(found) >= request.count:
                     return found

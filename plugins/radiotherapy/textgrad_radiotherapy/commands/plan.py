@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from argparse import Namespace
+from dataclasses import replace
 from pathlib import Path
 
 from textgrad_core.cli.execute import say
@@ -37,9 +38,10 @@ def run(given: Namespace) -> int:
     if not given.json:
         for note in domain.notes:
             say(f"Note: {note}", sys.stdout)
-    plan, judged = domain.session.plan(weights), domain.session.judged(weights)
+    session = replace(domain.session, levers=False)  # nothing here shows any
+    plan, judged = session.plan(weights), session.judged(weights)
     plan_of = PlanOf(case=domain.case, grid_mm=given.grid_mm, bixel_mm=given.bixel_mm)
-    pictures = domain.session.pictures(weights)
+    pictures = session.pictures(weights)
     with filled(folder) as draft:
         written = write_plan_folder(
             draft,

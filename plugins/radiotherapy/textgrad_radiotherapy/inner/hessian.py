@@ -21,6 +21,8 @@ TINY_SHARE = 1e-6  # and left out below this share of the largest
 LARGEST_SHIFT = 1e3
 FEW_ROWS = 300  # so many rows change the sum; more change the Gram matrices
 BAND = 128  # columns of a matrix that are handled at a time
+FADED = 1e-3  # of the largest diagonal it had: a running sum below is made anew
+ROUNDING = float(np.finfo(np.float32).eps)  # of that diagonal: what is below says nothing
 SINGLE_SHIFT = 1e-6  # from here on single precision factors a matrix well enough for a step
 
 
@@ -32,6 +34,10 @@ class GramHessian:
     them the few rows whose curvature changes are added to the sum or taken off; the Gram
     matrices follow at the next new weights, when many of those rows have come back. Lower
     triangles only. Rank-one parts change at every step and are kept apart, as vectors.
+
+    Rows that are taken off leave the rounding of single precision behind, which near a plan
+    without conflict would be all there is. So a matrix that has faded is made anew from the rows
+    it still has, and the shift is never a share of less than that rounding.
     """
 
     def __init__(self, work: Workspace) -> None:
@@ -40,7 +46,9 @@ class GramHessian:
         self._in_gram: dict[int, Floats] = {}
         self._in_sum: dict[int, Floats] = {}
         self._weights: Floats | None = None
+        self._gram_peak: dict[int, float] = {}
         self._sum: Singles = _square(work.problem.beamlets)
+        self._sum_peak = 0.0
         self._axes: list[tuple[float, Floats]] = []
 
     def refresh(self, point: Point, setting: Setting) -> None:
@@ -63,6 +71,10 @@ class GramHessian:
         changes = {k: _change(self._in_sum.get(k), c) for k, c in wanted.items()}
         if same and sum(np.count_nonzero(c) for c in changes.values()) <= FEW_ROWS:
             self._add_rows(self._sum, changes, setting.weights)
+            largest = _largest(self._sum)
+            self._sum_peak = max(self._sum_peak, largest)
+            if largest < FADED * self._sum_peak:
+                self._rebuild(wanted, setting.weights)
         else:
             self._rebuild(wanted, setting.weights)
         self._in_sum |= wanted
@@ -87,9 +99,22 @@ class GramHessian:
             if k not in self._gram and change.any():
                 self._gram[k] = _square(self._sum.shape[0])
             if k in self._gram:
-                self._add_rows(self._gram[k], {k: change}, None)
+                self._change_gram(k, change, curvature)
                 _add_scaled(self._sum, self._gram[k], float(weights[k]))
             self._in_gram[k] = curvature
+        self._sum_peak = _largest(self._sum)
+
+    def _change_gram(self, k: int, change: Floats, curvature: Floats) -> None:
+        """Add the change of a term's curvature to its Gram matrix, or make it anew if it faded."""
+        gram = self._gram[k]
+        self._add_rows(gram, {k: change}, None)
+        largest = _largest(gram)
+        if largest < FADED * self._gram_peak.get(k, 0.0):
+            gram[:] = 0.0
+            self._add_rows(gram, {k: curvature}, None)
+            self._gram_peak[k] = _largest(gram)
+        else:
+            self._gram_peak[k] = max(self._gram_peak.get(k, 0.0), largest)
 
     def _add_rows(
         self, total: Singles, changes: dict[int, Floats], weights: Floats | None
@@ -133,7 +158,7 @@ class GramHessian:
     def preconditioner(self, free: NDArray[np.intp], shift: float) -> FactorPreconditioner:
         """For systems with the Hessian of the free beamlets."""
         factor, _ = self.factor(free, shift)
-        return FactorPreconditioner(factor, float(self._diagonal(free).mean()))
+        return FactorPreconditioner(factor, self._scale(free, self._diagonal(free)))
 
     def factor(self, free: NDArray[np.intp], shift: float) -> tuple[tuple[Floats, bool], float]:
         """Cholesky factor of the free part, shifted until it is definite.
@@ -141,7 +166,7 @@ class GramHessian:
         In double precision where the shift is small, as it is near an optimum.
         """
         diagonal = self._diagonal(free)
-        scale = float(diagonal.mean()) if diagonal.any() else 1.0
+        scale = self._scale(free, diagonal)
         while shift <= LARGEST_SHIFT:
             trial = self._part(free, np.float32 if shift >= SINGLE_SHIFT else np.float64)
             np.fill_diagonal(trial, diagonal + shift * scale)
@@ -153,6 +178,15 @@ class GramHessian:
             f"the Hessian of {free.size} beamlets is not definite with a shift of {shift:g} times "
             "its mean diagonal: the influence matrix spans too many orders of magnitude"
         )
+
+    def _scale(self, free: NDArray[np.intp], diagonal: Floats) -> float:
+        """What a shift is a share of: the mean diagonal, but not where that is an error alone.
+
+        Besides rounding that is where the axis of a gEUD, which is exact, takes off what its
+        curvatures, which may be stale, have put into the sum.
+        """
+        mean, whole = float(diagonal.mean()), float(self._sum.diagonal()[free].mean())
+        return max(whole if mean < FADED * whole else mean, ROUNDING * self._sum_peak) or 1.0
 
     def _diagonal(self, free: NDArray[np.intp]) -> Floats:
         found = self._sum.diagonal()[free].astype(np.float64)
@@ -225,6 +259,11 @@ def _add_scaled(total: Singles, matrix: Singles, factor: float) -> None:
     for at in range(0, total.shape[0], BAND):
         part = slice(at, at + BAND)
         total[at:, part] += np.float32(factor) * matrix[at:, part]
+
+
+def _largest(matrix: Singles) -> float:
+    """Largest diagonal entry, the size of a matrix that is a sum of squares."""
+    return float(matrix.diagonal().max(initial=0.0))
 
 
 def _square(n: int) -> Singles:

@@ -77,7 +77,8 @@ def sensitivities(
     by_weight, by_level = _term_gradients(work, setting, point)
     free = _free(work, setting, point)
     moved = np.zeros((gradients.shape[0], work.problem.beamlets))
-    if free.size and gradients.shape[0]:
+    pulled = by_weight[free].any() or by_level[free].any()  # else nothing conflicts: no lever
+    if pulled and gradients.shape[0]:
         hessian.refresh(point, setting)
         moved[:, free] = _solve(work, hessian, setting, point, free, gradients[:, free].T).T
     return Sensitivities(
