@@ -430,6 +430,14 @@ def test_structures_steps_and_doses_that_do_not_fit(
         run("radiotherapy", "evaluate", plan, "--dose", "dose.dcm"),
         "one fraction", "42", "multiply",
     )  # fmt: skip
+    edit(
+        tmp_path / "dose.dcm",
+        lambda d: setattr(d, "DoseGridScaling", f"{float(d.DoseGridScaling) / one * 100:.10e}"),
+    )
+    refused(
+        run("radiotherapy", "evaluate", plan, "--dose", "dose.dcm"),
+        "D50% of PTV is", "3 times the 75.6 Gy prescribed", "cGy", "divide",
+    )  # fmt: skip
     export_folder(small_case(), tmp_path / "other", dose_gy=np.ones(small_case().grid.voxels))
     other = run("radiotherapy", "evaluate", plan, "--dose", "other/RTDOSE.dcm")
     refused(other, "39 x 27 x 16 voxels", str(judging_case(case).grid))

@@ -350,6 +350,20 @@ def test_the_dose_of_one_fraction_is_refused() -> None:
     assert judge(case, listed_dose([3.0, 3.0]), few).met == 0
 
 
+def test_a_dose_in_centigray_is_refused() -> None:
+    case = listed_case([1.0, 1.0])
+    for fractions in (39, None):
+        protocol = protocol_of(parse_goal("PTV D95% >= 70.2 Gy"), fractions=fractions)
+        with pytest.raises(
+            CaseError, match=r"D50% of PTV is 7020 Gy, above 3 times the 70.2 Gy.*cGy.*by 100"
+        ):
+            judge(case, listed_dose([7020.0, 7020.0]), protocol)
+        with pytest.raises(CaseError, match="above 3 times"):
+            judge(case, listed_dose([211.0, 211.0]), protocol)
+        assert judge(case, listed_dose([210.0, 210.0]), protocol).all_met
+        assert judge(case, listed_dose([7020.0, 7020.0]), protocol, planned=True).all_met
+
+
 def test_low_limits_of_organs_are_not_refused() -> None:
     case = listed_case([1.0])
     table = judge(

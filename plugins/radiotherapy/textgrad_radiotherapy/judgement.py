@@ -176,11 +176,12 @@ def judge(
         case: The case; structures are matched by name and by the protocol's aliases.
         dose_gy: Gy per course, flat over the case's grid, shape (voxels,).
         protocol: The goals.
-        planned: Whether the dose was planned here: it is per course, however cold its targets.
+        planned: Whether the dose was planned here: it is Gy per course, however cold or hot its
+            targets.
 
     Raises:
         CaseError: If the dose does not fit, a target is missing or empty, or the dose is that
-            of one fraction.
+            of one fraction or in cGy.
         GoalError: If a goal is on single voxels or out of bounds, or a dose in the protocol is
             not per course.
     """
