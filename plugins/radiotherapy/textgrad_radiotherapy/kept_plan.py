@@ -31,11 +31,16 @@ class PlanOf:
         case: Name of a case, or the folder of a saved one.
         grid_mm: Dose grid.
         bixel_mm: Width of the beamlets.
+        case_digest: Digest of what the case was made from (`outline.case_digest`); empty in
+            folders of versions that did not keep it.
+        engine: What computed its influence; empty likewise.
     """
 
     case: str
     grid_mm: float = 3.0
     bixel_mm: float = 5.0
+    case_digest: str = ""
+    engine: str = ""
 
     def load(self, cache: Path | None) -> Case:
         """The case, on the planning grid.
@@ -85,6 +90,8 @@ def kept_plan(folder: Path) -> tuple[PlanOf, Protocol, Floats]:
             case=str(record["case"]),
             grid_mm=float(record["grid_mm"]),
             bixel_mm=float(record["bixel_mm"]),
+            case_digest=str(record.get("case_digest", "")),
+            engine=str(record.get("engine", "")),
         )
         fluence = np.load(folder / FLUENCE, allow_pickle=False)
     except FileNotFoundError as error:
