@@ -9,7 +9,8 @@ from textgrad_radiotherapy.comparison import Comparison
 from textgrad_radiotherapy.judgement import GoalTable
 
 DECIMALS = 8
-HEADS = ("goal", "priority", "unit", "value", "margin", "verdict", "Gy per fraction")
+HEADS = ("goal", "priority", "unit", "value", "margin", "verdict", "Gy per fraction",
+         "assumed")  # fmt: skip
 
 
 def goals_csv(
@@ -30,6 +31,7 @@ def goals_csv(
     firsts = judged.rows if start is None else start.rows
     for row, first in zip(judged.rows, firsts, strict=True):
         numbers = [row.value, row.margin, row.verdict, row.per_fraction_gy]
+        numbers.append("yes" if row.goal.assumed else "no")
         if start is not None:
             numbers.append(first.value)
         if comparison is not None:

@@ -15,7 +15,7 @@ from textgrad_radiotherapy.course_dose import check_dose_per_course, check_per_c
 from textgrad_radiotherapy.dvh import checked_dose, checked_structure, structure_dvh
 from textgrad_radiotherapy.feasibility import find_infeasible, unjudgeable
 from textgrad_radiotherapy.goal_notation import check_goal
-from textgrad_radiotherapy.goals import Goal, Protocol
+from textgrad_radiotherapy.goals import ASSUMED_MEANS, Goal, Protocol
 from textgrad_radiotherapy.metrics import value
 from textgrad_radiotherapy.notice import NOTICE
 from textgrad_radiotherapy.plan_warnings import plan_warnings
@@ -111,12 +111,21 @@ class GoalTable:
         return "\n".join(line for long in lines for line in _wrapped(long)) + "\n"
 
     def _remarks(self) -> list[str]:
-        """What is to be known of judged goals, each remark once, with the goals it is about."""
+        """What the mark means; each remark on judged goals once, with the goals it is about."""
         about: dict[str, list[str]] = {}
         for row in self.judged:
             if row.remark:
                 about.setdefault(row.remark, []).append(row.goal.name)
-        return [f"* {', '.join(names)}: {remark}" for remark, names in about.items()]
+        told = [f"* {', '.join(names)}: {remark}" for remark, names in about.items()]
+        return [self.assumed_note(), *told] if self.assumed_note() else told
+
+    def assumed_note(self) -> str:
+        """What the mark of assumed goals means, and how many are met; empty if there are none."""
+        if not any(row.goal.assumed for row in self.rows):
+            return ""
+        judged = [row for row in self.judged if row.goal.assumed]
+        met = sum(row.verdict == "pass" for row in judged)
+        return f"{ASSUMED_MEANS} ({met} of {len(judged)} met)"
 
     def summary(self) -> str:
         """One line: goals met, in all and by priority."""
@@ -257,7 +266,7 @@ def _course(protocol: Protocol) -> str:
 
 
 def _text_row(row: GoalRow) -> list[str]:
-    name, unit = row.goal.name, row.goal.metric.unit
+    name, unit = row.goal.marked, row.goal.metric.unit
     measured = "-" if row.value is None else f"{row.value:.2f} {unit}".rstrip()
     margin = "-" if row.margin is None else f"{row.margin:+z.2f}"
     fraction = "" if row.per_fraction_gy is None else f"{row.per_fraction_gy:.3f}"
