@@ -402,13 +402,16 @@ def test_a_damaged_plan_is_named(made: Path, run: Typed, tmp_path: Path) -> None
     for name, content, words in (
         ("plan_of.json", b"{", ("cannot be read",)),
         ("plan_of.json", b'{"format": 9}', ("format 9",)),
-        ("fluence.npy", b"rubbish", ("cannot be read",)),
+        ("fluence.npy", b"rubbish", ("fluence.npy is damaged", "plan it again")),
+        ("fluence.npy", b"", ("fluence.npy is damaged", "plan it again")),
         ("protocol.json", b"[]", ("protocol.json",)),
     ):
         shutil.rmtree(copy, ignore_errors=True)
         shutil.copytree(made / "plan", copy)
         (copy / name).write_bytes(content)
-        refused(run("radiotherapy", "dvh", "plan"), *words)
+        told = run("radiotherapy", "dvh", "plan")
+        refused(told, *words)
+        assert "pickle" not in told.stderr
     np.save(copy / "fluence.npy", np.ones(3))
     shutil.copy(made / "plan" / "protocol.json", copy)
     refused(run("radiotherapy", "evaluate", "plan"), "3 beamlets", "plan it again")

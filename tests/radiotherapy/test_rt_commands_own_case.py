@@ -52,6 +52,11 @@ def arrays(**changed: Any) -> dict[str, Any]:
     return {key: value for key, value in found.items() if value is not None}
 
 
+def changed_at(array: NDArray[Any], index: tuple[int, ...], number: float) -> NDArray[Any]:
+    array[index] = number
+    return array
+
+
 def test_a_file_of_arrays_is_planned(tmp_path: Path, run: Typed) -> None:
     np.savez(tmp_path / "my.npz", **arrays())
     (tmp_path / "mine.json").write_text(json.dumps(protocol()), "utf-8")
@@ -153,7 +158,14 @@ def test_a_sparse_influence_gives_the_same_case(tmp_path: Path) -> None:
         ({"fractions": 2.5}, ("my.npz: fractions is 2.5", "whole number")),
         ({"fractions": float("nan")}, ("fractions is nan", "whole number")),
         ({"beams": np.zeros(3)}, ("unknown array 'beams'", "gantry_deg")),
-        ({"influence": np.full((384, 12), np.nan)}, ("influence",)),
+        ({"influence": np.full((384, 12), np.nan)}, ("influence", "row 0", "column 0")),
+        ({"influence": changed_at(np.ones((384, 12)), (7, 5), np.nan)},
+         ("1 values that are NaN", "row 7 (voxel 7)", "column 5", "compute it again")),
+        ({"target:PTV": changed_at(np.ones((6, 8, 8)), (1, 2, 3), np.nan)},
+         ("'PTV' has 1 values that are NaN", "[1, 2, 3]", "0 or False")),
+        ({"target:PTV": np.zeros((6, 8, 8))}, ("'PTV' is empty", "has to have voxels")),
+        ({"density": changed_at(np.ones((6, 8, 8)), (1, 2, 3), np.inf)},
+         ("the density has 1 values", "index 1, 2, 3")),
         ({"influence": np.ones((383, 12))}, ("383 rows", "384 voxels", "8 x 8 x 6")),
         ({"oar:Rectum": np.zeros((6, 8, 8), dtype=bool)}, ("'Rectum' is empty",)),
         ({"oar:Rectum": np.zeros((6, 8, 9), dtype=bool)}, ("(6, 8, 8)", "(6, 8, 9)", "one grid")),

@@ -93,7 +93,7 @@ def kept_plan(folder: Path) -> tuple[PlanOf, Protocol, Floats]:
             case_digest=str(record.get("case_digest", "")),
             engine=str(record.get("engine", "")),
         )
-        fluence = np.load(folder / FLUENCE, allow_pickle=False)
+        fluence = _fluence(folder / FLUENCE)
     except FileNotFoundError as error:
         raise CaseError(
             f"{folder} holds no plan ({error.filename} is missing): give the folder that "
@@ -101,4 +101,13 @@ def kept_plan(folder: Path) -> tuple[PlanOf, Protocol, Floats]:
         ) from None
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise CaseError(f"the plan in {folder} cannot be read: {error}") from error
-    return plan_of, load_protocol(folder / PROTOCOL), np.asarray(fluence, dtype=np.float64)
+    return plan_of, load_protocol(folder / PROTOCOL), fluence
+
+
+def _fluence(path: Path) -> Floats:
+    try:
+        return np.asarray(np.load(path, allow_pickle=False), dtype=np.float64)
+    except (ValueError, TypeError, EOFError) as error:  # numpy's words are about pickled objects
+        raise CaseError(
+            f"{path} is damaged, it cannot be read as numbers: plan it again, or put back a copy"
+        ) from error

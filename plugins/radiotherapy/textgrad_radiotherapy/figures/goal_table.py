@@ -10,7 +10,7 @@ from textgrad_radiotherapy.judgement import GoalRow, GoalTable
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-WIDTH_IN, LINE_IN, HEAD_IN, FOOT_IN = 9.6, 0.26, 0.75, 0.4
+WIDTH_IN, LINE_IN, HEAD_IN, FOOT_IN = 9.6, 0.26, 0.75, 0.5
 HEADS = ("priority", "goal", "before", "after", "margin", "verdict", "Gy / fraction")
 RIGHT_OR_LEFT_IN = (0.35, 0.95, 5.1, 6.1, 6.95, 7.2, 9.3)  # where columns end or begin
 ENDS = (False, False, True, True, True, False, True)
@@ -44,7 +44,7 @@ def goal_table_figure(after: GoalTable, before: GoalTable | None = None) -> Figu
                 )  # fmt: skip
             _rule(figure, y - LINE_IN / 2 / height, heavy=number == 0)
         figure.text(
-            0.95 / WIDTH_IN, 0.22 / height, after.assumed_note(), fontsize=8, va="center",
+            0.95 / WIDTH_IN, 0.3 / height, after.assumed_note(), fontsize=8, va="center",
         )  # fmt: skip
     return figure
 
