@@ -30,8 +30,10 @@ def goals_csv(
     writer.writerow([*HEADS, *before, *beside])
     firsts = judged.rows if start is None else start.rows
     for row, first in zip(judged.rows, firsts, strict=True):
-        numbers = [row.value, row.margin, row.verdict, row.per_fraction_gy]
-        numbers.append("yes" if row.goal.assumed else "no")
+        numbers: list[float | str | None] = [
+            row.value, row.margin, row.verdict, row.per_fraction_gy,
+            "yes" if row.goal.assumed else "no",
+        ]  # fmt: skip
         if start is not None:
             numbers.append(first.value)
         if comparison is not None:
