@@ -10,8 +10,8 @@ The rules, with P the prescription of a target in n fractions:
 4. A dose distribution whose median in a target is nearer to P / n than to P by ratio, and nearer
    to it than to P / n^2, n being 5 or more, is one fraction of the course: the median lies between
    P / n^1.5 and P / n^0.5. What lies lower misses the target, and is no fraction either.
-5. A dose distribution whose median in a target is above 3 P is in cGy, or scaled wrongly: no boost
-   in a target gets so much.
+5. A dose distribution whose median in a target is above 3 times the highest P is in cGy, or scaled
+   wrongly: no boost in a target gets so much.
 
 Organs at risk have low limits for good reasons, so theirs are not refused; a limit no higher than
 1.2 times the dose per fraction is remarked on (`remark_on_fraction`), and so is a highest
@@ -116,7 +116,7 @@ def check_per_course(protocol: Protocol) -> None:
 def check_dose_per_course(
     target: str, median_gy: float, prescribed_gy: float, fractions: int | None
 ) -> None:
-    """Refuse a dose distribution of a single fraction, or in cGy.
+    """Refuse a dose distribution of a single fraction.
 
     Args:
         target: Name of the target.
@@ -125,14 +125,8 @@ def check_dose_per_course(
         fractions: Number of fractions, None if unknown.
 
     Raises:
-        CaseError: By rules 4 and 5.
+        CaseError: By rule 4.
     """
-    if median_gy > MOST_TIMES_PRESCRIPTION * prescribed_gy:
-        raise CaseError(
-            f"D50% of {target} is {median_gy:.4g} Gy, above {MOST_TIMES_PRESCRIPTION:g} times the "
-            f"{prescribed_gy:g} Gy prescribed to it: is the dose in cGy? Then divide it by 100 "
-            f"({median_gy / 100:.4g} Gy); if not, see that its scaling is that of the whole course"
-        )
     if fractions is None or fractions < FRACTIONS_TO_COMPARE:
         return
     root = math.sqrt(fractions)
@@ -142,6 +136,25 @@ def check_dose_per_course(
             f"nearer to the {prescribed_gy / fractions:.3g} Gy of one of {fractions} fractions "
             f"than to the {prescribed_gy:g} Gy of the course (times {fractions} it is "
             f"{median_gy * fractions:.4g} Gy); multiply it by {fractions}"
+        )
+
+
+def check_gray(target: str, median_gy: float, highest_gy: float) -> None:
+    """Refuse a dose distribution in cGy.
+
+    Args:
+        target: Name of a target.
+        median_gy: Its D50%, Gy.
+        highest_gy: The highest prescription to any target, Gy per course.
+
+    Raises:
+        CaseError: By rule 5.
+    """
+    if median_gy > MOST_TIMES_PRESCRIPTION * highest_gy:
+        raise CaseError(
+            f"D50% of {target} is {median_gy:.4g} Gy, above {MOST_TIMES_PRESCRIPTION:g} times the "
+            f"{highest_gy:g} Gy prescribed: is the dose in cGy? Then divide it by 100 "
+            f"({median_gy / 100:.4g} Gy); if not, see that its scaling is that of the whole course"
         )
 
 

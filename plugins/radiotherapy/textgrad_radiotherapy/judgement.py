@@ -11,7 +11,11 @@ from numpy.typing import NDArray
 
 from textgrad_core.jsondata import JSON
 from textgrad_radiotherapy.case import Case
-from textgrad_radiotherapy.course_dose import check_dose_per_course, check_per_course
+from textgrad_radiotherapy.course_dose import (
+    check_dose_per_course,
+    check_gray,
+    check_per_course,
+)
 from textgrad_radiotherapy.dvh import checked_dose, checked_structure, structure_dvh
 from textgrad_radiotherapy.feasibility import find_infeasible, unjudgeable
 from textgrad_radiotherapy.goal_notation import check_goal
@@ -203,6 +207,7 @@ def judge(
         histogram = structure_dvh(checked_structure(target, case), dose, case.grid)
         median = histogram.dose_gy(histogram.total_cc / 2)
         if not planned:
+            check_gray(target, median, max(protocol.prescription_gy.values()))
             check_dose_per_course(target, median, prescribed, protocol.fractions)
     prescribed_case = replace(case, prescription_gy=protocol.prescription_gy)
     notes = {f.goal.name: f.note() for f in find_infeasible(case, protocol) if f.note()}
