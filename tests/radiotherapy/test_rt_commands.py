@@ -59,6 +59,10 @@ def test_plan_prints_the_goals_and_leaves_a_whole_folder(made: Path) -> None:
     assert "PTV D95% >= 75.6 Gy" in text
     assert NOTICE in text
     assert all(len(line) <= 80 for line in text.splitlines()), text
+    assert text.count(" Gy (a)") == 2
+    with (made / "plan" / "goals.csv").open() as stream:
+        assumed = [row["goal"] for row in csv.DictReader(stream) if row["assumed"] == "yes"]
+    assert [goal.startswith("Body D1cc") for goal in assumed] == [True, True]
     written = {path.name for path in (made / "plan").iterdir()}
     assert set(OUT_OF_ALL) <= written
     assert not [path for path in made.iterdir() if path.name.startswith(".")]
@@ -210,6 +214,8 @@ def test_protocols_lists_shows_and_prints_one_that_can_be_given_back(
     shown = run("radiotherapy", "protocols", "chhip-60-20")
     assert "in 20 fractions" in shown.stdout
     assert "Source:" in shown.stdout
+    assert "PTV Paddick CI >= 0.7 (a)\n" in shown.stdout
+    assert "\n(a) assumed: not in the protocol's source, added as a guard.\n" in shown.stdout
     mine = run("radiotherapy", "protocols", "chhip-60-20", "--json")
     (tmp_path / "mine.json").write_text(mine.stdout, "utf-8")
     again = run("radiotherapy", "protocols", "mine.json", "--json")
@@ -250,7 +256,9 @@ def test_run_leaves_what_the_other_tools_read(tmp_path: Path, run: Typed) -> Non
     _, end = done.stdout.split("Goals of the best plan, measured on")
     with (tmp_path / "run" / "goals.csv").open() as stream:
         for row in csv.DictReader(stream):
-            line = re.search(rf"{re.escape(row['goal'])}\s([^\n]*)", end)  # of long ones the next
+            line = re.search(
+                rf"{re.escape(row['goal'])}(?: \(a\))?\s([^\n]*)", end
+            )  # of long ones the next
             assert line is not None
             assert f" {float(row['margin']):+z.2f}  {row['verdict']}" in line[1]
             named = f"{row['goal']} by {-float(row['margin']):.2f} {row['unit']}"
@@ -394,13 +402,16 @@ def test_a_damaged_plan_is_named(made: Path, run: Typed, tmp_path: Path) -> None
     for name, content, words in (
         ("plan_of.json", b"{", ("cannot be read",)),
         ("plan_of.json", b'{"format": 9}', ("format 9",)),
-        ("fluence.npy", b"rubbish", ("cannot be read",)),
+        ("fluence.npy", b"rubbish", ("fluence.npy is damaged", "plan it again")),
+        ("fluence.npy", b"", ("fluence.npy is damaged", "plan it again")),
         ("protocol.json", b"[]", ("protocol.json",)),
     ):
         shutil.rmtree(copy, ignore_errors=True)
         shutil.copytree(made / "plan", copy)
         (copy / name).write_bytes(content)
-        refused(run("radiotherapy", "dvh", "plan"), *words)
+        told = run("radiotherapy", "dvh", "plan")
+        refused(told, *words)
+        assert "pickle" not in told.stderr
     np.save(copy / "fluence.npy", np.ones(3))
     shutil.copy(made / "plan" / "protocol.json", copy)
     refused(run("radiotherapy", "evaluate", "plan"), "3 beamlets", "plan it again")
@@ -429,6 +440,14 @@ def test_structures_steps_and_doses_that_do_not_fit(
     refused(
         run("radiotherapy", "evaluate", plan, "--dose", "dose.dcm"),
         "one fraction", "42", "multiply",
+    )  # fmt: skip
+    edit(
+        tmp_path / "dose.dcm",
+        lambda d: setattr(d, "DoseGridScaling", f"{float(d.DoseGridScaling) / one * 100:.10e}"),
+    )
+    refused(
+        run("radiotherapy", "evaluate", plan, "--dose", "dose.dcm"),
+        "D50% of PTV is", "3 times the 75.6 Gy prescribed", "cGy", "divide",
     )  # fmt: skip
     export_folder(small_case(), tmp_path / "other", dose_gy=np.ones(small_case().grid.voxels))
     other = run("radiotherapy", "evaluate", plan, "--dose", "other/RTDOSE.dcm")

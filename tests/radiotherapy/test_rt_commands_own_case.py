@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,6 +16,7 @@ from rt_commands import Done, Typed, protocol, refused, typed
 from rt_matrad_files import patient, saved, with_dij
 from textgrad_radiotherapy.cases import dose, load_case
 from textgrad_radiotherapy.inner import InnerOptimiser
+from textgrad_radiotherapy.outline import case_digest
 
 
 @pytest.fixture
@@ -51,6 +53,11 @@ def arrays(**changed: Any) -> dict[str, Any]:
     return {key: value for key, value in found.items() if value is not None}
 
 
+def changed_at(array: NDArray[Any], index: tuple[int, ...], number: float) -> NDArray[Any]:
+    array[index] = number
+    return array
+
+
 def test_a_file_of_arrays_is_planned(tmp_path: Path, run: Typed) -> None:
     np.savez(tmp_path / "my.npz", **arrays())
     (tmp_path / "mine.json").write_text(json.dumps(protocol()), "utf-8")
@@ -76,6 +83,54 @@ def test_a_plan_asks_for_no_levers(
     done = run("radiotherapy", "plan", "--case", "my.npz", "--protocol", "mine.json", "--out", "p")
     assert done.returncode in (0, 6), done.stderr
     assert (tmp_path / "p" / "weights.json").exists()
+
+
+@pytest.mark.parametrize("command", [("radiotherapy", "plan"), ("run", "radiotherapy")])
+def test_a_plan_is_not_opened_with_another_case_than_its_own(
+    command: tuple[str, ...], tmp_path: Path, run: Typed
+) -> None:
+    np.savez(tmp_path / "my.npz", **arrays())
+    (tmp_path / "mine.json").write_text(json.dumps(protocol()), "utf-8")
+    more = ("--steps", "1", "--proposals", "1") if command[0] == "run" else ()
+    done = run(*command, "--case", "my.npz", "--protocol", "mine.json", *more, "--out", "p")
+    assert done.returncode in (0, 6), done.stderr
+    own = run("radiotherapy", "evaluate", "p")
+    assert own.returncode in (0, 6), own.stderr
+    assert own.stderr == ""
+
+    kept = json.loads((tmp_path / "p" / "plan_of.json").read_text("utf-8"))
+    np.savez(tmp_path / "my.npz", **arrays(influence=arrays()["influence"] * 0.5))
+    tools = (("evaluate", "p"), ("dvh", "p"), ("export-dicom", "p", "--out", "dicom"))
+    for words in tools:
+        told = run("radiotherapy", *words)
+        refused(told, "is not what the plan in p was made with", "plan it again")
+        assert kept["case_digest"][:12] in told.stderr
+        assert case_digest(str(tmp_path / "my.npz"))[:12] in told.stderr
+    assert not (tmp_path / "dicom").exists()
+
+    np.savez(tmp_path / "my.npz", **arrays())
+    changed = {**kept, "case_digest": case_digest(str(tmp_path / "my.npz")), "engine": "other 2"}
+    (tmp_path / "p" / "plan_of.json").write_text(json.dumps(changed), "utf-8")
+    engine = run("radiotherapy", "evaluate", "p")
+    refused(engine, "'other 2'", repr(kept["engine"]), "plan it again")
+
+
+def test_a_plan_folder_of_an_earlier_version_is_opened_with_a_note(
+    tmp_path: Path, run: Typed
+) -> None:
+    np.savez(tmp_path / "my.npz", **arrays())
+    (tmp_path / "mine.json").write_text(json.dumps(protocol()), "utf-8")
+    done = run("radiotherapy", "plan", "--case", "my.npz", "--protocol", "mine.json", "--out", "p")
+    assert done.returncode in (0, 6), done.stderr
+    with (tmp_path / "p" / "goals.csv").open() as stream:
+        heads = next(csv.reader(stream))
+    assert "start" not in heads, "one solve has no plan it began with"
+    kept = json.loads((tmp_path / "p" / "plan_of.json").read_text("utf-8"))
+    del kept["case_digest"], kept["engine"]
+    (tmp_path / "p" / "plan_of.json").write_text(json.dumps(kept), "utf-8")
+    opened = run("radiotherapy", "evaluate", "p")
+    assert opened.returncode in (0, 6), opened.stderr
+    assert "it cannot be checked that" in " ".join(opened.stderr.split())
 
 
 def test_a_grid_that_a_case_does_not_take_is_told(tmp_path: Path, run: Typed) -> None:
@@ -118,7 +173,14 @@ def test_a_sparse_influence_gives_the_same_case(tmp_path: Path) -> None:
         ({"fractions": 2.5}, ("my.npz: fractions is 2.5", "whole number")),
         ({"fractions": float("nan")}, ("fractions is nan", "whole number")),
         ({"beams": np.zeros(3)}, ("unknown array 'beams'", "gantry_deg")),
-        ({"influence": np.full((384, 12), np.nan)}, ("influence",)),
+        ({"influence": np.full((384, 12), np.nan)}, ("influence", "row 0", "column 0")),
+        ({"influence": changed_at(np.ones((384, 12)), (7, 5), np.nan)},
+         ("1 values that are NaN", "row 7 (voxel 7)", "column 5", "compute it again")),
+        ({"target:PTV": changed_at(np.ones((6, 8, 8)), (1, 2, 3), np.nan)},
+         ("'PTV' has 1 values that are NaN", "[1, 2, 3]", "0 or False")),
+        ({"target:PTV": np.zeros((6, 8, 8))}, ("'PTV' is empty", "has to have voxels")),
+        ({"density": changed_at(np.ones((6, 8, 8)), (1, 2, 3), np.inf)},
+         ("the density has 1 values", "index 1, 2, 3")),
         ({"influence": np.ones((383, 12))}, ("383 rows", "384 voxels", "8 x 8 x 6")),
         ({"oar:Rectum": np.zeros((6, 8, 8), dtype=bool)}, ("'Rectum' is empty",)),
         ({"oar:Rectum": np.zeros((6, 8, 9), dtype=bool)}, ("(6, 8, 8)", "(6, 8, 9)", "one grid")),

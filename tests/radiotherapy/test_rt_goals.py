@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 from rt_cases import ball, case_of, centred_grid, listed_case, listed_dose, occupied
 from textgrad_radiotherapy.case import Case
 from textgrad_radiotherapy.errors import CaseError, GoalError
+from textgrad_radiotherapy.figures.goal_table import goal_table_figure
 from textgrad_radiotherapy.goal_notation import parse_goal
 from textgrad_radiotherapy.goals import Goal, Metric, MetricKind, Protocol
 from textgrad_radiotherapy.judgement import judge, verdict_on
@@ -254,6 +256,28 @@ def test_the_table_as_text_and_data(pelvis: Case) -> None:
     assert data["rows"][4]["value"] is None
 
 
+def test_goals_that_the_source_does_not_have_are_marked(pelvis: Case) -> None:
+    dose = np.full(pelvis.grid.voxels, 70.2)
+    plain = judge(pelvis, dose, protocol_of(*GOALS, aliases=ALIASES))
+    assert "(a)" not in plain.text()
+    assert plain.assumed_note() == ""
+    goals = (*GOALS[:2], *(replace(goal, assumed=True) for goal in GOALS[2:]))
+    table = judge(pelvis, dose, protocol_of(*goals, aliases=ALIASES))
+    assert table.summary() == plain.summary()
+    lines = table.text().splitlines()
+    assert max(map(len, lines)) <= 80
+    for row in table.rows:
+        (line,) = [line for line in lines if line[4:].startswith(row.goal.name)]
+        assert (f"{row.goal.name} (a)" in line) == row.goal.assumed
+    judged = [row for row in table.judged if row.goal.assumed]
+    met = sum(row.verdict == "pass" for row in judged)
+    note = "(a) assumed: not in the protocol's source, added as a guard"
+    assert f"{note} ({met} of {len(judged)} met)" in " ".join(table.text().split())
+    drawn = [text.get_text() for text in goal_table_figure(table).texts]
+    assert table.assumed_note() in drawn
+    assert f"{table.rows[-1].goal.name} (a)" in " ".join(drawn)
+
+
 def test_a_dose_too_low_for_an_index_fails_it(pelvis: Case) -> None:
     goals = (parse_goal("PTV HI <= 0.1"), parse_goal("PTV CI >= 0.1"))
     dose = np.zeros(pelvis.grid.voxels)
@@ -348,6 +372,20 @@ def test_the_dose_of_one_fraction_is_refused() -> None:
     assert judge(case, listed_dose([0.0, 0.0]), protocol).met == 0
     few = protocol_of(parse_goal("PTV D95% >= 9 Gy"), prescription={"PTV": 9.0}, fractions=3)
     assert judge(case, listed_dose([3.0, 3.0]), few).met == 0
+
+
+def test_a_dose_in_centigray_is_refused() -> None:
+    case = listed_case([1.0, 1.0])
+    for fractions in (39, None):
+        protocol = protocol_of(parse_goal("PTV D95% >= 70.2 Gy"), fractions=fractions)
+        with pytest.raises(
+            CaseError, match=r"D50% of PTV is 7020 Gy, above 3 times the 70.2 Gy.*cGy.*by 100"
+        ):
+            judge(case, listed_dose([7020.0, 7020.0]), protocol)
+        with pytest.raises(CaseError, match="above 3 times"):
+            judge(case, listed_dose([211.0, 211.0]), protocol)
+        assert judge(case, listed_dose([210.0, 210.0]), protocol).all_met
+        assert judge(case, listed_dose([7020.0, 7020.0]), protocol, planned=True).all_met
 
 
 def test_low_limits_of_organs_are_not_refused() -> None:

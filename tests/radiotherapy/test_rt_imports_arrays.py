@@ -120,7 +120,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "empty mask": ({"masks": {**MASKS, "Cord": np.zeros(GRID.shape)}}, "'Cord' is empty"),
     "mask of labels": ({"masks": {**MASKS, "Cord": MASKS["Cord"] * 3}}, "goes from 0 to 3"),
-    "NaN in a mask": ({"masks": {**MASKS, "Cord": np.full(GRID.shape, np.nan)}}, "nan to nan"),
+    "NaN in a mask": ({"masks": {**MASKS, "Cord": np.full(GRID.shape, np.nan)}}, "that are NaN"),
     "two of one name": (
         {"masks": [*MASKS.items(), ("Cord", MASKS["Cord"])]}, "two structures are named 'Cord'",
     ),

@@ -70,7 +70,8 @@ def test_every_file_is_readable(tmp_path: Path) -> None:
     assert float(goal[BESIDE.title]) == 58.25
     assert float(goal["difference"]) == pytest.approx(float(goal["value"]) - 58.25, abs=1e-4)
     history = (folder / "weights_history.csv").read_text(encoding="utf-8").splitlines()
-    assert history == ["iteration,penalty,goals met,accepted,PTV", "0,1.5,1,yes,100"]
+    heads = "iteration,penalty with reserve,goals met,best so far,PTV"
+    assert history == [heads, "0,1.5,1,yes,100"]
 
 
 def test_a_dose_that_does_not_fit_writes_nothing(tmp_path: Path) -> None:

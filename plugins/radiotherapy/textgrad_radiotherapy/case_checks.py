@@ -113,7 +113,7 @@ def check_influence(influence: Influence, grid: Grid) -> None:
         )
     if influence.voxels.size:
         _ascending("the influence", influence.voxels, grid)
-    _finite("the influence", influence.matrix.data)
+    _finite_influence(influence)
     _finite("the positions of the beamlets", influence.position_mm)
     if influence.matrix.nnz and influence.matrix.data.min() < 0:
         raise CaseError(
@@ -191,10 +191,28 @@ def check_fluence(fluence: NDArray[np.floating], beamlets: int) -> None:
         raise CaseError(f"the fluence goes down to {fluence.min():g}; it has to be 0 or more")
 
 
+def _finite_influence(influence: Influence) -> None:
+    wrong = np.flatnonzero(~np.isfinite(influence.matrix.data))
+    if wrong.size:
+        matrix = influence.matrix
+        row = int(np.searchsorted(matrix.indptr, wrong[0], side="right")) - 1
+        raise CaseError(
+            f"the influence has {wrong.size} values that are NaN or infinite, of {matrix.nnz}, "
+            f"the first in row {row} (voxel {influence.voxels[row]}), column "
+            f"{matrix.indices[wrong[0]]} (beamlet), from 0: compute it again, or write 0 where a "
+            "beamlet gives no dose"
+        )
+
+
 def _finite(what: str, values: NDArray[np.floating]) -> None:
     if not np.isfinite(values).all():
         count = int((~np.isfinite(values)).sum())
-        raise CaseError(f"{what} has {count} values that are NaN or infinite, of {values.size}")
+        first = np.argwhere(~np.isfinite(values))[0].tolist()
+        at = ", ".join(map(str, first))
+        raise CaseError(
+            f"{what} has {count} values that are NaN or infinite, of {values.size}, the first at "
+            f"index {at} (from 0): look there in what they were made from, and give numbers"
+        )
 
 
 def _ascending(what: str, voxels: NDArray[np.intp], grid: Grid) -> None:

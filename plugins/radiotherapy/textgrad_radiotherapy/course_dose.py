@@ -10,6 +10,8 @@ The rules, with P the prescription of a target in n fractions:
 4. A dose distribution whose median in a target is nearer to P / n than to P by ratio, and nearer
    to it than to P / n^2, n being 5 or more, is one fraction of the course: the median lies between
    P / n^1.5 and P / n^0.5. What lies lower misses the target, and is no fraction either.
+5. A dose distribution whose median in a target is above 3 times the highest P is in cGy, or scaled
+   wrongly: no boost in a target gets so much.
 
 Organs at risk have low limits for good reasons, so theirs are not refused; a limit no higher than
 1.2 times the dose per fraction is remarked on (`remark_on_fraction`), and so is a highest
@@ -30,6 +32,7 @@ LEAST_GY_PER_FRACTION = 0.5
 LEAST_GY_WITHOUT_FRACTIONS = 5.0
 LEAST_SHARE_OF_PRESCRIPTION = 0.2
 FRACTIONS_TO_COMPARE = 5
+MOST_TIMES_PRESCRIPTION = 3.0
 REMARK_SHARE = 1.2
 USUAL_GY_PER_FRACTION = 1.5  # curative courses give no less to their highest target
 
@@ -133,6 +136,25 @@ def check_dose_per_course(
             f"nearer to the {prescribed_gy / fractions:.3g} Gy of one of {fractions} fractions "
             f"than to the {prescribed_gy:g} Gy of the course (times {fractions} it is "
             f"{median_gy * fractions:.4g} Gy); multiply it by {fractions}"
+        )
+
+
+def check_gray(target: str, median_gy: float, highest_gy: float) -> None:
+    """Refuse a dose distribution in cGy.
+
+    Args:
+        target: Name of a target.
+        median_gy: Its D50%, Gy.
+        highest_gy: The highest prescription to any target, Gy per course.
+
+    Raises:
+        CaseError: By rule 5.
+    """
+    if median_gy > MOST_TIMES_PRESCRIPTION * highest_gy:
+        raise CaseError(
+            f"D50% of {target} is {median_gy:.4g} Gy, above {MOST_TIMES_PRESCRIPTION:g} times the "
+            f"{highest_gy:g} Gy prescribed: is the dose in cGy? Then divide it by 100 "
+            f"({median_gy / 100:.4g} Gy); if not, see that its scaling is that of the whole course"
         )
 
 

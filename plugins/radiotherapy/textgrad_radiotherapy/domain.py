@@ -23,7 +23,7 @@ from textgrad_radiotherapy.figures.history import steps_of
 from textgrad_radiotherapy.figures.sections import report_sections
 from textgrad_radiotherapy.goals import Protocol
 from textgrad_radiotherapy.inner.checks import check_gap
-from textgrad_radiotherapy.kept_plan import PlanOf, keep_plan
+from textgrad_radiotherapy.kept_plan import keep_plan
 from textgrad_radiotherapy.kernel import Kernel
 from textgrad_radiotherapy.notice import SENTENCE
 from textgrad_radiotherapy.outline import anatomy_of, case_digest
@@ -245,12 +245,7 @@ class Plans(Domain[Weights]):
             history=steps_of(result, self.parse),
             data=judged.to_json(),
         )
-        kept = keep_plan(
-            PlanOf(case=self.case, grid_mm=self.grid_mm, bixel_mm=self.bixel_mm),
-            self.protocol,
-            judged.fluence,
-            folder,
-        )
+        kept = keep_plan(self.session.plan_of, self.protocol, judged.fluence, folder)
         return ("weights.json", *(path.name for path in written), *kept)
 
     def warnings(self, result: Result) -> tuple[str, ...]:

@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+ASSUMED_MARK = "(a)"
+ASSUMED_MEANS = f"{ASSUMED_MARK} assumed: not in the protocol's source, added as a guard"
+
 MetricKind = Literal[
     "D%",  # dose in Gy that `argument` % of the volume receives at least
     "Dcc",  # dose in Gy that `argument` cc receive at least; D0.03cc for the maximum
@@ -91,6 +94,11 @@ class Goal:
         """Such as ``Rectum V40Gy <= 35 %``."""
         bound = f"{self.direction} {self.limit:g} {self.metric.unit}".rstrip()
         return f"{self.metric.structure} {self.metric.label} {bound}"
+
+    @property
+    def marked(self) -> str:
+        """The name as tables show it: with a mark if the source has no such goal."""
+        return f"{self.name} {ASSUMED_MARK}" if self.assumed else self.name
 
     def margin(self, value: float) -> float:
         """By how much a value meets the goal; negative if it does not."""

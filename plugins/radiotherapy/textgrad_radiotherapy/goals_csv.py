@@ -9,23 +9,33 @@ from textgrad_radiotherapy.comparison import Comparison
 from textgrad_radiotherapy.judgement import GoalTable
 
 DECIMALS = 8
-HEADS = ("goal", "priority", "unit", "value", "margin", "verdict", "Gy per fraction")
+HEADS = ("goal", "priority", "unit", "value", "margin", "verdict", "Gy per fraction",
+         "assumed")  # fmt: skip
 
 
-def goals_csv(judged: GoalTable, start: GoalTable, comparison: Comparison | None = None) -> str:
+def goals_csv(
+    judged: GoalTable, start: GoalTable | None = None, comparison: Comparison | None = None
+) -> str:
     """One line per goal.
 
     Args:
         judged: The plan where it is judged.
-        start: The plan it began with, where that is judged.
+        start: The plan it began with, where that is judged; its column is missing without.
         comparison: The same fluence where it was planned; its columns are missing without.
     """
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     beside = [] if comparison is None else [comparison.title, "difference"]
-    writer.writerow([*HEADS, "start", *beside])
-    for row, first in zip(judged.rows, start.rows, strict=True):
-        numbers = [row.value, row.margin, row.verdict, row.per_fraction_gy, first.value]
+    before = [] if start is None else ["start"]
+    writer.writerow([*HEADS, *before, *beside])
+    firsts = judged.rows if start is None else start.rows
+    for row, first in zip(judged.rows, firsts, strict=True):
+        numbers: list[float | str | None] = [
+            row.value, row.margin, row.verdict, row.per_fraction_gy,
+            "yes" if row.goal.assumed else "no",
+        ]  # fmt: skip
+        if start is not None:
+            numbers.append(first.value)
         if comparison is not None:
             there = comparison.values.get(row.goal.name)
             gap = None if row.value is None or there is None else row.value - there

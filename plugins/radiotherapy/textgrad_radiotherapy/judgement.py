@@ -11,11 +11,15 @@ from numpy.typing import NDArray
 
 from textgrad_core.jsondata import JSON
 from textgrad_radiotherapy.case import Case
-from textgrad_radiotherapy.course_dose import check_dose_per_course, check_per_course
+from textgrad_radiotherapy.course_dose import (
+    check_dose_per_course,
+    check_gray,
+    check_per_course,
+)
 from textgrad_radiotherapy.dvh import checked_dose, checked_structure, structure_dvh
 from textgrad_radiotherapy.feasibility import find_infeasible, unjudgeable
 from textgrad_radiotherapy.goal_notation import check_goal
-from textgrad_radiotherapy.goals import Goal, Protocol
+from textgrad_radiotherapy.goals import ASSUMED_MEANS, Goal, Protocol
 from textgrad_radiotherapy.metrics import value
 from textgrad_radiotherapy.notice import NOTICE
 from textgrad_radiotherapy.plan_warnings import plan_warnings
@@ -111,12 +115,21 @@ class GoalTable:
         return "\n".join(line for long in lines for line in _wrapped(long)) + "\n"
 
     def _remarks(self) -> list[str]:
-        """What is to be known of judged goals, each remark once, with the goals it is about."""
+        """What the mark means; each remark on judged goals once, with the goals it is about."""
         about: dict[str, list[str]] = {}
         for row in self.judged:
             if row.remark:
                 about.setdefault(row.remark, []).append(row.goal.name)
-        return [f"* {', '.join(names)}: {remark}" for remark, names in about.items()]
+        told = [f"* {', '.join(names)}: {remark}" for remark, names in about.items()]
+        return [self.assumed_note(), *told] if self.assumed_note() else told
+
+    def assumed_note(self) -> str:
+        """What the mark of assumed goals means, and how many are met; empty if there are none."""
+        if not any(row.goal.assumed for row in self.rows):
+            return ""
+        judged = [row for row in self.judged if row.goal.assumed]
+        met = sum(row.verdict == "pass" for row in judged)
+        return f"{ASSUMED_MEANS} ({met} of {len(judged)} met)"
 
     def summary(self) -> str:
         """One line: goals met, in all and by priority."""
@@ -176,11 +189,12 @@ def judge(
         case: The case; structures are matched by name and by the protocol's aliases.
         dose_gy: Gy per course, flat over the case's grid, shape (voxels,).
         protocol: The goals.
-        planned: Whether the dose was planned here: it is per course, however cold its targets.
+        planned: Whether the dose was planned here: it is Gy per course, however cold or hot its
+            targets.
 
     Raises:
         CaseError: If the dose does not fit, a target is missing or empty, or the dose is that
-            of one fraction.
+            of one fraction or in cGy.
         GoalError: If a goal is on single voxels or out of bounds, or a dose in the protocol is
             not per course.
     """
@@ -193,6 +207,7 @@ def judge(
         histogram = structure_dvh(checked_structure(target, case), dose, case.grid)
         median = histogram.dose_gy(histogram.total_cc / 2)
         if not planned:
+            check_gray(target, median, max(protocol.prescription_gy.values()))
             check_dose_per_course(target, median, prescribed, protocol.fractions)
     prescribed_case = replace(case, prescription_gy=protocol.prescription_gy)
     notes = {f.goal.name: f.note() for f in find_infeasible(case, protocol) if f.note()}
@@ -256,7 +271,7 @@ def _course(protocol: Protocol) -> str:
 
 
 def _text_row(row: GoalRow) -> list[str]:
-    name, unit = row.goal.name, row.goal.metric.unit
+    name, unit = row.goal.marked, row.goal.metric.unit
     measured = "-" if row.value is None else f"{row.value:.2f} {unit}".rstrip()
     margin = "-" if row.margin is None else f"{row.margin:+z.2f}"
     fraction = "" if row.per_fraction_gy is None else f"{row.per_fraction_gy:.3f}"

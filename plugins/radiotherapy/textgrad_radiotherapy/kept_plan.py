@@ -31,11 +31,16 @@ class PlanOf:
         case: Name of a case, or the folder of a saved one.
         grid_mm: Dose grid.
         bixel_mm: Width of the beamlets.
+        case_digest: Digest of what the case was made from (`outline.case_digest`); empty in
+            folders of versions that did not keep it.
+        engine: What computed its influence; empty likewise.
     """
 
     case: str
     grid_mm: float = 3.0
     bixel_mm: float = 5.0
+    case_digest: str = ""
+    engine: str = ""
 
     def load(self, cache: Path | None) -> Case:
         """The case, on the planning grid.
@@ -85,8 +90,10 @@ def kept_plan(folder: Path) -> tuple[PlanOf, Protocol, Floats]:
             case=str(record["case"]),
             grid_mm=float(record["grid_mm"]),
             bixel_mm=float(record["bixel_mm"]),
+            case_digest=str(record.get("case_digest", "")),
+            engine=str(record.get("engine", "")),
         )
-        fluence = np.load(folder / FLUENCE, allow_pickle=False)
+        fluence = _fluence(folder / FLUENCE)
     except FileNotFoundError as error:
         raise CaseError(
             f"{folder} holds no plan ({error.filename} is missing): give the folder that "
@@ -94,4 +101,13 @@ def kept_plan(folder: Path) -> tuple[PlanOf, Protocol, Floats]:
         ) from None
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise CaseError(f"the plan in {folder} cannot be read: {error}") from error
-    return plan_of, load_protocol(folder / PROTOCOL), np.asarray(fluence, dtype=np.float64)
+    return plan_of, load_protocol(folder / PROTOCOL), fluence
+
+
+def _fluence(path: Path) -> Floats:
+    try:
+        return np.asarray(np.load(path, allow_pickle=False), dtype=np.float64)
+    except (ValueError, TypeError, EOFError) as error:  # numpy's words are about pickled objects
+        raise CaseError(
+            f"{path} is damaged, it cannot be read as numbers: plan it again, or put back a copy"
+        ) from error

@@ -29,7 +29,7 @@ def write_plan_folder(
     goals: GoalTable,
     pictures: Pictures,
     *,
-    before_goals: GoalTable,
+    before_goals: GoalTable | None = None,
     comparison: Comparison | None = None,
     history: Sequence[Step] = (),
     data: Mapping[str, JSON] | None = None,
@@ -42,7 +42,8 @@ def write_plan_folder(
         dose_gy: Gy per course, flat over the case's grid.
         goals: The same dose, judged.
         pictures: The same, drawn.
-        before_goals: The plan the search began with, judged on the case's grid.
+        before_goals: The plan the search began with, judged on the case's grid; without one its
+            column is missing.
         comparison: The same fluence where it was planned; its columns are missing without.
         history: The plans of the search, in order; no history files without.
         data: What else `plan.json` holds, such as `Plan.to_json`.

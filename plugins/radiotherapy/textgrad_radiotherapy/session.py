@@ -10,6 +10,8 @@ from textgrad_radiotherapy.cache_folder import cache_folder
 from textgrad_radiotherapy.cases import load_case
 from textgrad_radiotherapy.figures.pictures import Pictures, draw
 from textgrad_radiotherapy.goals import Protocol
+from textgrad_radiotherapy.kept_plan import PlanOf
+from textgrad_radiotherapy.outline import case_digest
 from textgrad_radiotherapy.plan import Plan, Planner
 from textgrad_radiotherapy.terms import Term
 from textgrad_radiotherapy.weights import Weights, canonical_weights
@@ -41,6 +43,7 @@ class Session:
     cache: str | None
     levers: bool = True
     _planner: Planner | None = field(init=False, default=None, repr=False)
+    _digest: str = field(init=False, default="", repr=False)
     _plans: dict[str, Plan] = field(init=False, default_factory=dict, repr=False)
     _judged: dict[str, Plan] = field(init=False, default_factory=dict, repr=False)
     _drawn: tuple[tuple[str, str | None], Pictures] | None = field(
@@ -51,7 +54,14 @@ class Session:
     def __getstate__(self) -> dict[str, Any]:
         """The settings alone: plans are made anew where they are needed."""
         kept = {k: v for k, v in self.__dict__.items() if not k.startswith("_")}
-        return {**kept, "_planner": None, "_plans": {}, "_judged": {}, "_drawn": None}
+        return {
+            **kept,
+            "_planner": None,
+            "_digest": "",
+            "_plans": {},
+            "_judged": {},
+            "_drawn": None,
+        }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Settings and a lock of its own."""
@@ -67,11 +77,28 @@ class Session:
         with self._lock:
             if self._planner is None:
                 folder = cache_folder(self.cache)
+                self._digest = case_digest(self.case)  # of what is read here, not of what follows
                 case = load_case(
                     self.case, grid_mm=self.grid_mm, bixel_mm=self.bixel_mm, cache=folder
                 )
                 self._planner = Planner(case, self.protocol, terms=self.terms, gap=self.gap)
             return self._planner
+
+    @property
+    def plan_of(self) -> PlanOf:
+        """What its plans belong to: the case as it was when it was loaded.
+
+        Raises:
+            CaseError: If the case cannot be planned.
+        """
+        engine = self.planner.case.influence.engine
+        return PlanOf(
+            case=self.case,
+            grid_mm=self.grid_mm,
+            bixel_mm=self.bixel_mm,
+            case_digest=self._digest,
+            engine=engine,
+        )
 
     def plan(self, weights: Weights) -> Plan:
         """The plan of these weights on the planning grid, from memory if it is one of the last."""

@@ -33,7 +33,7 @@ def run(given: Namespace) -> int:
     else:
         dose_gy = opened.dose_on(opened.judged)
         beside = compared(opened.case, opened.dose_on(opened.case), protocol).to_json()
-    table = judge(opened.judged, dose_gy, protocol)
+    table = judge(opened.judged, dose_gy, protocol, planned=given.dose is None)
     found: dict[str, JSON] = {
         "notice": NOTICE,
         "grid": str(opened.judged.grid),

@@ -17,7 +17,7 @@ from textgrad_radiotherapy.about_case import about_case
 from textgrad_radiotherapy.commands.new_folder import check_free, filled
 from textgrad_radiotherapy.commands.options import cache_of
 from textgrad_radiotherapy.comparison import comparison_lines
-from textgrad_radiotherapy.kept_plan import PlanOf, keep_plan
+from textgrad_radiotherapy.kept_plan import keep_plan
 from textgrad_radiotherapy.notice import NOTICE
 from textgrad_radiotherapy.plan_folder import write_plan_folder
 
@@ -40,7 +40,6 @@ def run(given: Namespace) -> int:
             say(f"Note: {note}", sys.stdout)
     session = replace(domain.session, levers=False)  # nothing here shows any
     plan, judged = session.plan(weights), session.judged(weights)
-    plan_of = PlanOf(case=domain.case, grid_mm=given.grid_mm, bixel_mm=given.bixel_mm)
     pictures = session.pictures(weights)
     with filled(folder) as draft:
         written = write_plan_folder(
@@ -49,12 +48,11 @@ def run(given: Namespace) -> int:
             judged.dose_gy,
             judged.table,
             pictures,
-            before_goals=judged.table,
             comparison=judged.comparison,
             data=judged.to_json(),
         )
         write_atomically(draft / "weights.json", domain.canonical(weights) + "\n")
-        kept = keep_plan(plan_of, domain.protocol, judged.fluence, draft)
+        kept = keep_plan(domain.session.plan_of, domain.protocol, judged.fluence, draft)
     files = ["weights.json", *(path.name for path in written), *kept]
     if given.json:
         found = {

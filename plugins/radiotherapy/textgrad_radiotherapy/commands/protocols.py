@@ -7,7 +7,7 @@ import textwrap
 from argparse import Namespace
 
 from textgrad_core.cli.exits import OK
-from textgrad_radiotherapy.goals import Goal, Protocol
+from textgrad_radiotherapy.goals import ASSUMED_MEANS, Goal, Protocol
 from textgrad_radiotherapy.notice import NOTICE
 from textgrad_radiotherapy.protocols import load_protocol, protocol_data, protocol_names
 
@@ -48,7 +48,9 @@ def _shown(protocol: Protocol) -> list[str]:
         target, volume, dose = protocol.normalise
         lines.append(f"Plans are scaled so that D{volume:g}% of {target} is {dose:g} Gy.")
     lines += ["", f"{'priority':>8}  goal (Gy per course)"]
-    lines += [f"{goal.priority:>8}  {goal.name}{_acceptable(goal)}" for goal in protocol.goals]
+    lines += [f"{goal.priority:>8}  {goal.marked}{_acceptable(goal)}" for goal in protocol.goals]
+    if any(goal.assumed for goal in protocol.goals):
+        lines.append(f"{ASSUMED_MEANS}.")
     lines += ["", *_wrapped(f"Source: {protocol.source}")]
     if protocol.assumptions:
         lines.append("Assumed here, not in the source:")

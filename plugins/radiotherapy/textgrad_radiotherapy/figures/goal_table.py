@@ -10,7 +10,7 @@ from textgrad_radiotherapy.judgement import GoalRow, GoalTable
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-WIDTH_IN, LINE_IN, HEAD_IN, FOOT_IN = 9.6, 0.26, 0.75, 0.4
+WIDTH_IN, LINE_IN, HEAD_IN, FOOT_IN = 9.6, 0.26, 0.75, 0.5
 HEADS = ("priority", "goal", "before", "after", "margin", "verdict", "Gy / fraction")
 RIGHT_OR_LEFT_IN = (0.35, 0.95, 5.1, 6.1, 6.95, 7.2, 9.3)  # where columns end or begin
 ENDS = (False, False, True, True, True, False, True)
@@ -43,6 +43,9 @@ def goal_table_figure(after: GoalTable, before: GoalTable | None = None) -> Figu
                     fontsize=8.5 if len(cell) <= 48 else 7,
                 )  # fmt: skip
             _rule(figure, y - LINE_IN / 2 / height, heavy=number == 0)
+        figure.text(
+            0.95 / WIDTH_IN, 0.3 / height, after.assumed_note(), fontsize=8, va="center",
+        )  # fmt: skip
     return figure
 
 
@@ -63,7 +66,7 @@ def _cells(row: GoalRow, earlier: dict[str, float]) -> tuple[str, ...]:
 def _goal(row: GoalRow) -> str:
     """The goal, with the wider bound if there is one."""
     wider = row.goal.acceptable
-    return row.goal.name if wider is None else f"{row.goal.name} (acceptable {wider:g})"
+    return row.goal.marked if wider is None else f"{row.goal.marked} (acceptable {wider:g})"
 
 
 def _number(value: float | None, unit: str) -> str:

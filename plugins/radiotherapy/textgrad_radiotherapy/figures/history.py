@@ -21,7 +21,8 @@ class Step:
     Args:
         weights: Weight of every term, by name.
         doses_gy: Dose level by term name, Gy per course, where it is not the term's own.
-        penalty: Misses of the goals in per cent; less is better.
+        penalty: Misses of the goals in per cent, the reserve asked for at them included: it may
+            be above 0 where all goals are met. Less is better.
         goals_met: How many judged goals were met.
         accepted: Whether it was better than every plan before it.
     """
@@ -70,7 +71,7 @@ def history_csv(steps: Sequence[Step]) -> str:
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     heads = [*names, *(f"dose level of {name} [Gy]" for name in levels)]
-    writer.writerow(["iteration", "penalty", "goals met", "accepted", *heads])
+    writer.writerow(["iteration", "penalty with reserve", "goals met", "best so far", *heads])
     for number, step in enumerate(steps):
         cells = [step.weights.get(name) for name in names]
         cells += [step.doses_gy.get(name) for name in levels]

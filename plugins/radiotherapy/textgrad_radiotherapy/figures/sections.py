@@ -27,6 +27,7 @@ def report_sections(goals: GoalTable, pictures: Pictures) -> tuple[Section, ...]
                 [
                     *(f"WARNING: {warning}" for warning in goals.warnings),
                     f"{SENTENCE} {goals.summary()}. Doses in Gy per course.",
+                    *([f"{goals.assumed_note()}."] if goals.assumed_note() else []),
                 ]
             ),
             artefacts=(

@@ -125,14 +125,26 @@ def structure_from_mask(
             f"the mask of {name!r} has shape {mask.shape}, the grid {grid.shape} (z, y, x): {grid}"
         )
     share = np.asarray(mask, dtype=np.float64).ravel()
-    if not np.isfinite(share).all() or share.min() < 0 or share.max() > 1:
+    wrong = np.flatnonzero(~np.isfinite(share))
+    if wrong.size:
+        z, y, x = (int(i) for i in np.unravel_index(wrong[0], grid.shape))
+        raise CaseError(
+            f"the mask of {name!r} has {wrong.size} values that are NaN or infinite, the first at "
+            f"[{z}, {y}, {x}] (z, y, x, from 0): write 0 or False where the structure is not"
+        )
+    if share.min() < 0 or share.max() > 1:
         raise CaseError(
             f"the mask of {name!r} goes from {share.min():g} to {share.max():g}; it has to be "
             "True or False, or shares from 0 to 1"
         )
     voxels = np.flatnonzero(share)
     if not voxels.size:
-        raise CaseError(f"the mask of {name!r} is empty: leave the structure out")
+        remedy = (
+            "a target has to have voxels: check its contour or mask, and that it is on this grid"
+            if kind == "target"
+            else "leave the structure out"
+        )
+        raise CaseError(f"the mask of {name!r} is empty: {remedy}")
     return Structure(name=name, kind=kind, voxels=voxels, occupancy=share[voxels], colour=colour)
 
 
