@@ -52,7 +52,7 @@ def run(given: Namespace) -> int:
             data=judged.to_json(),
         )
         write_atomically(draft / "weights.json", domain.canonical(weights) + "\n")
-        kept = keep_plan(domain.session.plan_of, domain.protocol, judged.fluence, draft)
+        kept = keep_plan(session.plan_of, domain.protocol, judged.fluence, draft)
     files = ["weights.json", *(path.name for path in written), *kept]
     if given.json:
         found = {
