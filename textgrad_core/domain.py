@@ -166,6 +166,8 @@ class Domain(Protocol[V]):
         task: What a value is to achieve, at length, for prompts; empty if the role says it all.
         critique: Instruction for feedback written by a model; None if the numbers say it all.
         proposer: Built-in search, used when no engine is given.
+        parents: How many of the best candidates a search may build upon unless the user says; 1
+            where only what is not worse than all before may be accepted.
         parallel: Evaluations that run well at the same time; None for one per core.
         seeded: The measurement depends on `EvaluationContext.seed`.
         deterministic: Same value, context and fingerprint give the same outcome, so outcomes
@@ -190,6 +192,7 @@ class Domain(Protocol[V]):
     task: str = ""
     critique: str | None = None
     proposer: Proposer | None = None
+    parents: int = 5
     parallel: int | None = None
     seeded: bool = False
     deterministic: bool = True

@@ -94,6 +94,26 @@ def test_a_search_that_finds_nothing_new_gives_up() -> None:
     assert result.best.canonical == START
 
 
+class Climber(Words):
+    """Builds upon the best word alone."""
+
+    parents = 1
+
+
+@pytest.mark.parametrize(("given", "width"), [({}, 1), ({"parents": 3}, 3)])
+def test_the_domain_says_how_many_may_be_built_upon_unless_the_user_does(
+    given: dict[str, Any], width: int
+) -> None:
+    result = search(Climber(), **given)
+    assert result.settings["parents"] == width
+    best = [result.trials[0].scalar or 0.0]
+    for trial in result.trials[1:]:
+        fits = trial.scalar is not None and (len(best) < width or trial.scalar <= best[-1])
+        assert trial.accepted is fits
+        best = sorted([*best, *([trial.scalar] if trial.scalar is not None else [])])[:width]
+    assert not all(trial.accepted for trial in result.trials)
+
+
 def test_it_stops_at_the_target() -> None:
     result = search(proposer=Fixed(HIDDEN), steps=50)
     assert result.stop_reason == "every target was reached before step 2"

@@ -56,7 +56,7 @@ def test_a_run_is_never_worse_than_its_start_and_leaves_files(tmp_path: Path) ->
         tried = list(csv.DictReader(stream))
     kept = [float(row["penalty with reserve"]) for row in tried if row["best so far"] == "yes"]
     assert len(tried) == len(screened)
-    assert kept == sorted(kept, reverse=True)
+    assert kept == sorted(kept, key=lambda scalar: -(scalar or 0.0))
     assert kept[-1] == pytest.approx(min(float(row["penalty with reserve"]) for row in tried))
     gap = float(rows[1]["value"]) - float(rows[1]["same fluence on the planning grid"])
     assert gap == pytest.approx(float(rows[1]["difference"]), abs=1e-3)
@@ -69,6 +69,35 @@ def test_a_run_is_never_worse_than_its_start_and_leaves_files(tmp_path: Path) ->
     readme = (tmp_path / "out" / "README.txt").read_text("utf-8")
     assert about in readme
     assert any(section.artefacts for section in sections)
+
+
+class WorseThenBetter:
+    """A plan that costs an organ much, then one that is better than the start."""
+
+    name = "worse"
+
+    def propose(self, request: tg.ProposalRequest) -> list[tg.Proposal]:
+        (parent,) = request.parents
+        changed = json.loads(parent.canonical)
+        factor = 50.0 if len(request.history) == 1 else 0.5
+        changed |= {name: changed[name] * factor for name in changed if name != "PTV under"}
+        return [tg.Proposal(answer=json.dumps(changed), parent=parent.canonical)]
+
+
+def test_what_is_worse_than_the_best_plan_is_never_built_upon(tmp_path: Path) -> None:
+    domain = small(tmp_path)
+    result = tg.optimize(
+        domain.start, domain, proposer=WorseThenBetter(), steps=3, proposals=1, cache="off"
+    )
+    start, worse, *later = result.trials
+    assert start.scalar is not None
+    assert worse.scalar is not None
+    assert worse.scalar > start.scalar
+    assert not worse.accepted
+    assert later
+    assert later[0].parent == start.canonical
+    kept = [trial.scalar for trial in result.trials if trial.accepted]
+    assert kept == sorted(kept, key=lambda scalar: -(scalar or 0.0))
 
 
 class LevelThenAgain:

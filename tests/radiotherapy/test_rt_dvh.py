@@ -15,7 +15,6 @@ from rt_cases import ball, box, case_of, centred_grid, listed_case, listed_dose,
 from textgrad_radiotherapy.case import Case, Structure
 from textgrad_radiotherapy.dvh import (
     checked_structure,
-    dose_statistics,
     dose_volume,
     dvh_csv,
     dvh_curves,
@@ -267,11 +266,6 @@ def test_curves_and_their_csv() -> None:
     assert table[table[:, 0] == 7.5, 2] == pytest.approx(2.0)
     assert table[table[:, 0] == 20.0, 1] == pytest.approx(40.0)
     assert len(table) == curve.dose_gy.size
-
-
-def test_statistics_count_parts() -> None:
-    told = dose_statistics("PTV", listed_dose([10.0, 40.0]), listed_case([1.0, 0.5]))
-    assert (told.volume_cc, told.mean_gy, told.min_gy, told.max_gy) == (1.5, 20.0, 10.0, 40.0)
 
 
 def test_dose_of_another_size_names_both() -> None:

@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
-from rt_cases import ball, case_of, centred_grid, listed_case, listed_dose, occupied
+from rt_cases import ball, box, case_of, centred_grid, listed_case, listed_dose, occupied
 from textgrad_radiotherapy.case import Case
+from textgrad_radiotherapy.dvh import dvh_curves
 from textgrad_radiotherapy.errors import CaseError, GoalError
 from textgrad_radiotherapy.geometry import Floats
 from textgrad_radiotherapy.goals import Metric, MetricKind
@@ -81,6 +83,47 @@ def test_dose_of_normal_tissue_in_closed_form(
     expected = PRESCRIBED_GY * (2 - outer_mm / 24.0)
     assert value(of(kind, volume_cc, "Body"), dose, phantom) == pytest.approx(expected, abs=2.0)
     assert value(of("Dcc", volume_cc, "Body"), dose, phantom) > expected + 3
+
+
+def half_a_ball(x: Floats, y: Floats, z: Floats) -> NDArray[np.bool_]:
+    """Points of a ball of `RADIUS_MM` on one side of a plane through its centre."""
+    return np.asarray((x**2 + y**2 + z**2 <= RADIUS_MM**2) & (x >= 0.0))
+
+
+@pytest.mark.parametrize("spacing_mm", [2.0, 3.0, 5.0])
+@pytest.mark.parametrize("offset", [(0.0, 0.0, 0.0), (0.5, 0.3, 0.1), (0.25, 0.4, 0.1)])
+def test_mean_of_half_a_ball_in_a_linear_gradient(
+    spacing_mm: float, offset: tuple[float, float, float]
+) -> None:
+    """Its centroid lies 3/8 of the radius off the plane; voxel centres are up to 0.27 Gy off."""
+    x, y, z = (spacing_mm * share for share in offset)
+    grid = centred_grid(RADIUS_MM + spacing_mm, spacing_mm, (x, y, z))
+    case = case_of(grid, occupied("PTV", "target", half_a_ball, grid, samples=9))
+    dose = 50.0 + 1.0 * grid.centres_mm()[:, 0]
+    exact = 50.0 + 3.0 / 8.0 * RADIUS_MM
+    assert value(of("mean"), dose, case) == pytest.approx(exact, abs=0.037 * spacing_mm)
+
+
+@pytest.mark.parametrize("a", [1.0, 3.0, 8.0, 20.0, -1.0, -10.0])
+def test_geud_of_a_box_in_a_linear_gradient(a: float) -> None:
+    grid = centred_grid(16, 2.0, (0.6, 0.2, -0.2))
+    case = case_of(grid, occupied("PTV", "target", box((10.0, 7.0, 5.0)), grid, samples=10))
+    dose = 50.0 + 2.0 * grid.centres_mm()[:, 0]
+    low, high = 30.0, 70.0
+    exact = (np.log(high / low) if a == -1.0 else (high ** (a + 1) - low ** (a + 1)) / (a + 1)) / (
+        high - low
+    )
+    assert value(of("gEUD", a), dose, case) == pytest.approx(exact ** (1 / a), abs=0.03)
+
+
+@pytest.mark.parametrize("reach_mm", [10.0, 14.0, 24.0])
+def test_the_mean_is_the_area_under_the_histogram(phantom: Case, reach_mm: float) -> None:
+    dose = falling_dose(phantom, reach_mm)
+    for name in ("PTV", "Body"):
+        (curve,) = dvh_curves(phantom, dose, [name], step_gy=0.01)
+        area = float(np.trapezoid(curve.volume_percent, curve.dose_gy)) / 100
+        assert value(of("mean", structure=name), dose, phantom) == pytest.approx(area, abs=0.01)
+        assert value(of("gEUD", 1.0, name), dose, phantom) == pytest.approx(area, abs=0.01)
 
 
 @pytest.mark.parametrize("a", [1.0, 2.0, 8.0, 40.0, -1.0, -10.0])
@@ -186,6 +229,9 @@ def waves(case: Case) -> tuple[Floats, Floats]:
         *(of("V%", d) for d in (54, 58, 61, 66)),
         of("Vcc", 59),
         of("HI"),
+        of("mean"),
+        of("gEUD", 8.0),
+        of("gEUD", -10.0),
     ],
     ids=lambda metric: f"{metric.kind}{metric.argument:g}",
 )
@@ -213,6 +259,9 @@ def test_gradients_are_those_of_the_histogram_of_parts(phantom: Case, seed: int)
         *(of("V%", d) for d in (57, 60, 63)),
         of("Vcc", 59),
         of("HI"),
+        of("mean"),
+        of("gEUD", 8.0),
+        of("gEUD", -10.0),
     ]
     for metric in metrics:
         measured = slope(metric, dose, change, phantom, 1e-4)

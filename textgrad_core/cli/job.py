@@ -113,14 +113,15 @@ def job_of(plugin: Plugin, given: Namespace, command: str) -> Job:
     limits = ("evaluations", "calls", "seconds", "tokens", "cost")
     budget = Budget(**{name: getattr(given, name) for name in limits})
     made = make_arguments(plugin.make, given)
+    domain = plugin.make(**made)
     return Job(
         plugin=plugin.name,
-        start=_start(plugin, given.start, made),
+        start=_start(domain, given.start),
         make=made,
         options=Options(
             steps=given.steps,
             proposals=given.proposals,
-            parents=given.parents,
+            parents=domain.parents if given.parents is None else given.parents,
             finalists=given.finalists,
             feedback=given.feedback,
             seed=given.seed,
@@ -136,7 +137,7 @@ def job_of(plugin: Plugin, given: Namespace, command: str) -> Job:
     )
 
 
-def _start(plugin: Plugin, given: str | None, made: Mapping[str, Any]) -> str:
+def _start(domain: Domain[Any], given: str | None) -> str:
     """The value to start from: the user's, read from a file if it is ``@FILE``, or the domain's.
 
     A ``.py`` file is read in the encoding it declares, any other in UTF-8; line ends stay.
@@ -145,10 +146,9 @@ def _start(plugin: Plugin, given: str | None, made: Mapping[str, Any]) -> str:
         UsageError: If the file cannot be read, or nothing says where to start.
     """
     if given is None:
-        start = plugin.make(**made).start
-        if start is None:
-            raise UsageError(f"plugin {plugin.name!r} knows no start: give --start VALUE or @FILE")
-        return start
+        if domain.start is None:
+            raise UsageError(f"plugin {domain.name!r} knows no start: give --start VALUE or @FILE")
+        return domain.start
     if not given.startswith("@"):
         return given
     path = Path(given[1:])

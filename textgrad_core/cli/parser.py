@@ -147,7 +147,7 @@ def _add_search(run: argparse.ArgumentParser, defaults: RunDefaults) -> None:
     for name, default, text in (
         ("steps", defaults.steps, "rounds of proposals"),
         ("proposals", defaults.proposals, "proposals per round"),
-        ("parents", 5, "candidates that may be built upon"),
+        ("parents", None, "candidates that may be built upon"),
         ("finalists", defaults.finalists, "best candidates measured again with care"),
         ("seed", 0, "seed of the whole run"),
     ):
@@ -156,7 +156,7 @@ def _add_search(run: argparse.ArgumentParser, defaults: RunDefaults) -> None:
             type=int,
             default=default,
             metavar="N",
-            help=f"{text} (default: {default})",
+            help=f"{text} (default: {'the plugin says' if default is None else default})",
         )
 
 

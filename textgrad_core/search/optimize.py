@@ -60,7 +60,7 @@ def optimize(start: Any, domain: Domain[Any], **how: Unpack[Keywords]) -> Result
             engine: a model that proposes: an engine, or what `get_engine` understands.
             proposer: search without a model; by default the domain's own. Not with an engine.
             steps, proposals, parents, finalists, feedback, seed, deadline_s, budget, params:
-            how the search runs, see `Options`.
+            how the search runs, see `Options`; `parents` is the domain's unless given.
             folder: run folder. Running again with the same folder continues: nothing that is
             recorded there is measured or asked again.
             mode: ``"replay"`` answers from the folder alone and raises at the first difference;
@@ -92,7 +92,7 @@ async def aoptimize(start: Any, domain: Domain[Any], **how: Unpack[Keywords]) ->
 
 
 async def _optimize(start: Any, domain: Domain[Any], how: Keywords) -> Result:
-    options = _options(how)
+    options = _options(how, domain)
     text = start if isinstance(start, str) else domain.canonical(start)
     canonical = domain.canonical(domain.parse(text))
     source = _source(domain, how.get("engine"), how.get("proposer"), options)
@@ -138,7 +138,7 @@ def _source(
     return BuiltIn(built_in, options)
 
 
-def _options(how: Keywords) -> Options:
+def _options(how: Keywords, domain: Domain[Any]) -> Options:
     fields = Options.__dataclass_fields__
     known = {*fields, *Keywords.__annotations__}
     unknown = sorted(set(how) - known)
@@ -147,7 +147,7 @@ def _options(how: Keywords) -> Options:
             f"unknown argument {', '.join(unknown)}; known: {', '.join(Keywords.__annotations__)}"
         )
     given: dict[str, Any] = {name: value for name, value in how.items() if name in fields}
-    return Options(**given)
+    return Options(**{"parents": domain.parents, **given})
 
 
 def _cache(choice: Literal["shared", "off"] | Path) -> EvaluationCache | None:

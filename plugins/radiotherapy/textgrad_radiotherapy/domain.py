@@ -46,7 +46,7 @@ from textgrad_radiotherapy.weights import (
     start_weights,
 )
 
-MEASURED_AS = 5  # raised when goals or penalty are measured otherwise: no old outcome is shared
+MEASURED_AS = 6  # raised when goals or penalty are measured otherwise: no old outcome is shared
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,6 +94,7 @@ class Plans(Domain[Weights]):
         ),
     )
     proposer: Proposer | None = field(init=False, default=None, compare=False)
+    parents: int = field(init=False, default=1)  # no plan that is worse is ever accepted
     scalar_name: str = field(init=False, default="penalty")
     value_name: str = field(init=False, default="weights")
     value_file: str = field(init=False, default="weights.json")

@@ -170,39 +170,6 @@ def structure_dvh(structure: Structure, dose_gy: Floats, grid: Grid) -> DoseVolu
     return dose_volume(middle, volume_cc, spread)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DoseStatistics:
-    """What is told of a structure for information, from the doses of voxel centres.
-
-    Args:
-        volume_cc: Volume of the structure.
-        mean_gy: Mean dose, voxels weighted by occupancy.
-        min_gy: Lowest dose of a voxel; depends on the grid, never a goal.
-        max_gy: Highest dose of a voxel; depends on the grid, never a goal.
-    """
-
-    volume_cc: float
-    mean_gy: float
-    min_gy: float
-    max_gy: float
-
-
-def dose_statistics(name: str, dose_gy: NDArray[np.floating], case: Case) -> DoseStatistics:
-    """Volume, mean, lowest and highest dose of a structure.
-
-    Raises:
-        CaseError: If the dose or the structure is not as it should be.
-    """
-    structure = checked_structure(name, case)
-    doses = checked_dose(dose_gy, case.grid)[structure.voxels]
-    return DoseStatistics(
-        volume_cc=structure.volume_cc(case.grid),
-        mean_gy=float(doses @ structure.occupancy) / float(structure.occupancy.sum()),
-        min_gy=float(doses.min()),
-        max_gy=float(doses.max()),
-    )
-
-
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class DvhCurve:
     """A cumulative histogram as it is drawn.

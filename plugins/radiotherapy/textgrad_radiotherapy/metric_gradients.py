@@ -11,6 +11,7 @@ from textgrad_radiotherapy.case import Structure
 from textgrad_radiotherapy.dvh import DoseVolume, dose_volume, structure_dvh
 from textgrad_radiotherapy.geometry import Floats, Grid
 from textgrad_radiotherapy.goals import Metric
+from textgrad_radiotherapy.mean_of_powers import mean_of_powers_gradient
 from textgrad_radiotherapy.partial_voxels import by_voxel_dose, part_doses
 
 LEAST_SPAN_GY = 0.1  # the dose in the part of a voxel is taken to vary by no less than this
@@ -30,10 +31,10 @@ def gradient_of(
     """Flat voxels, ascending, and the metric's derivative by their dose; inputs are checked."""
     number, total = metric.argument, structure.volume_cc(grid)
     if metric.kind == "mean":
-        return structure.voxels, structure.occupancy / structure.occupancy.sum()
+        share = structure.occupancy / structure.occupancy.sum()
+        return by_voxel_dose(structure, dose, grid, share, np.zeros(share.shape))
     if metric.kind == "gEUD":
-        doses, share = dose[structure.voxels], structure.occupancy / structure.occupancy.sum()
-        return structure.voxels, geud_weights(doses, share, number)
+        return mean_of_powers_gradient(structure, dose, grid, number)
     if metric.kind in ("D%", "Dcc"):
         volume = number / 100 * total if metric.kind == "D%" else number
         return _quantile(structure, dose, grid, volume)
@@ -43,25 +44,6 @@ def gradient_of(
     if metric.kind == "HI":
         return _homogeneity(structure, dose, grid)
     return _conformity(metric, structure, dose, grid, patient, prescription_gy)
-
-
-def geud_weights(doses: Floats, share: Floats, a: float) -> Floats:
-    """Derivative of the gEUD; where it has a kink, along a common change of all doses.
-
-    Args:
-        doses: Dose of each voxel, shape (m,), none negative.
-        share: Their shares, adding up to 1.
-        a: At least 1, or below 0.
-    """
-    scale = float(doses.max()) if a > 0 else float(doses.min())
-    if scale == 0.0 and a > 0:
-        return share
-    if scale == 0.0:
-        cold = np.where(doses == 0, share, 0.0)
-        return np.asarray(cold * float(cold.sum()) ** (1 / a - 1))
-    relative = doses / scale
-    mean = float(relative**a @ share)
-    return np.asarray(share * relative ** (a - 1) * mean ** (1 / a - 1))
 
 
 def _by_parts(

@@ -5,7 +5,7 @@ Definitions (doses are Gy per course, volumes count partial voxels):
 - ``D%`` and ``Dcc``: the highest dose that so much of the structure receives at least (and
   ``Dcc_outside``, ``Dcc_2cm`` the same of what lies in no target, or 2 cm from all); ``V%`` and
   ``Vcc``: how much receives at least a dose. Both read the same histogram (see `dvh`).
-- ``mean`` and ``gEUD`` = (mean of d^a)^(1/a), of the doses of voxel centres weighted by occupancy;
+- ``mean`` and ``gEUD`` = (mean of d^a)^(1/a), over the same parts of voxels as the histogram;
   a >= 1 for organs at risk, a < 0 for targets (Niemierko, Med. Phys. 26:1100, 1999). With a < 0 a
   voxel without dose makes it zero.
 - ``HI``: (D2% - D98%) / D50% (ICRU report 83).
@@ -31,14 +31,15 @@ from textgrad_radiotherapy.dvh import (
     DoseVolume,
     checked_dose,
     checked_structure,
-    dose_statistics,
     structure_dvh,
 )
 from textgrad_radiotherapy.errors import GoalError
 from textgrad_radiotherapy.geometry import Floats
 from textgrad_radiotherapy.goals import Metric
+from textgrad_radiotherapy.mean_of_powers import mean_of_powers
 from textgrad_radiotherapy.metric_gradients import gradient_of
 from textgrad_radiotherapy.normal_tissue import PARTS
+from textgrad_radiotherapy.partial_voxels import part_doses
 
 __all__ = ["TargetIndices", "checked_metric", "gradient", "target_indices", "value"]
 
@@ -64,9 +65,10 @@ def value(metric: Metric, dose_gy: NDArray[np.floating], case: Case) -> float:
     dose = checked_dose(dose_gy, case.grid)
     structure = checked_metric(metric, case)
     if metric.kind == "gEUD":
-        return geud(dose[structure.voxels], structure.occupancy, metric.argument)
+        return mean_of_powers(structure, dose, case.grid, metric.argument)
     if metric.kind == "mean":
-        return dose_statistics(structure.name, dose, case).mean_gy
+        middle, _ = part_doses(structure, dose, case.grid)
+        return float(middle @ structure.occupancy) / float(structure.occupancy.sum())
     histogram = structure_dvh(structure, dose, case.grid)
     if metric.kind in AT_PRESCRIPTION:
         return _around(metric, histogram, dose, case)
@@ -81,9 +83,9 @@ def gradient(
 ) -> tuple[NDArray[np.intp], Floats]:
     """How the metric changes with the dose: d metric = sum of weights * d dose.
 
-    Exact for the mean and the gEUD. ``D`` and ``V`` are differentiated as the histogram computes
-    them: through the dose in the part of each voxel, its middle and its spread, which neighbours
-    set too (so voxels next to the structure have weights, and weights may be negative). Parts in
+    All are differentiated as they are computed: through the dose in the part of each voxel, its
+    middle and its spread, which neighbours set too (so voxels next to the structure have weights,
+    and weights may be negative). Exact for the mean and the gEUD. For ``D`` and ``V`` parts in
     which the dose hardly varies make steps of the histogram, which have no derivative: they are
     taken to vary by 0.1 Gy, and where no part reaches a quantile the nearest ones do. The indices
     follow by the quotient rule.
@@ -111,15 +113,6 @@ def gradient(
         patient=patient(case),
         prescription_gy=case.prescription_gy.get(metric.structure, 0.0),
     )
-
-
-def geud(dose_gy: Floats, share: Floats, a: float) -> float:
-    """Generalised equivalent uniform dose of voxels weighted by their share, Gy."""
-    scale = float(dose_gy.max()) if a > 0 else float(dose_gy.min())
-    if scale == 0.0:
-        return 0.0
-    mean = float((dose_gy / scale) ** a @ share) / float(share.sum())
-    return float(scale * mean ** (1 / a))
 
 
 def patient(case: Case) -> Structure:
