@@ -20,7 +20,7 @@ from textgrad_radiotherapy.figures.dose_wash import ISODOSES, dose_wash_figure
 from textgrad_radiotherapy.figures.drawing import ACCEPTABLE, MET, MISSED, png_bytes, svg_text
 from textgrad_radiotherapy.figures.dvh import dvh_figure, goal_markers
 from textgrad_radiotherapy.figures.goal_table import goal_table_figure
-from textgrad_radiotherapy.figures.history import Step
+from textgrad_radiotherapy.figures.history import Step, history_csv
 from textgrad_radiotherapy.figures.pictures import draw
 from textgrad_radiotherapy.geometry import Floats
 from textgrad_radiotherapy.goal_notation import parse_goal
@@ -169,12 +169,18 @@ def test_every_picture_carries_the_notice(planned: Planned) -> None:
     kept, lost = strips.axes[0].get_lines()
     assert np.asarray(kept.get_xydata()).tolist() == [[0.0, 2.0]]
     assert np.asarray(lost.get_xydata()).tolist() == [[1.0, 3.0]]
+    named = [axes.get_ylabel().replace("\n", " ") for axes in strips.axes]
+    assert named == ["penalty with reserve [%]", "goals met"]
+    heads = history_csv(steps).splitlines()[0].split(",")
+    assert {"penalty with reserve", "goals met"} < set(heads)
+    assert_legible(strips)
 
 
 def words_of(figure: Any) -> list[Any]:
-    """Boxes of all words that stand on the figure itself or in its legends, in pixels."""
+    """Boxes of all words on the figure itself, in its legends or beside its axes, in pixels."""
     figure.canvas.draw()
     texts = [*figure.texts, *(text for key in figure.legends for text in key.get_texts())]
+    texts += [axis.label for axes in figure.axes for axis in (axes.xaxis, axes.yaxis)]
     return [text.get_window_extent() for text in texts if text.get_text()]
 
 

@@ -12,6 +12,8 @@ from textgrad_radiotherapy.csv_text import csv_text
 from textgrad_radiotherapy.plan_data import plan_data
 from textgrad_radiotherapy.weights import Weights
 
+PENALTY = "penalty with reserve"  # as tables and figures name `Step.penalty`, per cent
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
@@ -76,6 +78,4 @@ def history_csv(steps: Sequence[Step]) -> str:
         texts = ["" if cell is None else f"{cell:.6g}" for cell in cells]
         verdict = "yes" if step.accepted else "no"
         lines.append([str(number), f"{step.penalty:.6g}", str(step.goals_met), verdict, *texts])
-    return csv_text(
-        ["iteration", "penalty with reserve", "goals met", "best so far", *heads], lines
-    )
+    return csv_text(["iteration", PENALTY, "goals met", "best so far", *heads], lines)
