@@ -18,7 +18,8 @@ from textgrad_radiotherapy.figures import report_sections
 from textgrad_radiotherapy.figures.convergence import convergence_figure
 from textgrad_radiotherapy.figures.dose_wash import ISODOSES, dose_wash_figure
 from textgrad_radiotherapy.figures.drawing import ACCEPTABLE, MET, MISSED, png_bytes, svg_text
-from textgrad_radiotherapy.figures.dvh import dvh_figure, goal_markers
+from textgrad_radiotherapy.figures.dvh import dvh_figure
+from textgrad_radiotherapy.figures.goal_markers import goal_markers
 from textgrad_radiotherapy.figures.goal_table import goal_table_figure
 from textgrad_radiotherapy.figures.history import Step, history_csv
 from textgrad_radiotherapy.figures.pictures import draw
@@ -68,7 +69,13 @@ def test_markers_are_at_the_goals(planned: Planned) -> None:
         corners = np.asarray(line.get_marker().vertices)
         assert tuple(corners[np.abs(corners).max(axis=1).argmax()]) == tip
         verdict = next(r.verdict for r in table.rows if r.goal.name == name)
-        assert line.get_markerfacecolor() == (MET if verdict == "pass" else MISSED)
+        hue = MET if verdict == "pass" else MISSED
+        assert (line.get_markerfacecolor(), line.get_markeredgecolor()) == (hue, hue)
+        base, of = drawn[f"structure-{name}"], case.structures[name.split()[0]].colour
+        assert base.get_xydata()[0] == pytest.approx((x, y))
+        assert base.get_markeredgecolor() == of
+        assert base.get_marker() == ("_" if tip[1] else "|")
+        assert base.get_markersize() < line.get_markersize()
     assert len(goal_markers(case, table)) == 3
     assert drawn["prescription-60"].get_xdata()[0] == 60.0
 
