@@ -77,6 +77,10 @@ def test_markers_are_at_the_goals(planned: Planned) -> None:
         assert base.get_marker() == ("_" if tip[1] else "|")
         assert base.get_markersize() < line.get_markersize()
     assert len(goal_markers(case, table)) == 3
+    for before, label in ((None, "goal met"), (dose, "goal met (after)")):
+        keys = dvh_figure(case, dose, table, before_gy=before).axes[0].get_legend()
+        assert keys is not None
+        assert label in [text.get_text() for text in keys.get_texts()]
     assert drawn["prescription-60"].get_xdata()[0] == 60.0
 
 

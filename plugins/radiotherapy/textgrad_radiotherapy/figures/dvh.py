@@ -155,7 +155,8 @@ def _legends(
                    markerfacecolor=colour, markeredgecolor=colour, label=label,
                    markeredgewidth=0.8)
             for colour, label in (
-                (MET, "goal met (after)"), (ACCEPTABLE, "acceptable"), (MISSED, "goal missed"),
+                (MET, "goal met (after)" if with_before else "goal met"),
+                (ACCEPTABLE, "acceptable"), (MISSED, "goal missed"),
             )
         ]  # fmt: skip
         keys += [
