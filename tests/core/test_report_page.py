@@ -16,7 +16,7 @@ from result_samples import rejected, sample_result, scored, unmeasured
 from textgrad_core.domain import Reference
 from textgrad_core.errors import MissingExtra
 from textgrad_core.outcome import Artefact, Rejected
-from textgrad_core.report import Section, render_report
+from textgrad_core.report import Section, render_page, render_report
 from textgrad_core.report import page as page_module
 from textgrad_core.report.text import clipped, duration, headline, number, visible
 from textgrad_core.search.result import Result, Trial, Usage
@@ -111,6 +111,43 @@ def test_hostile_text_is_shown_and_never_becomes_markup(text: str) -> None:
     assert page.text.count(" ".join(text.split())) >= 15
 
 
+def sections_alone(text: str) -> Page:
+    artefact = Artefact(name=text, media_type="text/plain", text=text)
+    html = render_page(
+        text,
+        notice=text,
+        sections=(Section(title=text, text=text, artefacts=(artefact,)),),
+        finding=text,
+        files=(text,),
+        versions={text: text},
+        licences=(text,),
+        created=text,
+    )
+    return Page(html)
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_a_page_without_a_run_is_as_closed_as_a_report(text: str) -> None:
+    page, plain = sections_alone(text), sections_alone("x" * len(text))
+    assert_harmless(page)
+    assert page.tags == plain.tags
+    assert {a[:2] for a in page.attributes} == {a[:2] for a in plain.attributes}
+    assert page.text.count(" ".join(text.split())) == 13
+    assert policy_of(page) == policy_of(Page(render_report(sample_result())))
+
+
+def test_a_page_without_a_run_says_nothing_of_a_run() -> None:
+    html = render_page("Plan", notice="Not for <patients>.", sections=(Section(title="Goals"),))
+    page = Page(html)
+    for words in ("Plan", "Not for <patients>.", "Goals", "MIT licence"):
+        assert words in page.text
+    for words in ("Trajectory", "Candidates were proposed", "How to reproduce", "Beside this"):
+        assert words not in page.text
+    style = re.compile(r"<style>(.*)</style>", re.DOTALL)
+    ours, theirs = (style.findall(h) for h in (html, render_report(sample_result())))
+    assert ours[0] == theirs[0].split("</style>")[0]
+
+
 @settings(max_examples=25, deadline=None)
 @given(st.text(min_size=1, max_size=60))
 def test_no_text_changes_what_the_page_may_do(text: str) -> None:
@@ -123,11 +160,14 @@ def test_controls_and_direction_overrides_are_spelled_out() -> None:
     assert not re.search("[\x00\u202e\ud800]", page.text)
 
 
+def policy_of(page: Page) -> dict[str, str]:
+    (policy,) = [v for t, n, v in page.attributes if n == "content" and "default-src" in v]
+    return dict([rule.split(maxsplit=1) for rule in policy.split("; ")])
+
+
 def test_the_policy_forbids_network_and_scripts() -> None:
     page = Page(render_report(sample_result()))
-    policy = [v for t, n, v in page.attributes if n == "content" and "default-src" in v]
-    rules = dict(rule.split(maxsplit=1) for rule in policy[0].split("; "))
-    assert rules == {
+    assert policy_of(page) == {
         "default-src": "'none'",
         "img-src": "data:",
         "style-src": "'unsafe-inline'",
@@ -322,6 +362,8 @@ def test_without_jinja2_the_command_that_installs_it_is_named(
     monkeypatch.setattr(page_module, "import_module", absent)
     with pytest.raises(MissingExtra, match=re.escape("pip install -e '.[report]'")):
         render_report(sample_result())
+    with pytest.raises(MissingExtra, match=re.escape("pip install -e '.[report]'")):
+        render_page("Plan", notice="", sections=())
 
 
 @given(st.text())

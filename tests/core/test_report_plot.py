@@ -79,6 +79,44 @@ def test_ticks_of_a_docking_run_are_what_a_person_would_choose() -> None:
     assert tick_labels((0.0, 0.2, 0.4, 0.6000000000000001)) == ("0.0", "0.2", "0.4", "0.6")
 
 
+def y_labels(svg: str) -> list[str]:
+    """What stands beside the y axis, from below."""
+    return re.findall(r'text-anchor="end">([^<]*)</text>', svg)
+
+
+@given(st.lists(st.integers(0, 400), min_size=1, max_size=20), st.sampled_from([1.0, -1.0]))
+def test_what_is_counted_has_whole_ticks_on_its_side_of_zero(
+    counts: list[int], sign: float
+) -> None:
+    values: list[float | None] = [sign * count for count in counts]
+    svg = trajectory_svg(panel(values, whole=True, lane=False), width=520.0, height=260.0)
+    kept = [m.get("class") != "tp-beyond" for m in drawn(svg)]
+    on_axis = [v for v, k in zip(values, kept, strict=True) if k and v is not None]
+    labels = y_labels(svg)
+    assert all(re.fullmatch(r"-?\d+", label) for label in labels)
+    assert 1 <= len(labels) <= 11
+    assert all(0 <= sign * int(label) <= 1.1 * max(map(abs, on_axis)) for label in labels)
+    if min(on_axis) < max(on_axis):
+        assert len(labels) > 1, "one number makes no scale"
+
+
+def test_missed_goals_are_counted_in_whole_numbers() -> None:
+    def labels(values: list[float | None], *, whole: bool) -> list[str]:
+        shown = panel(values, whole=whole)
+        return y_labels(trajectory_svg(shown, width=520.0, height=260.0))
+
+    assert labels([2.0, 2.0, 3.0], whole=False) == ["2.0", "2.5", "3.0"]
+    assert labels([2.0, 2.0, 3.0], whole=True) == ["2", "3"]
+    assert labels([0.0, 0.0], whole=True) == ["0"]
+    assert labels([2.3, 2.6], whole=True) == labels([2.3, 2.6], whole=False)
+
+
+def test_an_objective_without_decimals_is_counted() -> None:
+    result = sample_result()
+    one = replace(result, objectives=(replace(VINA, decimals=0), result.objectives[1]))
+    assert [p.whole for p in panels(one)] == [False, True, False]
+
+
 @given(finite, st.lists(finite, min_size=2, max_size=8))
 def test_fraction_keeps_order_and_stays_within_bounds(a: float, values: list[float]) -> None:
     low, high = axis_range([a, *values])

@@ -21,7 +21,8 @@ from textgrad_radiotherapy.notice import NOTICE, SENTENCE
 
 CASE = "tg119-prostate"
 OUT_OF_ALL = ("weights.json", "plan.json", "plan_of.json", "protocol.json", "fluence.npy",
-              "goals.csv", "dvh.csv", "dvh.svg", "dvh.png", "dose_wash.png")  # fmt: skip
+              "goals.csv", "dvh.csv", "dvh.svg", "dvh.png", "dose_wash.png",
+              "report.html")  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -189,13 +190,14 @@ def test_dvh_gives_the_curves_of_the_plan_folder_in_other_steps(made: Path, run:
     printed = run("radiotherapy", "dvh", "plan", "--structure", "PTV", "--step", "1", folder=made)
     assert printed.returncode == 0
     head, *rows = list(csv.reader(printed.stdout.splitlines()))
-    assert head == ["dose [Gy per course]", "PTV [%]", "PTV [cc]"]
+    assert head == ["dose [Gy per course]", "PTV [%]", "PTV [cc]", NOTICE]
+    assert {row[3] for row in rows} == {""}
     volumes = [float(row[1]) for row in rows]
     assert volumes[0] == pytest.approx(100.0)
     assert volumes == sorted(volumes, reverse=True)
     with (made / "plan" / "dvh.csv").open() as stream:
         kept = {row["dose [Gy per course]"]: row["PTV [%]"] for row in csv.DictReader(stream)}
-    for level, percent, _ in rows:
+    for level, percent, _, _ in rows:
         assert float(percent) == pytest.approx(float(kept.get(level, 0.0)), abs=1e-3)
     done = run("radiotherapy", "dvh", "plan", "--structure", "PTV", "--step", "1", "--out",
                "curve.csv", folder=made)  # fmt: skip
@@ -265,7 +267,7 @@ def test_run_leaves_what_the_other_tools_read(tmp_path: Path, run: Typed) -> Non
             assert (named in " ".join(end.split())) == (row["verdict"] != "pass")
     assert NOTICE in end
     written = {path.name for path in (tmp_path / "run").iterdir()}
-    assert {*OUT_OF_ALL, "report.html", "result.csv", "weights_history.csv"} <= written
+    assert {*OUT_OF_ALL, "result.csv", "weights_history.csv"} <= written
     page = (tmp_path / "run" / "report.html").read_text("utf-8")
     assert f"<strong>{SENTENCE}</strong>" in page
     assert SENTENCE in done.stdout

@@ -22,6 +22,7 @@ from textgrad_radiotherapy.dvh import (
 )
 from textgrad_radiotherapy.errors import CaseError
 from textgrad_radiotherapy.geometry import Floats, Grid
+from textgrad_radiotherapy.notice import NOTICE
 
 RADIUS_MM, CENTRE_GY, SLOPE_GY_MM = 15.0, 50.0, 1.0
 AXIS = np.array([1.0, 0.0, 0.0])
@@ -261,7 +262,8 @@ def test_curves_and_their_csv() -> None:
     assert curve.volume_cc[-1] == 0
     assert curve.dose_gy[-1] > 20.05
     rows = list(csv.reader(io.StringIO(dvh_csv([curve]))))
-    assert rows[0] == ["dose [Gy per course]", "PTV [%]", "PTV [cc]"]
+    assert rows[0] == ["dose [Gy per course]", "PTV [%]", "PTV [cc]", NOTICE]
+    assert {row.pop() for row in rows[1:]} == {""}
     table = np.asarray(rows[1:], dtype=np.float64)
     assert table[table[:, 0] == 7.5, 2] == pytest.approx(2.0)
     assert table[table[:, 0] == 20.0, 1] == pytest.approx(40.0)

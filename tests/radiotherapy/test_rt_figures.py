@@ -12,22 +12,25 @@ import pytest
 from rt_cases import ball, case_of, centred_grid, occupied
 from textgrad_radiotherapy.case import Case
 from textgrad_radiotherapy.cases import case_names
+from textgrad_radiotherapy.comparison import Comparison
 from textgrad_radiotherapy.errors import CaseError
 from textgrad_radiotherapy.figures import report_sections
 from textgrad_radiotherapy.figures.convergence import convergence_figure
 from textgrad_radiotherapy.figures.dose_wash import ISODOSES, dose_wash_figure
 from textgrad_radiotherapy.figures.drawing import ACCEPTABLE, MET, MISSED, png_bytes, svg_text
-from textgrad_radiotherapy.figures.dvh import dvh_figure, goal_markers
+from textgrad_radiotherapy.figures.dvh import dvh_figure
+from textgrad_radiotherapy.figures.goal_markers import goal_markers
 from textgrad_radiotherapy.figures.goal_table import goal_table_figure
-from textgrad_radiotherapy.figures.history import Step
+from textgrad_radiotherapy.figures.history import Step, history_csv
 from textgrad_radiotherapy.figures.pictures import draw
 from textgrad_radiotherapy.geometry import Floats
 from textgrad_radiotherapy.goal_notation import parse_goal
 from textgrad_radiotherapy.goals import Protocol
 from textgrad_radiotherapy.imports.arrays import COLOURS
-from textgrad_radiotherapy.judgement import GoalTable, judge
+from textgrad_radiotherapy.judgement import GoalRow, GoalTable, judge
 from textgrad_radiotherapy.notice import NOTICE
 from textgrad_radiotherapy.phantoms.catalogue import phantom_named
+from textgrad_radiotherapy.protocols import load_protocol, protocol_names
 
 Planned = tuple[Case, Floats, GoalTable]
 
@@ -66,8 +69,18 @@ def test_markers_are_at_the_goals(planned: Planned) -> None:
         corners = np.asarray(line.get_marker().vertices)
         assert tuple(corners[np.abs(corners).max(axis=1).argmax()]) == tip
         verdict = next(r.verdict for r in table.rows if r.goal.name == name)
-        assert line.get_markerfacecolor() == (MET if verdict == "pass" else MISSED)
+        hue = MET if verdict == "pass" else MISSED
+        assert (line.get_markerfacecolor(), line.get_markeredgecolor()) == (hue, hue)
+        base, of = drawn[f"structure-{name}"], case.structures[name.split()[0]].colour
+        assert base.get_xydata()[0] == pytest.approx((x, y))
+        assert base.get_markeredgecolor() == of
+        assert base.get_marker() == ("_" if tip[1] else "|")
+        assert base.get_markersize() < line.get_markersize()
     assert len(goal_markers(case, table)) == 3
+    for before, label in ((None, "goal met"), (dose, "goal met (after)")):
+        keys = dvh_figure(case, dose, table, before_gy=before).axes[0].get_legend()
+        assert keys is not None
+        assert label in [text.get_text() for text in keys.get_texts()]
     assert drawn["prescription-60"].get_xdata()[0] == 60.0
 
 
@@ -167,13 +180,98 @@ def test_every_picture_carries_the_notice(planned: Planned) -> None:
     kept, lost = strips.axes[0].get_lines()
     assert np.asarray(kept.get_xydata()).tolist() == [[0.0, 2.0]]
     assert np.asarray(lost.get_xydata()).tolist() == [[1.0, 3.0]]
+    named = [axes.get_ylabel().replace("\n", " ") for axes in strips.axes]
+    assert named == ["penalty with reserve [%]", "goals met"]
+    heads = history_csv(steps).splitlines()[0].split(",")
+    assert {"penalty with reserve", "goals met"} < set(heads)
+    assert_legible(strips)
 
 
 def words_of(figure: Any) -> list[Any]:
-    """Boxes of all words that stand on the figure itself or in its legends, in pixels."""
+    """Boxes of all words on the figure itself, in its legends or beside its axes, in pixels."""
     figure.canvas.draw()
     texts = [*figure.texts, *(text for key in figure.legends for text in key.get_texts())]
+    texts += [axis.label for axes in figure.axes for axis in (axes.xaxis, axes.yaxis)]
     return [text.get_window_extent() for text in texts if text.get_text()]
+
+
+def assert_legible(figure: Any) -> None:
+    """Every word is inside the figure and none covers another."""
+    boxes, whole = words_of(figure), figure.bbox
+    for box in boxes:
+        assert whole.x0 <= box.x0 < box.x1 <= whole.x1
+        assert whole.y0 <= box.y0 < box.y1 <= whole.y1
+    assert not [(a, b) for n, a in enumerate(boxes) for b in boxes[:n] if a.overlaps(b)]
+
+
+def table_of(protocol: Protocol) -> GoalTable:
+    """A table of long numbers, verdicts in turn."""
+    verdicts = ("acceptable", "pass", "unjudged", "fail")
+    rows = tuple(
+        GoalRow(
+            goal=goal,
+            value=None if verdicts[n % 4] == "unjudged" else 123.45,
+            margin=None if verdicts[n % 4] == "unjudged" else -123.45,
+            verdict=verdicts[n % 4],  # type: ignore[arg-type]
+            per_fraction_gy=12.345,
+        )
+        for n, goal in enumerate(protocol.goals)
+    )
+    return GoalTable(case="tg119-prostate", protocol=protocol, rows=rows)
+
+
+def beside(table: GoalTable, held_back: bool = False) -> Comparison:
+    counts = {"PTV": (8, 64)} if held_back else {}
+    values = {row.goal.name: 98.76 for row in table.judged}
+    return Comparison(grid="8 voxels of 5 mm", values=values, held_back=counts)
+
+
+@pytest.mark.parametrize("name", sorted(protocol_names()))
+def test_the_goal_table_of_every_protocol_is_legible(name: str) -> None:
+    table = table_of(load_protocol(name))
+    for before in (None, table):
+        for comparison in (None, beside(table), beside(table, held_back=True)):
+            figure = goal_table_figure(table, before, comparison)
+            told = " ".join(text.get_text() for text in figure.texts)
+            assert_legible(figure)
+            assert table.protocol.title in told
+            assert table.summary() in told
+            assert table.assumed_note() in told
+            assert all(row.goal.marked in told for row in table.rows)
+
+
+def test_the_goal_table_breaks_long_names_and_takes_dollar_signs_as_they_are() -> None:
+    long = "Organ_" + 12 * "next_to_the_target_"
+    goals = (f"{long} D30% <= 70 Gy", "Rectum $_{ D10% <= 75 Gy")
+    protocol = Protocol(
+        name="p", title="Costs $5^ and $_{ " + 30 * "words of a title ", fractions=30,
+        prescription_gy={"PTV": 60.0}, goals=tuple(map(parse_goal, goals)), normalise=None,
+        source="test",
+    )  # fmt: skip
+    table = table_of(protocol)
+    figure = goal_table_figure(table, table, beside(table))
+    assert_legible(figure)
+    told = [text.get_text() for text in figure.texts]
+    assert goals[1] in told
+    assert long in "".join(told)
+    assert "Costs $5^ and $_{" in " ".join(told)
+
+
+def test_the_goal_table_shows_the_same_fluence_where_it_was_planned() -> None:
+    table = table_of(load_protocol("tg119-prostate"))
+    for held_back, head in ((False, "planning grid"), (True, "held back")):
+        drawn = goal_table_figure(table, comparison=beside(table, held_back))
+        cells = [text.get_text() for text in drawn.texts]
+        heads = [cells.index(word) for word in ("goal", head, "value", "margin", "verdict")]
+        assert heads == sorted(heads)
+        assert sum(cell.startswith("98.76") for cell in cells) == len(table.judged)
+        assert [cell for cell in cells if cell.startswith(f"{head}: the same fluence")]
+    alone = [text.get_text() for text in goal_table_figure(table).texts]
+    assert {"planning grid", "held back", "before", "after"}.isdisjoint(alone)
+    nothing = Comparison(grid="", values={}, held_back={"PTV": (0, 8)})
+    none_held = [text.get_text() for text in goal_table_figure(table, table, nothing).texts]
+    assert "held back" not in none_held
+    assert {"before", "after"} <= set(none_held)
 
 
 @pytest.mark.parametrize("half_mm", [38.0, 150.0])

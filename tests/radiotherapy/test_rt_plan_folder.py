@@ -62,6 +62,9 @@ def test_every_file_is_readable(tmp_path: Path) -> None:
         elif path.suffix == ".csv":
             rows = list(csv.reader(path.read_text(encoding="utf-8").splitlines()))
             assert len(rows) >= 2
+            assert rows[0][-1] == NOTICE
+            assert {row[-1] for row in rows[1:]} == {""}
+            assert {len(row) for row in rows} == {len(rows[0])}
     data = json.loads((folder / "plan.json").read_text(encoding="utf-8"))
     assert data["x"] == 1
     assert data["notice"] == NOTICE
@@ -70,8 +73,8 @@ def test_every_file_is_readable(tmp_path: Path) -> None:
     assert float(goal[BESIDE.title]) == 58.25
     assert float(goal["difference"]) == pytest.approx(float(goal["value"]) - 58.25, abs=1e-4)
     history = (folder / "weights_history.csv").read_text(encoding="utf-8").splitlines()
-    heads = "iteration,penalty with reserve,goals met,best so far,PTV"
-    assert history == [heads, "0,1.5,1,yes,100"]
+    heads = f'iteration,penalty with reserve,goals met,best so far,PTV,"{NOTICE}"'
+    assert history == [heads, "0,1.5,1,yes,100,"]
 
 
 def test_a_dose_that_does_not_fit_writes_nothing(tmp_path: Path) -> None:

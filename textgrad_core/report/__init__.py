@@ -2,11 +2,12 @@
 
 from textgrad_core.domain import Section
 from textgrad_core.report.files import json_text, result_csv, result_json, write_atomically
-from textgrad_core.report.page import render_report
+from textgrad_core.report.page import render_page, render_report
 
 __all__ = [
     "Section",
     "json_text",
+    "render_page",
     "render_report",
     "result_csv",
     "result_json",

@@ -50,6 +50,23 @@ def ticks(low: float, high: float, about: int = 5) -> tuple[float, ...]:
     return (low, high)
 
 
+def whole_ticks(at: Sequence[float], low: float, high: float) -> tuple[float, ...]:
+    """Those ticks that are whole numbers, and on no side of zero where no value is.
+
+    Args:
+        at: Ticks.
+        low: The lowest value shown.
+        high: The highest one.
+
+    Returns:
+        All ticks if none is left, as between 2.3 and 2.6.
+    """
+    whole = (
+        t for t in at if t.is_integer() and (t >= 0.0 or low < 0.0) and (t <= 0.0 or high > 0.0)
+    )
+    return tuple(whole) or tuple(at)
+
+
 def _round_numbers(low: float, high: float, about: int) -> tuple[float, ...]:
     step = (high / 2 - low / 2) / about * 2
     if not math.isfinite(step) or step <= 0.0:

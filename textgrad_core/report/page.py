@@ -1,4 +1,4 @@
-"""A result as one HTML page that needs nothing else: no network, no script, no second file.
+"""Results as one HTML page that needs nothing else: no network, no script, no second file.
 
 Everything a model may have written is hostile here: it is escaped, its control characters are
 spelled out, and pictures are embedded as images, in which no script runs. A content security
@@ -61,9 +61,10 @@ def render_report(
     """
     same = scalar_objective(result.objectives, result.scalar_name)
     known = {**dict(versions_of(result.settings)), **(versions or {})}
-    return _template()(
+    return _template("report.html.j2")(
         result=result,
         title=f"Optimisation report: {result.domain}",
+        notice=result.notice,
         created=created,
         finding=finding(result),
         cards=cards(result),
@@ -83,6 +84,44 @@ def render_report(
         command=command_of(result.settings),
         licences=(*licences, *_LICENCES),
         files=files,
+    )
+
+
+def render_page(
+    title: str,
+    *,
+    notice: str,
+    sections: Sequence[Section],
+    finding: str = "",
+    files: Sequence[str] = (),
+    versions: Mapping[str, str] | None = None,
+    licences: Sequence[str] = (),
+    created: str = "",
+) -> str:
+    """Sections as one HTML page that looks like `render_report`'s, where there was no run.
+
+    Args:
+        title: What stands at its head.
+        notice: What the contents may be used for, as banner.
+        sections: The contents.
+        finding: What came out, in a sentence or two.
+        files: Names of the files beside the page.
+        versions: Versions that shaped the contents, by name.
+        licences: Licences of the instruments and data, one sentence each.
+        created: When the page was made, as it should be printed.
+
+    Raises:
+        MissingExtra: If jinja2 is not installed.
+    """
+    return _template("page.html.j2")(
+        title=title,
+        notice=notice,
+        sections=sections,
+        finding=finding,
+        files=files,
+        versions=tuple(sorted((versions or {}).items())),
+        licences=(*licences, *_LICENCES),
+        created=created,
     )
 
 
@@ -136,8 +175,8 @@ def _plots(result: Result) -> tuple[tuple[str, str], ...]:
     return tuple(drawn)
 
 
-def _template() -> Callable[..., str]:
-    """The page as a function of its parts.
+def _template(name: str) -> Callable[..., str]:
+    """One of the pages as a function of its parts.
 
     Raises:
         MissingExtra: If jinja2 is not installed.
@@ -148,6 +187,7 @@ def _template() -> Callable[..., str]:
         raise MissingExtra("the HTML report", ("jinja2",), "report") from exc
     folder = resources.files("textgrad_core.report").joinpath("templates")
     environment = jinja2.Environment(
+        loader=jinja2.FunctionLoader(lambda part: folder.joinpath(part).read_text("utf-8")),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
@@ -158,8 +198,7 @@ def _template() -> Callable[..., str]:
     environment.filters["artefact_address"] = artefact_address
     environment.globals["style"] = folder.joinpath("report.css").read_text("utf-8")
     environment.globals["one_text"] = lambda text: clipped(text, ONE_TEXT)
-    template = environment.from_string(folder.joinpath("report.html.j2").read_text("utf-8"))
-    render: Callable[..., str] = template.render
+    render: Callable[..., str] = environment.get_template(name).render
     return render
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import Literal
 
-from textgrad_core.report.axis import axis_range, fraction, tick_labels, ticks
+from textgrad_core.report.axis import axis_range, fraction, tick_labels, ticks, whole_ticks
 from textgrad_core.report.text import headline, visible
 
 MarkKind = Literal["accepted", "worse", "rejected", "unmeasured"]
@@ -79,6 +79,7 @@ class Panel:
         levels: Lines to compare with.
         x_name: What the x axis shows.
         lane: Whether trials without a score are shown.
+        whole: Whether the y axis counts something: its ticks are whole numbers.
     """
 
     name: str
@@ -88,6 +89,7 @@ class Panel:
     levels: tuple[Level, ...] = ()
     x_name: str = "candidate, in order of proposal (0 is the start)"
     lane: bool = True
+    whole: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +149,7 @@ def trajectory_svg(panel: Panel, *, width: float = 860.0, height: float = 340.0)
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:g} {height:g}" '
         f'role="img" aria-label="{name}"><style>{_STYLE}</style>',
-        *_axes(panel, frame, lane=lane, height=height),
+        *_axes(panel, frame, beyond, lane=lane, height=height),
         *_levels(panel.levels, frame, width),
         *_best_line(panel, frame),
         *_marks(panel, frame, beyond, lane=lane),
@@ -156,12 +158,16 @@ def trajectory_svg(panel: Panel, *, width: float = 860.0, height: float = 340.0)
     return "\n".join(parts)
 
 
+def _heights(panel: Panel, beyond: frozenset[int]) -> list[float]:
+    """Every value the y axis has to hold."""
+    values = [m.y for i, m in enumerate(panel.marks) if m.y is not None and i not in beyond]
+    return values + [y for _, y in panel.best] + [level.y for level in panel.levels]
+
+
 def _frame(
     panel: Panel, beyond: frozenset[int], *, width: float, height: float, lane: float
 ) -> _Frame:
-    values = [m.y for i, m in enumerate(panel.marks) if m.y is not None and i not in beyond]
-    values += [y for _, y in panel.best] + [level.y for level in panel.levels]
-    y_low, y_high = axis_range(values)
+    y_low, y_high = axis_range(_heights(panel, beyond))
     places = [m.x for m in panel.marks] + [x for x, _ in panel.best]
     x_low, x_high = axis_range(places)
     return _Frame(
@@ -176,16 +182,16 @@ def _frame(
     )
 
 
-def _axes(panel: Panel, frame: _Frame, *, lane: float, height: float) -> Iterable[str]:
+def _axes(
+    panel: Panel, frame: _Frame, beyond: frozenset[int], *, lane: float, height: float
+) -> Iterable[str]:
     floor = frame.bottom + lane
     arrow = "↓" if panel.better == "lower" else "↑"
     yield (
         f'<text class="tp-name" x="4" y="14">{escape(visible(panel.name))} '
         f'<tspan font-weight="400">{arrow} {panel.better} is better</tspan></text>'
     )
-    scored = panel.best or panel.levels or any(m.y is not None for m in panel.marks)
-    wanted = max(2, round((frame.bottom - frame.top) / 48))
-    at = ticks(frame.y_low, frame.y_high, wanted) if scored else ()
+    at = _y_ticks(panel, beyond, frame)
     for value, label in zip(at, tick_labels(at), strict=True):
         y = frame.y(value)
         yield f'<line class="tp-grid" x1="{frame.left}" x2="{frame.right}" y1="{y}" y2="{y}"/>'
@@ -205,6 +211,15 @@ def _axes(panel: Panel, frame: _Frame, *, lane: float, height: float) -> Iterabl
     middle = (frame.left + frame.right) / 2
     name = escape(visible(panel.x_name))
     yield f'<text x="{middle}" y="{height - 6}" text-anchor="middle">{name}</text>'
+
+
+def _y_ticks(panel: Panel, beyond: frozenset[int], frame: _Frame) -> tuple[float, ...]:
+    """Ticks on the y axis; none if nothing stands on it."""
+    values = _heights(panel, beyond)
+    if not values:
+        return ()
+    at = ticks(frame.y_low, frame.y_high, max(2, round((frame.bottom - frame.top) / 48)))
+    return whole_ticks(at, min(values), max(values)) if panel.whole else at
 
 
 def _x_ticks(panel: Panel, frame: _Frame) -> tuple[float, ...]:

@@ -108,6 +108,7 @@ def _objective_panel(result: Result, objective: Objective, *, lane: bool) -> Pan
         best=_changes(led),
         levels=levels,
         lane=lane,
+        whole=objective.decimals == 0,
     )
 
 

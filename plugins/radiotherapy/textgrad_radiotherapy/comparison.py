@@ -51,6 +51,11 @@ class Comparison:
         where = "the voxels held back" if self.held_back else "the planning grid"
         return f"same fluence on {where}"
 
+    @property
+    def short(self) -> str:
+        """The same where there is little room."""
+        return "held back" if self.held_back else "planning grid"
+
     def to_json(self) -> dict[str, JSON]:
         """Plain data."""
         return {

@@ -14,13 +14,11 @@ from textgrad_core.jsondata import JSON, digest
 from textgrad_core.outcome import Evaluated, Outcome, Rejected, Unmeasured
 from textgrad_core.report import write_atomically
 from textgrad_core.search.result import Result
-from textgrad_radiotherapy.about_case import about_case
 from textgrad_radiotherapy.conclusion import conclusion
 from textgrad_radiotherapy.errors import CaseError, GoalError, SolverFailed
 from textgrad_radiotherapy.feasibility import find_infeasible
 from textgrad_radiotherapy.feedback import feedback, lesson
 from textgrad_radiotherapy.figures.history import steps_of
-from textgrad_radiotherapy.figures.sections import report_sections
 from textgrad_radiotherapy.goals import Protocol
 from textgrad_radiotherapy.inner.checks import check_gap
 from textgrad_radiotherapy.kept_plan import keep_plan
@@ -31,6 +29,7 @@ from textgrad_radiotherapy.own_case import unused_steps
 from textgrad_radiotherapy.phantoms.catalogue import phantom_named
 from textgrad_radiotherapy.plan import GAP, RESERVE_PERCENT, Plan
 from textgrad_radiotherapy.plan_folder import write_plan_folder
+from textgrad_radiotherapy.plan_page import plan_sections
 from textgrad_radiotherapy.planners import WITHOUT_LEVERS, planner_named
 from textgrad_radiotherapy.protocols import protocol_data
 from textgrad_radiotherapy.rows import inside_targets
@@ -222,13 +221,7 @@ class Plans(Domain[Weights]):
         pictures = self.session.pictures(best.weights, start.weights)
         outcome = result.best.outcome
         told = feedback(outcome.data) if isinstance(outcome, Evaluated) else SENTENCE
-        known = (Section(title="Known before planning", text="\n".join(self.notes)),)
-        return (
-            *(known if self.notes else ()),
-            *report_sections(judged.table, pictures),
-            Section(title="Plan in words", text=told),
-            Section(title="About this case", text="\n".join(about_case(judged.case))),
-        )
+        return plan_sections(judged, pictures, self.notes, told)
 
     def write(self, result: Result, folder: Path) -> tuple[str, ...]:
         """``weights.json``, and tables, figures and data of the best plan beside the start."""

@@ -10,8 +10,6 @@ the change of dose across a voxel.
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -19,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from textgrad_radiotherapy.case import Case, Structure
+from textgrad_radiotherapy.csv_text import csv_text
 from textgrad_radiotherapy.errors import CaseError
 from textgrad_radiotherapy.geometry import Floats, Grid
 from textgrad_radiotherapy.partial_voxels import part_doses
@@ -225,14 +224,13 @@ def dvh_curves(
 
 
 def dvh_csv(curves: Iterable[DvhCurve]) -> str:
-    """The curves as CSV: a column of doses, then % and cc of every structure."""
+    """The curves as CSV: a column of doses, then % and cc of every structure.
+
+    The last column is empty and named by the notice (`csv_text`).
+    """
     curves = tuple(curves)
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
     heads = [f"{c.structure} [{unit}]" for c in curves for unit in ("%", "cc")]
-    writer.writerow(["dose [Gy per course]", *heads])
-    if curves:
-        columns = [curves[0].dose_gy]
-        columns += [v for c in curves for v in (c.volume_percent, c.volume_cc)]
-        writer.writerows([f"{v:.6g}" for v in row] for row in np.stack(columns, axis=1))
-    return out.getvalue()
+    columns = [curves[0].dose_gy] if curves else [np.zeros(0)]
+    columns += [v for c in curves for v in (c.volume_percent, c.volume_cc)]
+    rows = ([f"{v:.6g}" for v in row] for row in np.stack(columns, axis=1))
+    return csv_text(["dose [Gy per course]", *heads], rows)

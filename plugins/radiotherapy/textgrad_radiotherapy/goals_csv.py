@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import csv
-import io
-
 from textgrad_radiotherapy.comparison import Comparison
+from textgrad_radiotherapy.csv_text import csv_text
 from textgrad_radiotherapy.judgement import GoalTable
 
 DECIMALS = 8
@@ -16,18 +14,16 @@ HEADS = ("goal", "priority", "unit", "value", "margin", "verdict", "Gy per fract
 def goals_csv(
     judged: GoalTable, start: GoalTable | None = None, comparison: Comparison | None = None
 ) -> str:
-    """One line per goal.
+    """One line per goal; the last column is empty and named by the notice (`csv_text`).
 
     Args:
         judged: The plan where it is judged.
         start: The plan it began with, where that is judged; its column is missing without.
         comparison: The same fluence where it was planned; its columns are missing without.
     """
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
     beside = [] if comparison is None else [comparison.title, "difference"]
     before = [] if start is None else ["start"]
-    writer.writerow([*HEADS, *before, *beside])
+    lines = []
     firsts = judged.rows if start is None else start.rows
     for row, first in zip(judged.rows, firsts, strict=True):
         numbers: list[float | str | None] = [
@@ -41,8 +37,8 @@ def goals_csv(
             gap = None if row.value is None or there is None else row.value - there
             numbers += [there, gap]
         head = [row.goal.name, row.goal.priority, row.goal.metric.unit]
-        writer.writerow([*head, *map(_text, numbers)])
-    return out.getvalue()
+        lines.append([*head, *map(_text, numbers)])
+    return csv_text([*HEADS, *before, *beside], lines)
 
 
 def _text(entry: float | str | None) -> str:

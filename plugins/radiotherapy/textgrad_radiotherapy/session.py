@@ -127,6 +127,7 @@ class Session:
             plan.table,
             before_gy=None if first is None else first.dose_gy,
             before_goals=None if first is None else first.table,
+            comparison=plan.comparison,
         )
         self._drawn = key, drawn
         return drawn

@@ -1,4 +1,4 @@
-"""Penalty and goals met over the plans that were tried."""
+"""Penalty with reserve and goals met over the plans that were tried."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from textgrad_radiotherapy.figures.drawing import INK, MET, MISSED, new_figure, style
-from textgrad_radiotherapy.figures.history import Step
+from textgrad_radiotherapy.figures.history import PENALTY, Step
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -24,7 +24,7 @@ def convergence_figure(steps: Sequence[Step], goals: int) -> Figure:
     with style():
         figure = new_figure(9.6, 4.2)
         for label, low, top, values in (
-            ("penalty", 0.56, None, [step.penalty for step in steps]),
+            (f"{PENALTY}\n[%]", 0.56, None, [step.penalty for step in steps]),
             ("goals met", 0.16, goals + 0.5, [float(step.goals_met) for step in steps]),
         ):
             axes = figure.add_axes((0.085, low, 0.72, 0.36), label=label)

@@ -39,6 +39,7 @@ def style() -> Iterator[None]:
                 "xtick.labelsize": 8.0,
                 "ytick.labelsize": 8.0,
                 "legend.fontsize": 8.0,
+                "text.parse_math": False,  # a dollar sign in a name is one
                 "text.color": INK,
                 "axes.labelcolor": INK,
                 "axes.edgecolor": "#555555",

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,47 +15,26 @@ from textgrad_radiotherapy.figures.drawing import (
     INK,
     MET,
     MISSED,
-    VERDICT_COLOURS,
     case_note,
     new_figure,
     style,
 )
+from textgrad_radiotherapy.figures.goal_markers import (
+    BAR_POINTS,
+    BAR_SHARE,
+    Side,
+    draw_marker,
+    goal_markers,
+    marker_path,
+)
 from textgrad_radiotherapy.geometry import Floats
-from textgrad_radiotherapy.judgement import GoalRow, GoalTable
+from textgrad_radiotherapy.judgement import GoalTable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-    from matplotlib.path import Path
 
 WIDTH_IN, HEIGHT_IN = 9.6, 5.4
-HOLE = 0.35  # size of the hole in the marker of a missed goal
-ASIDE_IN = 0.17  # between markers of goals at the same point
-Side = Literal["left", "right", "down", "up"]
-# The base of a marker is at the goal, its tip on the side where the goal is met.
-TRIANGLES: dict[Side, tuple[tuple[float, float], ...]] = {
-    "left": ((0.0, -0.6), (0.0, 0.6), (-1.0, 0.0)),
-    "right": ((0.0, -0.6), (0.0, 0.6), (1.0, 0.0)),
-    "down": ((-0.6, 0.0), (0.6, 0.0), (0.0, -1.0)),
-    "up": ((-0.6, 0.0), (0.6, 0.0), (0.0, 1.0)),
-}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Marker:
-    """A goal as a point of the histogram.
-
-    Args:
-        row: The goal and what became of it.
-        dose_gy: Where it is, Gy per course.
-        volume_percent: Where it is, % of the structure.
-        side: To which side the curve has to pass.
-    """
-
-    row: GoalRow
-    dose_gy: float
-    volume_percent: float
-    side: Side
 
 
 def dvh_figure(
@@ -105,95 +83,11 @@ def dvh_figure(
         for mark in marks:
             place = (mark.dose_gy, mark.volume_percent, mark.side)
             seen[place] = seen.get(place, -1) + 1
-            edge = case.structures[mark.row.goal.metric.structure].colour
-            _draw_marker(axes, mark, edge, seen[place])
+            colour = case.structures[mark.row.goal.metric.structure].colour
+            draw_marker(axes, mark, colour, seen[place])
         figure.text(0.075, 0.955, _title(case, goals), fontsize=11, weight="bold", va="center")
         _legends(axes, case, drawn, bool(before), bool(marks), shared=any(seen.values()))
     return figure
-
-
-def goal_markers(case: Case, goals: GoalTable | None) -> tuple[Marker, ...]:
-    """Where the judged goals on doses and volumes are in the histogram."""
-    found = []
-    for row in goals.judged if goals else ():
-        goal, kind = row.goal, row.goal.metric.kind
-        if kind not in ("D%", "Dcc", "V%", "Vcc"):
-            continue
-        total = case.structures[goal.metric.structure].volume_cc(case.grid)
-        per_unit = 100.0 / total if kind.endswith("cc") else 1.0
-        of_dose = kind.startswith("D")
-        volume = per_unit * (goal.metric.argument if of_dose else goal.limit)
-        less: Side = "left" if of_dose else "down"
-        more: Side = "right" if of_dose else "up"
-        found.append(
-            Marker(
-                row=row,
-                dose_gy=goal.limit if of_dose else goal.metric.argument,
-                volume_percent=min(volume, 100.0),
-                side=less if goal.direction == "<=" else more,
-            )
-        )
-    return tuple(found)
-
-
-def marker_path(side: Side, *, hollow: bool = False) -> Path:
-    """The triangle of a marker; hollow for a missed goal, which colours alone may not tell."""
-    from matplotlib.path import Path
-
-    corners = np.asarray(TRIANGLES[side])
-    outer = Path([*corners, corners[0]], closed=True)
-    if not hollow:
-        return outer
-    middle = corners.mean(axis=0)
-    inner = middle + HOLE * (corners[::-1] - middle)  # the other way round: a hole
-    return Path.make_compound_path(outer, Path([*inner, inner[0]], closed=True))
-
-
-def _draw_marker(axes: Axes, mark: Marker, edge: str, aside: int) -> None:
-    """One goal; of those at the same point the later ones stand `aside`, a line leads back."""
-    from matplotlib.transforms import ScaledTranslation
-
-    across = (0.0, 1.0) if mark.side in ("left", "right") else (1.0, 0.0)
-    inches = aside * ASIDE_IN
-    figure = axes.get_figure()
-    if figure is None:
-        raise AssertionError("axes without a figure")
-    shift = ScaledTranslation(inches * across[0], inches * across[1], figure.dpi_scale_trans)
-    if aside:
-        _draw_leader(axes, mark, (72.0 * inches * across[0], 72.0 * inches * across[1]))
-    missed = mark.row.verdict == "fail"
-    axes.plot(
-        [mark.dose_gy],
-        [mark.volume_percent],
-        linestyle="none",
-        marker=marker_path(mark.side, hollow=missed),
-        markersize=19 if missed else 12,
-        transform=axes.transData + shift,
-        markerfacecolor=VERDICT_COLOURS[mark.row.verdict],
-        markeredgecolor=edge,
-        markeredgewidth=0.8 if missed else 1.4,
-        clip_on=False,
-        zorder=5,
-        gid=f"goal-{mark.row.goal.name}",
-    )
-
-
-def _draw_leader(axes: Axes, mark: Marker, aside_points: tuple[float, float]) -> None:
-    """From a marker that stands aside to the dot where its goal is."""
-    point = (mark.dose_gy, mark.volume_percent)
-    line = axes.annotate(
-        "",
-        point,
-        aside_points,
-        textcoords="offset points",
-        arrowprops={
-            "arrowstyle": "-", "color": INK, "linewidth": 0.9, "shrinkA": 0, "shrinkB": 0,
-            "zorder": 6,
-        },
-        annotation_clip=False,
-    )  # fmt: skip
-    line.set_gid(f"leader-{mark.row.goal.name}")
-    axes.plot(*([x] for x in point), ".", color=INK, markersize=4, zorder=6, clip_on=False)
 
 
 def _frame(axes: Axes, top_gy: float, prescription: Mapping[str, float]) -> None:
@@ -258,11 +152,17 @@ def _legends(
         keys += [
             Line2D([], [], linestyle="none", markersize=14 if colour == MISSED else 11,
                    marker=marker_path("left", hollow=colour == MISSED),
-                   markerfacecolor=colour, markeredgecolor=FAINT, label=label,
+                   markerfacecolor=colour, markeredgecolor=colour, label=label,
                    markeredgewidth=0.8)
             for colour, label in (
-                (MET, "goal met (after)"), (ACCEPTABLE, "acceptable"), (MISSED, "goal missed"),
+                (MET, "goal met (after)" if with_before else "goal met"),
+                (ACCEPTABLE, "acceptable"), (MISSED, "goal missed"),
             )
+        ]  # fmt: skip
+        keys += [
+            Line2D([], [], linestyle="none", marker="|", markersize=12 * BAR_SHARE,
+                   markeredgewidth=BAR_POINTS, markeredgecolor=FAINT,
+                   label="base: colour of the structure")
         ]  # fmt: skip
     if shared:
         keys += [

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from textgrad_core.outcome import Evaluated
 from textgrad_core.search.result import Result
+from textgrad_radiotherapy.csv_text import csv_text
 from textgrad_radiotherapy.plan_data import plan_data
 from textgrad_radiotherapy.weights import Weights
+
+PENALTY = "penalty with reserve"  # as tables and figures name `Step.penalty`, per cent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,18 +65,17 @@ def history_csv(steps: Sequence[Step]) -> str:
     """One line per plan, numbered from 0, from which it can be planned again.
 
     A weight that a plan did not have is empty, and so is a dose level that is the term's own.
+    The last column is empty and named by the notice (`csv_text`).
     """
     names = list(dict.fromkeys(name for step in steps for name in step.weights))
     moved = {name for step in steps for name in step.doses_gy}
     levels = [name for name in names if name in moved]
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
     heads = [*names, *(f"dose level of {name} [Gy]" for name in levels)]
-    writer.writerow(["iteration", "penalty with reserve", "goals met", "best so far", *heads])
+    lines = []
     for number, step in enumerate(steps):
         cells = [step.weights.get(name) for name in names]
         cells += [step.doses_gy.get(name) for name in levels]
         texts = ["" if cell is None else f"{cell:.6g}" for cell in cells]
         verdict = "yes" if step.accepted else "no"
-        writer.writerow([number, f"{step.penalty:.6g}", step.goals_met, verdict, *texts])
-    return out.getvalue()
+        lines.append([str(number), f"{step.penalty:.6g}", str(step.goals_met), verdict, *texts])
+    return csv_text(["iteration", PENALTY, "goals met", "best so far", *heads], lines)

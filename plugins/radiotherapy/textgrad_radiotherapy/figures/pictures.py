@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from textgrad_radiotherapy.case import Case
+from textgrad_radiotherapy.comparison import Comparison
 from textgrad_radiotherapy.figures.dose_wash import dose_wash_figure
 from textgrad_radiotherapy.figures.drawing import png_bytes, svg_text
 from textgrad_radiotherapy.figures.dvh import dvh_figure
@@ -39,6 +40,7 @@ def draw(
     *,
     before_gy: Floats | None = None,
     before_goals: GoalTable | None = None,
+    comparison: Comparison | None = None,
 ) -> Pictures:
     """Draw a plan.
 
@@ -48,6 +50,7 @@ def draw(
         goals: The same dose, judged.
         before_gy: The dose it is compared with, on the same grid.
         before_goals: That dose, judged.
+        comparison: The same fluence where it was planned.
 
     Raises:
         CaseError: If a dose does not fit the case.
@@ -58,6 +61,6 @@ def draw(
         dvh_svg=svg_text(curves),
         dvh_png=png_bytes(curves),
         wash_png=png_bytes(wash),
-        goals_svg=svg_text(goal_table_figure(goals, before_goals)),
+        goals_svg=svg_text(goal_table_figure(goals, before_goals, comparison)),
         compared=before_gy is not None,
     )

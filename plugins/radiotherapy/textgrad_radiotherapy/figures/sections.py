@@ -36,7 +36,8 @@ def report_sections(goals: GoalTable, pictures: Pictures) -> tuple[Section, ...]
         ),
         Section(
             title="Dose-volume histogram",
-            text=f"Triangles mark goals and point to the allowed side.{compared}",
+            text="Triangles mark goals and point to the allowed side: green ones are met, hollow "
+            f"red ones missed; their base has the colour of the structure.{compared}",
             artefacts=(
                 Artefact(name="dvh.svg", media_type="image/svg+xml", text=pictures.dvh_svg),
             ),
