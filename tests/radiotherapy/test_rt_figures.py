@@ -163,7 +163,7 @@ def test_sections_carry_the_notice_and_pictures(planned: Planned) -> None:
     sections = report_sections(table, drawn)
     assert NOTICE in sections[0].text.lower()
     kinds = [artefact.media_type for s in sections for artefact in s.artefacts]
-    assert kinds == ["image/svg+xml", "image/svg+xml", "image/png"]
+    assert kinds == ["image/svg+xml", "image/svg+xml", "image/png", "image/png"]
     root = ElementTree.fromstring(sections[0].artefacts[0].text)  # noqa: S314 - our own text
     assert root.tag.endswith("svg")
     words = {"".join(e.itertext()).strip() for e in root.iter() if e.tag.endswith("}text")}

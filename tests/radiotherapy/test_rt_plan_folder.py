@@ -52,6 +52,9 @@ def test_every_file_is_readable(tmp_path: Path) -> None:
         before_goals=table, comparison=BESIDE, history=HISTORY, data={"x": 1},
     )  # fmt: skip
     assert sorted(folder.iterdir()) == list(written)  # no drafts are left
+    washes = [folder / name for name in ("dose_wash.png", "dose_wash_before.png")]
+    assert set(washes) <= set(written)
+    assert washes[0].read_bytes() != washes[1].read_bytes()
     for path in written:
         if path.suffix == ".png":
             content = path.read_bytes()

@@ -66,6 +66,8 @@ def write_plan_folder(
         "plan.json": json_text({**(data or {}), "table": goals.data(), "notice": NOTICE}),
     }
     images = {"dvh.png": pictures.dvh_png, "dose_wash.png": pictures.wash_png}
+    if pictures.before_png is not None:
+        images["dose_wash_before.png"] = pictures.before_png
     if history:
         texts["weights_history.csv"] = history_csv(history)
         texts["convergence.svg"] = svg_text(convergence_figure(history, len(goals.judged)))

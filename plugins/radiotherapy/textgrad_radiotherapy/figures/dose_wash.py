@@ -46,6 +46,7 @@ def dose_wash_figure(
     *,
     through: Literal["isocentre", "hot spot"] | tuple[float, float, float] = "isocentre",
     prescription_gy: Mapping[str, float] | None = None,
+    of: str = "",
 ) -> Figure:
     """Axial, coronal and sagittal plane at one scale: density, dose, isodoses and contours.
 
@@ -58,6 +59,7 @@ def dose_wash_figure(
         through: The point that the planes share, LPS mm, or which: the isocentre of the first
             beam (the hot spot without beams), or the centre of the voxel with most dose.
         prescription_gy: Dose per course by target, the highest being 100 %; the case's if None.
+        of: Which of several doses it is, such as "before", for the headline.
 
     Raises:
         CaseError: If the dose does not fit, nothing is prescribed, or the point is off the grid.
@@ -83,6 +85,7 @@ def dose_wash_figure(
         (CORONAL, (LEFT_IN, FOOT_IN, wide, high)),
         (SAGITTAL, (second, FOOT_IN, deep, high)),
     )
+    dose_word = f"dose {of}".rstrip()
     with style():
         figure = new_figure(width, height, case_note(case))
         size = (width, height, width, height)
@@ -98,7 +101,8 @@ def dose_wash_figure(
         _key(figure, case, ((second + KEY_IN) / width, top))
         figure.text(
             LEFT_IN / width, 1 - 0.25 / height,
-            f"{case.title or case.name}: dose, 100 % = {prescribed[target]:g} Gy ({target})",
+            f"{case.title or case.name}: {dose_word}, "
+            f"100 % = {prescribed[target]:g} Gy ({target})",
             fontsize=11, weight="bold", va="center",
         )  # fmt: skip
         figure.text(

@@ -22,15 +22,15 @@ class Pictures:
         dvh_svg: Dose-volume histogram.
         dvh_png: The same.
         wash_png: Dose wash.
+        before_png: Dose wash of what it is compared with; None if that is nothing.
         goals_svg: Table of goals.
-        compared: Whether a dose before is drawn beside it.
     """
 
     dvh_svg: str
     dvh_png: bytes
     wash_png: bytes
+    before_png: bytes | None
     goals_svg: str
-    compared: bool
 
 
 def draw(
@@ -56,11 +56,16 @@ def draw(
         CaseError: If a dose does not fit the case.
     """
     curves = dvh_figure(case, dose_gy, goals, before_gy=before_gy)
-    wash = dose_wash_figure(case, dose_gy, prescription_gy=goals.protocol.prescription_gy)
+    prescribed, compared = goals.protocol.prescription_gy, before_gy is not None
+    wash = dose_wash_figure(
+        case, dose_gy, prescription_gy=prescribed, of="after" if compared else ""
+    )
     return Pictures(
         dvh_svg=svg_text(curves),
         dvh_png=png_bytes(curves),
         wash_png=png_bytes(wash),
+        before_png=None
+        if before_gy is None
+        else png_bytes(dose_wash_figure(case, before_gy, prescription_gy=prescribed, of="before")),
         goals_svg=svg_text(goal_table_figure(goals, before_goals, comparison)),
-        compared=before_gy is not None,
     )

@@ -18,8 +18,8 @@ def report_sections(goals: GoalTable, pictures: Pictures) -> tuple[Section, ...]
         goals: The plan, judged.
         pictures: The plan, drawn.
     """
-    compared = " Dashed: before; solid: after." if pictures.compared else ""
-    wash = base64.b64encode(pictures.wash_png).decode("ascii")
+    compared = " Dashed: before; solid: after." if pictures.before_png else ""
+    washes = {"dose_wash.png": pictures.wash_png, "dose_wash_before.png": pictures.before_png}
     return (
         Section(
             title="Clinical goals",
@@ -45,6 +45,12 @@ def report_sections(goals: GoalTable, pictures: Pictures) -> tuple[Section, ...]
         Section(
             title="Dose distribution",
             text="Axial plane seen from the feet: the patient's left is on the right.",
-            artefacts=(Artefact(name="dose_wash.png", media_type="image/png", text=wash),),
+            artefacts=tuple(
+                Artefact(
+                    name=name, media_type="image/png", text=base64.b64encode(png).decode("ascii")
+                )
+                for name, png in washes.items()
+                if png is not None
+            ),
         ),
     )
