@@ -14,6 +14,7 @@ import pytest
 
 from textgrad_core.cli import main
 
+CASE = "tg119-prostate"
 COARSE = ("--grid-mm", "10", "--bixel-mm", "10")
 
 
