@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 from numpy.typing import NDArray
 from scipy.io import savemat
-from scipy.sparse import csc_matrix
+from scipy.sparse import csc_matrix, issparse
 
 from rt_own_arrays import BEAMLETS, GRID, INFLUENCE, MASKS
 from textgrad_radiotherapy.geometry import Floats
@@ -112,3 +113,80 @@ def saved(file: dict[str, Any], folder: Path) -> Path:
     path = folder / "case.mat"
     savemat(path, file, do_compression=True)
     return path
+
+
+def saved73(file: dict[str, Any], folder: Path) -> Path:
+    """The same as version 7.3, as MATLAB lays it out; lists of structs are struct arrays."""
+    path = folder / "case73.mat"
+    with h5py.File(path, "w", userblock_size=512) as made:
+        Written73(made).members(made, file)
+    with path.open("r+b") as stream:
+        stream.write(b"MATLAB 7.3 MAT-file".ljust(124) + b"\x00\x02IM")
+    return path
+
+
+class Written73:
+    """What is written into a file of version 7.3; cells and structs refer to ``#refs#``."""
+
+    def __init__(self, file: Any) -> None:
+        self.file, self.referred = file, 0
+
+    def members(self, group: Any, values: dict[str, Any]) -> None:
+        for name, value in values.items():
+            self.write(group, name, value)
+
+    def write(self, group: Any, name: str, value: Any) -> None:
+        if isinstance(value, dict):
+            made = group.create_group(name)
+            made.attrs["MATLAB_class"] = np.bytes_("struct")
+            self.members(made, value)
+        elif isinstance(value, str):
+            codes = np.array([[ord(letter)] for letter in value], dtype=np.uint16)
+            data = codes if value else np.zeros(2, np.uint64)
+            self.array(group, name, data, "char", empty=not value)
+        elif issparse(value):
+            self.sparse(group, name, csc_matrix(value))
+        elif isinstance(value, np.ndarray) and value.dtype == object:
+            self.objects(group, name, np.atleast_2d(value))
+        else:
+            numbers = np.atleast_2d(np.asarray(value))
+            kind = {"float64": "double"}.get(numbers.dtype.name, numbers.dtype.name)
+            self.array(group, name, numbers.T, kind)
+
+    def array(self, group: Any, name: str, data: Any, kind: str, *, empty: bool = False) -> None:
+        made = group.create_dataset(name, data=data)
+        made.attrs["MATLAB_class"] = np.bytes_(kind)
+        if empty:
+            made.attrs["MATLAB_empty"] = np.uint8(1)
+
+    def sparse(self, group: Any, name: str, matrix: Any) -> None:
+        made = group.create_group(name)
+        made.attrs["MATLAB_class"] = np.bytes_("double")
+        made.attrs["MATLAB_sparse"] = np.uint64(matrix.shape[0])
+        made.create_dataset("jc", data=matrix.indptr.astype(np.uint64))
+        if matrix.nnz:
+            made.create_dataset("ir", data=matrix.indices.astype(np.uint64))
+            made.create_dataset("data", data=matrix.data)
+
+    def objects(self, group: Any, name: str, items: NDArray[Any]) -> None:
+        if not all(isinstance(item, dict) for item in items.flat):
+            made = self.references(group, name, items)
+            made.attrs["MATLAB_class"] = np.bytes_("cell")
+            return
+        made = group.create_group(name)
+        made.attrs["MATLAB_class"] = np.bytes_("struct")
+        for key in items.flat[0]:
+            column = np.empty(items.shape, dtype=object)
+            for at in np.ndindex(items.shape):
+                column[at] = items[at][key]
+            self.references(made, key, column)
+
+    def references(self, group: Any, name: str, items: NDArray[Any]) -> Any:
+        made = group.create_dataset(name, items.shape[::-1], dtype=h5py.ref_dtype)
+        aside = self.file.require_group("#refs#")
+        for at in np.ndindex(items.shape):
+            self.referred += 1
+            key = str(self.referred)
+            self.write(aside, key, items[at])
+            made[at[::-1]] = aside[key].ref
+        return made

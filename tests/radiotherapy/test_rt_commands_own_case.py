@@ -234,7 +234,7 @@ def test_a_matrad_file_is_planned(command: tuple[str, ...], tmp_path: Path, run:
     assert run("radiotherapy", "evaluate", "p").returncode in (0, 6)
 
 
-def test_a_matrad_file_of_version_7_3_is_refused_with_the_way_out(
+def test_a_damaged_matrad_file_of_version_7_3_is_refused_with_the_way_out(
     tmp_path: Path, run: Typed
 ) -> None:
     (tmp_path / "new.mat").write_bytes(

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import scipy.io.matlab
 from scipy.sparse import csc_matrix
 
-from rt_matrad_files import cells, overdosing, patient, saved, with_dij
+from rt_matrad_files import cells, overdosing, patient, saved, saved73, with_dij
 from rt_own_arrays import BEAMLETS, DOSES, FLUENCE, GRID, INFLUENCE, KINDS, MASKS
 from textgrad_radiotherapy.case import Beam
 from textgrad_radiotherapy.cases import dose
 from textgrad_radiotherapy.errors import CaseError
 from textgrad_radiotherapy.geometry import Floats, Grid
+from textgrad_radiotherapy.imports.mat73 import read_mat73
 from textgrad_radiotherapy.imports.matrad import read_matrad
 
 
@@ -188,11 +191,60 @@ def test_matrad_files_that_lack_something_are_refused(tmp_path: Path, what: str)
         read_matrad(saved(change(patient()), tmp_path))
 
 
-def test_version_7_3_is_refused_with_the_way_out(tmp_path: Path) -> None:
+def test_version_7_3_gives_the_same_case(tmp_path: Path) -> None:
+    file = with_dij(patient())
+    old, new = read_matrad(saved(file, tmp_path)), read_matrad(saved73(file, tmp_path))
+    assert (new.grid, new.fractions) == (old.grid, old.fractions)
+    assert (new.prescription_gy, new.beams, new.notes) == (
+        old.prescription_gy, old.beams, old.notes
+    )  # fmt: skip
+    assert np.array_equal(new.density, old.density)
+    assert list(new.structures) == list(old.structures)
+    for name, structure in new.structures.items():
+        assert structure.kind == old.structures[name].kind
+        assert np.array_equal(structure.voxels, old.structures[name].voxels)
+    assert np.array_equal(new.influence.beam_of_beamlet, old.influence.beam_of_beamlet)
+    assert np.array_equal(new.influence.position_mm, old.influence.position_mm)
+    assert np.array_equal(new.influence.matrix.toarray(), old.influence.matrix.toarray())
+
+
+def test_version_7_3_without_a_dij_is_computed(tmp_path: Path) -> None:
+    old, new = read_matrad(saved(patient(), tmp_path)), read_matrad(saved73(patient(), tmp_path))
+    assert new.beams == old.beams
+    assert np.array_equal(new.influence.matrix.toarray(), old.influence.matrix.toarray())
+
+
+@pytest.mark.parametrize("what", MATRAD_REFUSED)
+def test_version_7_3_that_lacks_something_is_refused(tmp_path: Path, what: str) -> None:
+    change, message = MATRAD_REFUSED[what]
+    with pytest.raises(CaseError, match=message):
+        read_matrad(saved73(change(patient()), tmp_path))
+
+
+def test_version_7_3_that_is_damaged_is_refused_with_the_way_out(tmp_path: Path) -> None:
+    whole = saved73(with_dij(patient()), tmp_path).read_bytes()
     path = tmp_path / "new.mat"
-    path.write_bytes(b"MATLAB 7.3 MAT-file".ljust(124) + b"\x00\x02IM" + bytes(512))
-    with pytest.raises(CaseError, match=r"version 7.3 \(HDF5\): save it with .*-v7"):
+    for content in (whole[:700], whole[: len(whole) // 2], whole[:512] + bytes(2000)):
+        path.write_bytes(content)
+        with pytest.raises(CaseError, match=r"version 7.3 that cannot be read .*save it again"):
+            read_matrad(path)
+
+
+def test_version_7_3_says_what_it_needs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = saved73(patient(), tmp_path)
+    monkeypatch.setitem(sys.modules, "h5py", None)
+    with pytest.raises(CaseError, match=r"needs h5py: .* pip install .*radiotherapy.*'-v7'"):
         read_matrad(path)
+
+
+def test_version_7_3_as_matlab_itself_writes_it() -> None:
+    """A file of scipy's own tests, written by MATLAB 7.4."""
+    path = Path(scipy.io.matlab.__file__).parent / "tests" / "data" / "testhdf5_7.4_GLNX86.mat"
+    if not path.exists():
+        pytest.skip("platform: this scipy comes without its tests")
+    found = read_mat73(path, ("testdouble", "absent"))
+    assert set(found) == {"testdouble"}
+    assert found["testdouble"] == pytest.approx(np.arange(0.0, 2 * np.pi + 0.1, np.pi / 4))
 
 
 @pytest.mark.parametrize("content", [b"", b"nothing of the kind", bytes(3000)])

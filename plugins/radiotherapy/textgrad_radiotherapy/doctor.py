@@ -15,6 +15,7 @@ NEEDED = (
     ("scipy", "scipy", "sparse matrices"),
     ("matplotlib", "matplotlib", "the figures of a plan"),
     ("pydicom", "pydicom", "DICOM RT in and out"),
+    ("h5py", "h5py", "matRad files of version 7.3"),
 )
 
 

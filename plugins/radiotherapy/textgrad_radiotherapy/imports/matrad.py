@@ -1,4 +1,4 @@
-"""A case from a matRad file (``.mat`` of version 5 to 7): ct and cst, and dij, stf, pln if kept.
+"""A case from a matRad file (``.mat``, any version from 5): ct and cst, and dij, stf, pln if kept.
 
 matRad's cubes are (y, x, z) and counted by columns from 1; they are turned here. Its dose is per
 fraction, so its influence is multiplied by the number of fractions.
@@ -16,12 +16,14 @@ from numpy.typing import NDArray
 from scipy.io import loadmat
 from scipy.sparse import csc_array, issparse
 
+from textgrad_core.errors import install_command
 from textgrad_radiotherapy.case import Beam, Case, Structure
 from textgrad_radiotherapy.cases import build_case
 from textgrad_radiotherapy.course_dose import whole_fractions
 from textgrad_radiotherapy.errors import CaseError
 from textgrad_radiotherapy.geometry import Floats, Grid
 from textgrad_radiotherapy.imports.arrays import COLOURS, case_from_arrays, kind_of
+from textgrad_radiotherapy.imports.mat73 import read_mat73
 from textgrad_radiotherapy.imports.matrad_isocentre import isocentres_of
 from textgrad_radiotherapy.imports.matrad_parts import (
     beams_of,
@@ -59,7 +61,7 @@ def read_matrad(
         cache: Folder of influence matrices, for a case that is computed.
 
     Raises:
-        CaseError: If the file cannot be read, is of version 7.3, or lacks what a case needs.
+        CaseError: If the file cannot be read or lacks what a case needs.
     """
     file = _loaded(path)
     ct_grid = grid_of(file["ct"], "ct")
@@ -115,11 +117,8 @@ def _loaded(path: Path) -> dict[str, Any]:
         found: dict[str, Any] = loadmat(
             path, squeeze_me=True, struct_as_record=False, variable_names=list(WANTED)
         )
-    except NotImplementedError as newer:
-        raise CaseError(
-            f"{path} is a MATLAB file of version 7.3 (HDF5): save it with "
-            "save(name, 'ct', 'cst', 'pln', 'stf', 'dij', '-v7')"
-        ) from newer
+    except NotImplementedError:  # of scipy: this is version 7.3
+        found = _loaded73(path)
     except Exception as fault:
         raise CaseError(
             f"{path} cannot be read as a MATLAB file ({type(fault).__name__}: {fault})"
@@ -128,6 +127,21 @@ def _loaded(path: Path) -> dict[str, Any]:
         if key not in found:
             raise CaseError(f"{path} has no {key!r}: save ct and cst, and dij, stf, pln if known")
     return found
+
+
+def _loaded73(path: Path) -> dict[str, Any]:
+    try:
+        return read_mat73(path, WANTED)
+    except ImportError as absent:
+        raise CaseError(
+            f"{path} is a MATLAB file of version 7.3 (HDF5), which needs h5py: in your clone run "
+            f"{install_command('radiotherapy')}; or save it with '-v7'"
+        ) from absent
+    except Exception as fault:
+        raise CaseError(
+            f"{path} is a MATLAB file of version 7.3 that cannot be read ({type(fault).__name__}: "
+            f"{fault}): save it again, with '-v7' if nothing in it exceeds 2 GB"
+        ) from fault
 
 
 def _structure(
