@@ -399,7 +399,8 @@ SEEN = "\u00e9"
 
 def started_from(path: Path) -> str:
     parser = build_parser(Called(command="run", name="words", plugin=plugin))
-    return job_of(plugin, parser.parse_args(["run", "words", "--start", f"@{path}"]), "").start
+    job, _ = job_of(plugin, parser.parse_args(["run", "words", "--start", f"@{path}"]), "")
+    return job.start
 
 
 DECLARED = f"# coding: latin-1\r\n'{SEEN}'\r\n"

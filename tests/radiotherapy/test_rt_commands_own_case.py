@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from rt_commands import Done, Typed, protocol, refused, typed
 from rt_matrad_files import patient, saved, with_dij
-from textgrad_radiotherapy import session
+from textgrad_radiotherapy import outline, session
 from textgrad_radiotherapy.cases import dose, load_case
 from textgrad_radiotherapy.inner import InnerOptimiser
 from textgrad_radiotherapy.outline import case_digest
@@ -72,25 +72,38 @@ def test_a_file_of_arrays_is_planned(tmp_path: Path, run: Typed) -> None:
     assert "is not used" not in done.stdout
 
 
-def test_a_plan_asks_for_no_levers_and_reads_its_case_once(
+def test_a_plan_asks_for_no_levers(
     tmp_path: Path, run: Typed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def asked(*_: Any) -> None:
         pytest.fail("nothing in the folder or on the terminal shows levers")
 
     monkeypatch.setattr(InnerOptimiser, "fluence_sensitivities", asked)
+    np.savez(tmp_path / "my.npz", **arrays())
+    (tmp_path / "mine.json").write_text(json.dumps(protocol()), "utf-8")
+    done = run("radiotherapy", "plan", "--case", "my.npz", "--protocol", "mine.json", "--out", "p")
+    assert done.returncode in (0, 6), done.stderr
+    assert (tmp_path / "p" / "weights.json").exists()
+
+
+@pytest.mark.parametrize(
+    "command", [("radiotherapy", "plan"), ("run", "radiotherapy", "--steps", "1")]
+)
+def test_a_case_is_read_once(
+    tmp_path: Path, run: Typed, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
+) -> None:
     loaded: list[str] = []
 
     def noted(case: str, **options: Any) -> Any:
         loaded.append(case)
         return load_case(case, **options)
 
-    monkeypatch.setattr(session, "load_case", noted)
+    for module in (outline, session):
+        monkeypatch.setattr(module, "load_case", noted)
     np.savez(tmp_path / "my.npz", **arrays())
     (tmp_path / "mine.json").write_text(json.dumps(protocol()), "utf-8")
-    done = run("radiotherapy", "plan", "--case", "my.npz", "--protocol", "mine.json", "--out", "p")
+    done = run(*command, "--case", "my.npz", "--protocol", "mine.json", "--out", "p")
     assert done.returncode in (0, 6), done.stderr
-    assert (tmp_path / "p" / "weights.json").exists()
     assert len(loaded) == 1
 
 

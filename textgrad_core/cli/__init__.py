@@ -10,7 +10,7 @@ from argparse import Namespace
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from textgrad_core import __version__
 from textgrad_core.cli.exits import FAILED, INTERRUPTED, JOURNAL, OK, TERMINATED, USAGE, exit_code
@@ -26,6 +26,7 @@ from textgrad_core.errors import (
 
 if TYPE_CHECKING:
     from textgrad_core.cli.job import Job
+    from textgrad_core.domain import Domain
     from textgrad_core.journal import Mode
 
 
@@ -150,14 +151,12 @@ class _Command:
         missing = missing_modules(plugin)
         if missing:
             raise MissingExtra(f"plugin {plugin.name!r}", missing, plugin.extra or plugin.name)
-        job = job_of(plugin, given, shlex.join(["textgrad", *self._arguments]))
+        job, domain = job_of(plugin, given, shlex.join(["textgrad", *self._arguments]))
         folder = Path(given.out) if given.out else job.default_folder()
         if given.fresh and folder.exists():
-            domain = job.domain()
             look_before(job, domain, job.model())
-            domain.close()
             set_aside(folder)
-        return self._execute(given, job, folder, "live")
+        return self._execute(given, job, domain, folder, "live")
 
     def _from_folder(self, given: Namespace) -> int:
         from textgrad_core.cli.job import load_job
@@ -165,14 +164,16 @@ class _Command:
         folder = Path(given.folder)
         job = load_job(folder)
         modes: dict[str, Mode] = {"resume": "live", "replay": "replay", "report": "partial"}
-        return self._execute(given, job, folder, modes[given.command])
+        return self._execute(given, job, job.domain(), folder, modes[given.command])
 
-    def _execute(self, given: Namespace, job: Job, folder: Path, mode: Mode) -> int:
+    def _execute(
+        self, given: Namespace, job: Job, domain: Domain[Any], folder: Path, mode: Mode
+    ) -> int:
         from textgrad_core.cli.execute import execute, progress_stream, summary
 
         self._folder = folder
         out = progress_stream(quiet=given.quiet, json_only=given.json)
-        finished = execute(job, folder, mode, out)
+        finished = execute(job, domain, folder, mode, out)
         if given.json:
             print(json.dumps(summary(finished, folder)))
         elif given.command == "replay" and out is not None:

@@ -23,16 +23,18 @@ from textgrad_core.search.optimize import optimize
 from textgrad_core.search.result import Result
 
 
-def execute(job: Job, folder: Path, mode: Mode, out: TextIO | None) -> Finished:
+def execute(
+    job: Job, domain: Domain[Any], folder: Path, mode: Mode, out: TextIO | None
+) -> Finished:
     """Run, or read, a job in its folder, and write its result files.
 
     Args:
         job: What to run.
+        domain: The job's; closed in the end.
         folder: Where the journal is and the files go.
         mode: ``"live"``, ``"replay"`` or ``"partial"``.
         out: Where the table is printed; None prints nothing.
     """
-    domain = job.domain()
     try:
         engine = job.model()
         if mode == "live":

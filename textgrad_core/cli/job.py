@@ -107,14 +107,14 @@ class Job:
         return Path("runs") / f"{slug[:60]}-{digest(shaped)[:8]}"
 
 
-def job_of(plugin: Plugin, given: Namespace, command: str) -> Job:
-    """The job that the arguments of ``textgrad run`` describe."""
+def job_of(plugin: Plugin, given: Namespace, command: str) -> tuple[Job, Domain[Any]]:
+    """The job that the arguments of ``textgrad run`` describe, and its domain, to be closed."""
     sampling = {"temperature": given.temperature, "max_tokens": given.max_tokens}
     limits = ("evaluations", "calls", "seconds", "tokens", "cost")
     budget = Budget(**{name: getattr(given, name) for name in limits})
     made = make_arguments(plugin.make, given)
     domain = plugin.make(**made)
-    return Job(
+    job = Job(
         plugin=plugin.name,
         start=_start(domain, given.start),
         make=made,
@@ -135,6 +135,7 @@ def job_of(plugin: Plugin, given: Namespace, command: str) -> Job:
         cache=not given.no_cache,
         command=command,
     )
+    return job, domain
 
 
 def _start(domain: Domain[Any], given: str | None) -> str:

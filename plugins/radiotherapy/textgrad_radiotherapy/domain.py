@@ -104,9 +104,11 @@ class Plans(Domain[Weights]):
     def __post_init__(self) -> None:
         """Read the terms off protocol and structures; the case itself is loaded when needed."""
         check_gap(self.gap)
+        own = phantom_named(self.case) is None
+        kept = case_digest(self.case) if own else ""
         anatomy = anatomy_of(self.case, self.grid_mm, self.bixel_mm, self.cache)
         unused: tuple[str, ...] = ()
-        if phantom_named(self.case) is None:
+        if own:
             unused = unused_steps(Path(self.case), anatomy, self.grid_mm, self.bixel_mm)
             object.__setattr__(self, "case", str(Path(self.case).resolve()))
         protocol = matched(self.protocol, anatomy)
@@ -133,6 +135,7 @@ class Plans(Domain[Weights]):
                 gap=self.gap,
                 cache=self.cache,
                 levers=self.planner not in WITHOUT_LEVERS,
+                loaded=(anatomy, kept) if own else None,
             ),
         }
         for attribute, value in derived.items():

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from textgrad_radiotherapy.cache_folder import cache_folder
+from textgrad_radiotherapy.case import Case
 from textgrad_radiotherapy.cases import load_case
 from textgrad_radiotherapy.figures.pictures import Pictures, draw
 from textgrad_radiotherapy.goals import Protocol
@@ -32,6 +33,7 @@ class Session:
         gap: Relative gap to prove.
         cache: Folder of influence matrices; None for the suite's own, ``none`` to keep none.
         levers: Whether plans say what the weights do to the goals.
+        loaded: The case if it is there already, and the digest of what it was made from.
     """
 
     case: str
@@ -42,6 +44,7 @@ class Session:
     gap: float
     cache: str | None
     levers: bool = True
+    loaded: tuple[Case, str] | None = field(default=None, repr=False)
     _planner: Planner | None = field(init=False, default=None, repr=False)
     _digest: str = field(init=False, default="", repr=False)
     _plans: dict[str, Plan] = field(init=False, default_factory=dict, repr=False)
@@ -56,6 +59,7 @@ class Session:
         kept = {k: v for k, v in self.__dict__.items() if not k.startswith("_")}
         return {
             **kept,
+            "loaded": None,
             "_planner": None,
             "_digest": "",
             "_plans": {},
@@ -76,11 +80,7 @@ class Session:
         """
         with self._lock:
             if self._planner is None:
-                folder = cache_folder(self.cache)
-                self._digest = case_digest(self.case)  # of what is read here, not of what follows
-                case = load_case(
-                    self.case, grid_mm=self.grid_mm, bixel_mm=self.bixel_mm, cache=folder
-                )
+                case, self._digest = self.loaded or self._load()
                 self._planner = Planner(case, self.protocol, terms=self.terms, gap=self.gap)
             return self._planner
 
@@ -135,10 +135,16 @@ class Session:
     def close(self) -> None:
         """Let go of everything."""
         with self._lock:
-            self._planner = None
+            self._planner = self.loaded = None
             self._plans.clear()
             self._judged.clear()
             self._drawn = None
+
+    def _load(self) -> tuple[Case, str]:
+        kept = case_digest(self.case)  # of what is read here, not of what follows
+        folder = cache_folder(self.cache)
+        case = load_case(self.case, grid_mm=self.grid_mm, bixel_mm=self.bixel_mm, cache=folder)
+        return case, kept
 
     def _keep(self, plans: dict[str, Plan], key: str, plan: Plan) -> Plan:
         with self._lock:
