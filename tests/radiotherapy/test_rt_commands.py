@@ -187,7 +187,7 @@ def test_protocols_lists_shows_and_prints_one_that_can_be_given_back(
     assert "in 20 fractions" in shown.stdout
     assert "Source:" in shown.stdout
     assert "PTV Paddick CI >= 0.7 (a)\n" in shown.stdout
-    assert "\n(a) assumed: not in the protocol's source, added as a guard.\n" in shown.stdout
+    assert "\n(a) assumed: not in the protocol's source.\n" in shown.stdout
     mine = run("radiotherapy", "protocols", "chhip-60-20", "--json")
     (tmp_path / "mine.json").write_text(mine.stdout, "utf-8")
     again = run("radiotherapy", "protocols", "mine.json", "--json")

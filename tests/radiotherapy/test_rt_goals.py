@@ -271,7 +271,7 @@ def test_goals_that_the_source_does_not_have_are_marked(pelvis: Case) -> None:
         assert (f"{row.goal.name} (a)" in line) == row.goal.assumed
     judged = [row for row in table.judged if row.goal.assumed]
     met = sum(row.verdict == "pass" for row in judged)
-    note = "(a) assumed: not in the protocol's source, added as a guard"
+    note = "(a) assumed: not in the protocol's source"
     assert f"{note} ({met} of {len(judged)} met)" in " ".join(table.text().split())
     drawn = [text.get_text() for text in goal_table_figure(table).texts]
     assert table.assumed_note() in drawn
@@ -318,6 +318,19 @@ def test_single_voxels_are_never_judged() -> None:
     goal = Goal(metric=Metric(structure="PTV", kind="D%", argument=0.0), direction="<=", limit=75)
     with pytest.raises(GoalError, match=r"judge by D0.03cc instead"):
         judge(case, listed_dose([70.0, 70.0]), protocol_of(goal))
+
+
+@pytest.mark.parametrize(
+    ("goal", "acceptable", "message"),
+    [
+        ("PTV D98% >= 68 Gy", 1.8, r"asks 1.8 Gy of a target.*below 20% of it"),
+        ("Rectum D30% <= 20 Gy", 7500.0, "cGy, write 75 Gy"),
+    ],
+)
+def test_a_wider_limit_per_fraction_is_refused(goal: str, acceptable: float, message: str) -> None:
+    protocol = protocol_of(parse_goal(goal, acceptable=acceptable), fractions=39)
+    with pytest.raises(GoalError, match=message):
+        judge(listed_case([1.0]), listed_dose([70.0]), protocol)
 
 
 @pytest.mark.parametrize(

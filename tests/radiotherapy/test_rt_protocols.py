@@ -48,6 +48,24 @@ def test_the_embedded_protocols() -> None:
 
 
 @pytest.mark.parametrize("name", EMBEDDED)
+def test_what_is_not_of_a_protocol_s_source_is_marked(name: str) -> None:
+    protocol = load_protocol(name)
+    elsewhere = ("ICRU", "RTOG", "not of the source")
+    for goal in protocol.goals:
+        borrowed = any(word in goal.source for word in elsewhere)
+        assert not borrowed or goal.assumed, goal.name
+
+
+def test_quantec_states_limits_of_rectum_and_bladder_alone() -> None:
+    rectum = ((50, 50), (60, 35), (65, 25), (70, 20), (75, 15))
+    bladder = ((65, 50), (70, 35), (75, 25), (80, 15))
+    assert names_of("quantec-prostate") == {
+        *(f"Rectum V{dose}Gy <= {volume} %" for dose, volume in rectum),
+        *(f"Bladder V{dose}Gy <= {volume} %" for dose, volume in bladder),
+    }
+
+
+@pytest.mark.parametrize("name", EMBEDDED)
 def test_an_embedded_protocol(name: str) -> None:
     protocol = load_protocol(name)
     assert protocol.name == name

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from textgrad_core.errors import Invalid
-from textgrad_radiotherapy.outline import structure_kinds
+from textgrad_radiotherapy.outline import anatomy_of
 from textgrad_radiotherapy.protocols import load_protocol, protocol_names
 from textgrad_radiotherapy.starting_terms import starting_terms
 from textgrad_radiotherapy.terms import Term
@@ -95,7 +95,8 @@ def test_a_dose_level_per_fraction_is_told_apart() -> None:
 @pytest.mark.parametrize("protocol", [p for p in protocol_names() if "tg119" not in p])
 def test_every_goal_of_a_protocol_has_a_term_to_work_with(protocol: str) -> None:
     found = load_protocol(protocol)
-    kinds = structure_kinds("adult_hard")
+    structures = anatomy_of("adult_hard", 10.0, 10.0).structures
+    kinds = {name: structure.kind for name, structure in structures.items()}
     terms = starting_terms(found, kinds)
     assert terms == starting_terms(found, kinds)
     assert {term.weight for term in terms} == {1.0}

@@ -189,9 +189,9 @@ def remark_on_prescription(prescription_gy: Mapping[str, float], fractions: int 
 
 
 def _doses(goal: Goal) -> list[float]:
-    """Doses that a goal is written with, Gy per course."""
+    """Doses that a goal is written with, Gy per course; of a limit the wider one too."""
     if goal.metric.unit == "Gy":
-        return [goal.limit]
+        return [dose for dose in (goal.limit, goal.acceptable) if dose is not None]
     return [goal.metric.argument] if goal.metric.kind in ("V%", "Vcc") else []
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 ASSUMED_MARK = "(a)"
-ASSUMED_MEANS = f"{ASSUMED_MARK} assumed: not in the protocol's source, added as a guard"
+ASSUMED_MEANS = f"{ASSUMED_MARK} assumed: not in the protocol's source"
 
 MetricKind = Literal[
     "D%",  # dose in Gy that `argument` % of the volume receives at least
@@ -78,7 +78,7 @@ class Goal:
         priority: 1 is met before 2, and so on.
         source: Where the bound is from.
         acceptable: A wider bound that may be tolerated; None if there is none.
-        assumed: Whether it was added to those of the source, as a guard.
+        assumed: Whether it is not of the protocol's source: a guard of ours, or from elsewhere.
     """
 
     metric: Metric

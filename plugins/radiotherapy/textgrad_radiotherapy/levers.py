@@ -50,11 +50,6 @@ class Levers:
     by_dose_level: Floats
     conflicts: tuple[tuple[str, str, float], ...]
 
-    @property
-    def per_doubling(self) -> Floats:
-        """Change of every metric when a weight is doubled, to first order."""
-        return np.asarray(self.by_log_weight * math.log(2.0))
-
     def to_json(self) -> dict[str, JSON]:
         """Plain data."""
         return {

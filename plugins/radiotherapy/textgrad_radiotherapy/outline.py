@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +9,7 @@ from scipy.sparse import csr_array
 
 from textgrad_core.jsondata import digest
 from textgrad_radiotherapy.cache_folder import cache_folder
-from textgrad_radiotherapy.case import Case, Influence, StructureKind
+from textgrad_radiotherapy.case import Case, Influence
 from textgrad_radiotherapy.cases import load_case
 from textgrad_radiotherapy.errors import GoalError
 from textgrad_radiotherapy.own_case import check_own, own_digest
@@ -63,18 +62,6 @@ def anatomy_of(
         prescription_gy=dict(phantom.prescription_gy),
         fractions=phantom.fractions,
     )
-
-
-def structure_kinds(case: str) -> Mapping[str, StructureKind]:
-    """Kind of every structure by name, in the case's order.
-
-    Raises:
-        CaseError: If there is no such case.
-    """
-    phantom = phantom_named(case)
-    if phantom is not None:
-        return {part.name: part.kind for part in phantom.parts}
-    return {structure.name: structure.kind for structure in load_case(case).structures.values()}
 
 
 def default_protocol(case: str) -> str:

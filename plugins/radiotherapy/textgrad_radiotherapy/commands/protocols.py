@@ -40,13 +40,13 @@ def _shown(protocol: Protocol) -> list[str]:
     lines = [protocol.title]
     told = ", ".join(f"{name} {gy:g} Gy" for name, gy in protocol.prescription_gy.items())
     fractions = protocol.fractions
-    lines.append(
+    lines += _wrapped(
         f"Prescription per course: {told}"
         + (f", in {fractions} fractions" if fractions else "; fractionation not stated")
     )
     if protocol.normalise is not None:
         target, volume, dose = protocol.normalise
-        lines.append(f"Plans are scaled so that D{volume:g}% of {target} is {dose:g} Gy.")
+        lines += _wrapped(f"Plans are scaled so that D{volume:g}% of {target} is {dose:g} Gy.")
     lines += ["", f"{'priority':>8}  goal (Gy per course)"]
     lines += [f"{goal.priority:>8}  {goal.marked}{_acceptable(goal)}" for goal in protocol.goals]
     if any(goal.assumed for goal in protocol.goals):

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 ISODOSES = (20.0, 30.0, 50.0, 70.0, 80.0, 90.0, 95.0, 100.0, 105.0, 110.0)  # % of prescription
+BRIGHT = {95.0: "#00e5ff", 100.0: "#7dff2a", 105.0: "#ff5cf4", 110.0: "#101010"}  # on reds
 LOWEST, HIGHEST = 10.0, 115.0  # % of prescription, ends of the colour scale
 MM_PER_IN = 62.0
 LONGEST_IN = 11.5
@@ -121,6 +122,14 @@ def dose_colours() -> Colormap:
     return colormaps["turbo"]
 
 
+def isodose_colour(percent: float) -> str:
+    """Colour of an isodose line: the wash's own, but where the wash is red all over."""
+    from matplotlib.colors import to_hex
+
+    own = dose_colours()((percent - LOWEST) / (HIGHEST - LOWEST))
+    return BRIGHT.get(percent, to_hex(own))
+
+
 def _point(
     case: Case, dose: Floats, through: str | tuple[float, float, float]
 ) -> tuple[tuple[float, float, float], str]:
@@ -166,8 +175,8 @@ def _draw_plane(
                 interpolation="nearest", aspect="equal", gid="wash")  # fmt: skip
     shown = [level for level in ISODOSES if here.min() < level < here.max()]
     if shown:
-        axes.contour(points.across_mm, points.up_mm, here, levels=shown, linewidths=0.7,
-                     cmap=dose_colours(), norm=scale)  # fmt: skip
+        axes.contour(points.across_mm, points.up_mm, here, levels=shown, linewidths=0.8,
+                     colors=[isodose_colour(level) for level in shown])  # fmt: skip
     for structure in case.structures.values():
         _draw_outline(axes, points, structure, case)
     _label_plane(axes, plane, extent, at)
@@ -238,9 +247,8 @@ def _isodose_key(figure: Figure, corner: tuple[float, float], prescribed_gy: flo
     """The isodose lines in per cent and in Gy."""
     from matplotlib.lines import Line2D
 
-    colours = dose_colours()
     handles = [
-        Line2D([], [], color=colours((level - LOWEST) / (HIGHEST - LOWEST)), linewidth=1.4,
+        Line2D([], [], color=isodose_colour(level), linewidth=1.8,
                label=f"{level:g} %  {level / 100 * prescribed_gy:.1f} Gy")
         for level in reversed(ISODOSES)
     ]  # fmt: skip

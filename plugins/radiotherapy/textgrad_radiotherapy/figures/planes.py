@@ -12,7 +12,6 @@ from textgrad_radiotherapy.case import Case
 from textgrad_radiotherapy.geometry import Floats, Grid
 
 View = Literal["axial", "sagittal", "coronal"]
-AXES = "xyz"
 RASTER_MM = 1.0
 MARGIN_MM = 12.0
 

@@ -10,7 +10,7 @@ from scipy.sparse import csr_array
 
 from textgrad_radiotherapy.geometry import Floats
 from textgrad_radiotherapy.inner import checks
-from textgrad_radiotherapy.inner.functions import GEUD_KINDS, MEAN_KINDS, OVER_KINDS
+from textgrad_radiotherapy.inner.functions import MEAN_KINDS, OVER_KINDS
 from textgrad_radiotherapy.terms import StructureRows, Term
 
 SMALL_ROWS = 3000  # structures with at most so many rows are working rows as a whole
@@ -75,7 +75,3 @@ class Problem:
     def gram_terms(self) -> list[int]:
         """Indices of the terms whose Hessian needs a Gram matrix."""
         return [k for k, term in enumerate(self.terms) if term.kind not in MEAN_KINDS]
-
-    def has_geud(self) -> bool:
-        """Whether a curvature changes with every step."""
-        return any(term.kind in GEUD_KINDS for term in self.terms)
