@@ -20,7 +20,13 @@ def run(given: Namespace) -> int:
     opened = open_plan(Path(given.plan), cache_of(given))
     grid = opened.judged.grid
     dose_gy = opened.dose_on(opened.judged)
-    written = export_folder(opened.case, Path(given.out), dose_gy=dose_gy, dose_grid=grid)
+    written = export_folder(
+        opened.case,
+        Path(given.out),
+        dose_gy=dose_gy,
+        dose_grid=grid,
+        protocol=opened.protocol,
+    )
     if given.json:
         files = [str(path) for path in written.files]
         notes = list(written.notes)
