@@ -112,6 +112,14 @@ REFUSED: dict[str, tuple[Callable[[Path], None], str]] = {
         _plan(lambda d: setattr(d.BeamSequence[1].ControlPointSequence[1], "GantryAngle", "179")),
         r"beam gantry 72.5 couch 0 moves .* to gantry 179.*--plan none .* --gantry",
     ),
+    "gantry beyond a turn": (
+        _plan(lambda d: setattr(_first(d), "GantryAngle", "400")),
+        r"RTPLAN.dcm, beam gantry 0 couch 0: gantry_deg is 400.* from -360 to 360 degrees",
+    ),
+    "source in the isocentre": (
+        _plan(lambda d: setattr(d.BeamSequence[2], "SourceAxisDistance", "0")),
+        r"RTPLAN.dcm, beam gantry 216 couch 10: sad_mm is 0.* above 0 mm",
+    ),
     "protons": (_plan(lambda d: setattr(d.BeamSequence[0], "RadiationType", "PROTON")), r"PROTON"),
     "prone": (
         _plan(lambda d: setattr(d.PatientSetupSequence[0], "PatientPosition", "HFP")),

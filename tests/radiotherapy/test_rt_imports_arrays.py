@@ -148,3 +148,26 @@ def test_arrays_that_do_not_fit_are_refused(what: str) -> None:
     changes, message = REFUSED[what]
     with pytest.raises(CaseError, match=message):
         made(**changes)
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"gantry_deg": np.array([np.nan])}, "beam 0: gantry_deg is nan.* have to be finite"),
+        ({"gantry_deg": np.array([-400.0])}, "beam 0: gantry_deg is -400.0.* from -360 to 360"),
+    ],
+)
+def test_a_file_whose_numbers_make_no_sense_is_refused(
+    changed: dict[str, Any], message: str, tmp_path: Path
+) -> None:
+    masks = {f"{KINDS[name]}:{name}": mask for name, mask in MASKS.items()}
+    given: dict[str, Any] = {
+        **masks,
+        "prescription_gy:Target": DOSES["Target"],
+        "origin_mm": np.array(GRID.origin_mm),
+        "spacing_mm": np.array(GRID.spacing_mm),
+        "influence": INFLUENCE,
+    }
+    np.savez(tmp_path / "my.npz", **{**given, **changed})
+    with pytest.raises(CaseError, match=message):
+        load_case(tmp_path / "my.npz")

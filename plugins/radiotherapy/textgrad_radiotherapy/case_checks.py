@@ -7,7 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from textgrad_radiotherapy.beam_geometry import check_beam
 from textgrad_radiotherapy.case import Case, Influence, Structure
+from textgrad_radiotherapy.course_dose import whole_fractions
 from textgrad_radiotherapy.errors import CaseError
 from textgrad_radiotherapy.geometry import Grid
 
@@ -24,6 +26,8 @@ def check_case(case: Case) -> Case:
             raise CaseError(f"structure {structure.name!r} is listed as {name!r}: use one name")
         check_structure(structure, case.grid)
     check_prescription(case)
+    if case.fractions is not None:
+        whole_fractions(case.fractions, f"case {case.name!r}: fractions")
     _check_beams(case)
     check_influence(case.influence, case.grid)
     _check_reach(case)
@@ -146,6 +150,8 @@ def check_prescription(case: Case) -> None:
 def _check_beams(case: Case) -> None:
     if not case.beams:
         raise CaseError(f"case {case.name!r} has no beam")
+    for index, beam in enumerate(case.beams):
+        check_beam(beam, f"case {case.name!r}, beam {index}")
     owners = case.influence.beam_of_beamlet
     if owners.size and (owners.min() < 0 or owners.max() >= len(case.beams)):
         raise CaseError(

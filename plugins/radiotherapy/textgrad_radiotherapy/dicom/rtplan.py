@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pydicom.dataset import Dataset
 
+from textgrad_radiotherapy.beam_geometry import check_beam
 from textgrad_radiotherapy.case import Beam
 from textgrad_radiotherapy.dicom.folder import load
 from textgrad_radiotherapy.dicom.tags import number, numbers, required, text
@@ -50,8 +51,9 @@ def read_plan(path: Path, *, bixel_mm: float = 5.0) -> PlanGeometry:
 
     Raises:
         CaseError: If an attribute is missing, a beam is no photon beam, rotates, or the couch
-            is tilted, if the patient does not lie head first supine, or if the prescription
-            looks like that of one fraction.
+            is tilted, if an angle is more than a full turn or a distance not above 0, if the
+            patient does not lie head first supine, or if the prescription looks like that of
+            one fraction.
     """
     plan, where = load(path), path.name
     listed = list(required(plan, "BeamSequence", where))
@@ -135,13 +137,15 @@ def _beam(beam: Dataset, where: str, bixel_mm: float) -> Beam:
             raise CaseError(f"{name} has {tilt} {_angle(start, tilt, name):g} degrees, not 0")
     x, y, z = numbers(start, "IsocenterPosition", name, 3)
     sad = text(beam, "SourceAxisDistance")
-    return Beam(
+    found = Beam(
         gantry_deg=gantry,
         couch_deg=couch,
         isocentre_mm=(x, y, z),
         sad_mm=number(beam, "SourceAxisDistance", name) if sad else SAD_MM,
         bixel_mm=bixel_mm,
     )
+    check_beam(found, name)
+    return found
 
 
 def _angle(point: Dataset, keyword: str, where: str, default: float = 0.0) -> float:
