@@ -19,12 +19,14 @@ from textgrad_radiotherapy.course_dose import check_prescription
 from textgrad_radiotherapy.dicom import DicomParts, case_of, read_folder
 from textgrad_radiotherapy.errors import CaseError
 from textgrad_radiotherapy.notice import NOTICE
+from textgrad_radiotherapy.steps import check_steps
 
 
 def run(given: Namespace) -> int:
     """Read the files, compute the influence matrix, write the case."""
     out = Path(given.out)
     check_free(out)
+    check_steps(given.grid_mm, given.bixel_mm)
     prescription = _prescriptions(given.prescription)
     for angle in given.gantry or ():
         if not 0.0 <= angle < 360.0:
