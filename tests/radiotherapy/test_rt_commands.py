@@ -138,6 +138,19 @@ def test_only_the_physical_dose_of_a_plan_is_judged(
     refused(run("radiotherapy", "evaluate", str(made / "plan"), "--dose", "dose.dcm"), *words)
 
 
+def test_a_dose_of_nothing_is_not_judged(made: Path, run: Typed, tmp_path: Path) -> None:
+    for keyword, value, words in (
+        ("DoseGridScaling", "0", ("dose.dcm is damaged", "DoseGridScaling", "is 0")),
+        ("PixelData", None, ("dose.dcm is damaged", "0 Gy in all")),
+    ):
+        shutil.copy(made / "dicom" / "RTDOSE.dcm", tmp_path / "dose.dcm")
+        edit(
+            tmp_path / "dose.dcm",
+            lambda d, k=keyword, v=value: setattr(d, k, v or bytes(len(d.PixelData))),
+        )
+        refused(run("radiotherapy", "evaluate", str(made / "plan"), "--dose", "dose.dcm"), *words)
+
+
 def test_a_dose_of_another_frame_of_reference(made: Path, run: Typed, tmp_path: Path) -> None:
     shutil.copy(made / "dicom" / "RTDOSE.dcm", tmp_path / "dose.dcm")
     edit(tmp_path / "dose.dcm", lambda d: setattr(d, "FrameOfReferenceUID", "1.2.3"))

@@ -139,6 +139,13 @@ REFUSED: dict[str, tuple[Callable[[Path], None], str]] = {
     ),
     "setup beams only": (_plan(_for_setup), r"no treatment beam"),
     "relative dose": (_set("RTDOSE.dcm", "DoseUnits", "RELATIVE"), r"DoseUnits.*RELATIVE: GY"),
+    "scaled to nothing": (
+        _set("RTDOSE.dcm", "DoseGridScaling", "0"),
+        r"RTDOSE.dcm is damaged: .*DoseGridScaling.* is 0, .*above 0 is needed",
+    ),
+    "scaled below nothing": (
+        _set("RTDOSE.dcm", "DoseGridScaling", "-1e-8"), r"DoseGridScaling.* is -1e-08",
+    ),
     "uneven dose": (
         lambda f: edit(f / "RTDOSE.dcm", lambda d: d.GridFrameOffsetVector.__setitem__(3, "9.5")),
         r"uneven planes .* 2.5 to 3.5",

@@ -66,14 +66,19 @@ def read_dose(path: Path) -> DoseVolume:
     """Read an RT dose file.
 
     Raises:
-        CaseError: If an attribute is missing, the dose is not in Gy, or the grid is tilted or
-            uneven; values are named.
+        CaseError: If an attribute is missing, the dose is not in Gy, its scaling is not above 0,
+            or the grid is tilted or uneven; values are named.
     """
     dataset, where = load(path), path.name
     units = str(required(dataset, "DoseUnits", where))
     if units != "GY":
         raise CaseError(f"{where} has {tag_name('DoseUnits')} {units}: GY is needed")
     scaling = number(dataset, "DoseGridScaling", where)
+    if scaling <= 0:
+        raise CaseError(
+            f"{where} is damaged: its {tag_name('DoseGridScaling')} is {scaling:g}, which makes no "
+            "dose of any pixel; above 0 is needed: export the dose again"
+        )
     flip_x, flip_y = _flips(dataset, where)
     offsets, order = _offsets(dataset, where, flip_x * flip_y)
     required(dataset, "PixelData", where)
