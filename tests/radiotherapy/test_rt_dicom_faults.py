@@ -86,6 +86,20 @@ REFUSED: dict[str, tuple[Callable[[Path], None], str]] = {
     ),
     "frame of dose": (_set("RTDOSE.dcm", "FrameOfReferenceUID", "1.2.9"), r"RT dose .* 1\.2\.9"),
     "frame of plan": (_set("RTPLAN.dcm", "FrameOfReferenceUID", "1.2.9"), r"RT plan .* 1\.2\.9"),
+    "slice of another patient": (
+        _set("CT.0005.dcm", "PatientID", "P2"),
+        r"CT\.0005\.dcm is of the patient with PatientID 'P2', CT\.0001\.dcm of 'ball'.*one patient",
+    ),
+    "structures of another patient": (
+        _set("RTSTRUCT.dcm", "PatientID", "P2"),
+        r"the RT structure set is of the patient with PatientID 'P2', the CT of 'ball'",
+    ),
+    "plan of another patient": (
+        _set("RTPLAN.dcm", "PatientID", "P2"), r"the RT plan is of .* 'P2', the CT of 'ball'",
+    ),
+    "dose of another patient": (
+        _set("RTDOSE.dcm", "PatientID", "P2"), r"the RT dose is of .* 'P2', the CT of 'ball'",
+    ),
     "no structures": (lambda f: (f / "RTSTRUCT.dcm").unlink(), r"no RT structure set in"),
     "no CT": (_no_ct, r"no CT series in"),
     "sagittal contour": (
@@ -159,6 +173,14 @@ def test_a_fault_is_refused_by_name(folder: Path, fault: str) -> None:
     damage(folder)
     with pytest.raises(CaseError, match=said):
         read_folder(folder)
+
+
+@pytest.mark.parametrize("file", ["CT.0001.dcm", "RTSTRUCT.dcm", "RTPLAN.dcm", "RTDOSE.dcm"])
+def test_files_that_name_no_patient_are_taken_for_the_same(folder: Path, file: str) -> None:
+    edit(folder / file, lambda d: setattr(d, "PatientID", ""))
+    assert read_folder(folder).patient.identifier == "ball"
+    edit(folder / "RTSTRUCT.dcm", lambda d: setattr(d, "PatientID", "ball "))
+    assert read_folder(folder).patient.identifier == "ball"
 
 
 def test_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:

@@ -30,6 +30,7 @@ class DoseVolume:
         frame_of_reference_uid: Coordinate system.
         plan_uid: SOPInstanceUID of its plan; empty if it is not stated.
         uid: Its SOPInstanceUID.
+        patient_id: Whose it is; empty if it is not stated.
     """
 
     grid: Grid
@@ -39,6 +40,7 @@ class DoseVolume:
     frame_of_reference_uid: str
     plan_uid: str
     uid: str
+    patient_id: str
 
     def on(self, grid: Grid) -> Floats:
         """Trilinear dose at the voxel centres of another grid, 0 beyond the own voxel centres.
@@ -111,6 +113,7 @@ def read_dose(path: Path) -> DoseVolume:
         frame_of_reference_uid=str(required(dataset, "FrameOfReferenceUID", where)),
         plan_uid=text(plans[0], "ReferencedSOPInstanceUID") if plans else "",
         uid=text(dataset, "SOPInstanceUID"),
+        patient_id=text(dataset, "PatientID"),
     )
 
 

@@ -31,6 +31,7 @@ class PlanGeometry:
         fractions: Number of fractions; None if it is not stated.
         frame_of_reference_uid: Coordinate system; empty if it is not stated.
         notes: What was left out.
+        patient_id: Whose it is; empty if it is not stated.
     """
 
     uid: str
@@ -40,6 +41,7 @@ class PlanGeometry:
     fractions: int | None
     frame_of_reference_uid: str
     notes: tuple[str, ...]
+    patient_id: str
 
 
 def read_plan(path: Path, *, bixel_mm: float = 5.0) -> PlanGeometry:
@@ -78,6 +80,7 @@ def read_plan(path: Path, *, bixel_mm: float = 5.0) -> PlanGeometry:
         fractions=fractions,
         frame_of_reference_uid=text(plan, "FrameOfReferenceUID"),
         notes=tuple(notes),
+        patient_id=text(plan, "PatientID"),
     )
 
 
