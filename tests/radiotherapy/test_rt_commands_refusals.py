@@ -205,3 +205,22 @@ def test_cache_none_keeps_no_matrix_anywhere_and_the_help_tells_it_from_no_cache
         with pytest.raises(SystemExit):
             main([*command, "--help"])
         assert told in " ".join(capsys.readouterr().out.split())
+
+
+# where nothing can be written
+
+
+@pytest.mark.parametrize(
+    "command",
+    [("dvh", "plan"), ("export-dicom", "plan"), ("import-dicom", "dicom", *COARSE)],
+    ids=lambda command: command[0],
+)
+def test_a_place_that_cannot_be_written_is_named_as_it_was_asked_for(
+    command: tuple[str, ...], made: Path, run: Typed, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("mine", "utf-8")
+    for out in (tmp_path / "file" / "d" / "x", tmp_path / ("x" * 300)):
+        done = run("radiotherapy", *command, "--out", str(out), folder=made)
+        refused(done, f"--out {str(out)!r} cannot be written", "folder that exists")
+        assert ".part" not in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
