@@ -56,6 +56,12 @@ def test_plan_refuses_what_it_cannot_plan(tmp_path: Path, made: Path, run: Typed
     assert left == {"w.json", "p.json"}, "nothing half written"
 
 
+def test_the_folder_one_is_in_is_named_by_its_name(made: Path, run: Typed, tmp_path: Path) -> None:
+    out = ("--out", str(tmp_path / "out"))
+    done = run("radiotherapy", "plan", "--case", ".", *out, folder=made / "case")
+    refused(done, "case 'case' has no protocol of its own", "--protocol")
+
+
 def test_nothing_writes_over_what_is_there(made: Path, run: Typed, tmp_path: Path) -> None:
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "mine.txt").write_text("mine", "utf-8")
