@@ -196,7 +196,8 @@ def test_a_beam_of_no_numbers_is_refused(number: str, wrong: Any) -> None:
     beam = replace(case.beams[0], **{number: wrong})
     with pytest.raises(CaseError, match=f"beam 0: {number} is {wrong}: .* have to be finite"):
         check_case(broken(case, beams=(beam,)))
-    flat: Any = replace(beam, **{number: 1.0}, isocentre_mm=(0.0, 0.0))
+    two: Any = (0.0, 0.0)
+    flat = replace(case.beams[0], isocentre_mm=two)
     with pytest.raises(CaseError, match="three coordinates"):
         check_case(broken(case, beams=(flat,)))
 

@@ -9,6 +9,7 @@ import pytest
 
 from dicom_cases import small_case
 from rt_commands import COARSE, Typed, data_of
+from textgrad_core.jsondata import JSON
 from textgrad_radiotherapy.dicom import export_folder, read_folder
 from textgrad_radiotherapy.errors import CaseError
 from textgrad_radiotherapy.protocols import load_protocol, protocol_from_data
@@ -34,7 +35,7 @@ def test_the_prescription_of_an_export_is_that_of_the_protocol(run: Typed, tmp_p
 def test_targets_of_the_protocol_are_named_as_the_case_does(tmp_path: Path) -> None:
     case = small_case()
     target = next(iter(case.prescription_gy))
-    data = {
+    data: JSON = {
         "name": "mine",
         "title": "Mine",
         "source": "a test",

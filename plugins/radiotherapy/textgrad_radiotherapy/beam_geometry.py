@@ -15,7 +15,6 @@ from textgrad_radiotherapy.case import Beam
 from textgrad_radiotherapy.errors import CaseError
 from textgrad_radiotherapy.geometry import Floats
 
-
 MOST_DEG = 360.0  # beyond a full turn an angle is a slip of the pen
 
 
@@ -73,7 +72,9 @@ def check_beam(beam: Beam, where: str = "a beam") -> None:
         )
     for name, length in (("sad_mm", beam.sad_mm), ("bixel_mm", beam.bixel_mm)):
         if not _finite((length,)) or length <= 0:
-            raise CaseError(f"{where}: {name} is {length}: lengths have to be finite and above 0 mm")
+            raise CaseError(
+                f"{where}: {name} is {length}: lengths have to be finite and above 0 mm"
+            )
 
 
 def _finite(numbers: Iterable[object]) -> bool:

@@ -78,8 +78,8 @@ def read_dose(path: Path) -> DoseVolume:
     scaling = number(dataset, "DoseGridScaling", where)
     if scaling <= 0:
         raise CaseError(
-            f"{where} is damaged: its {tag_name('DoseGridScaling')} is {scaling:g}, which makes no "
-            "dose of any pixel; above 0 is needed: export the dose again"
+            f"{where} is damaged: its {tag_name('DoseGridScaling')} is {scaling:g}, which makes "
+            "no dose of any pixel; above 0 is needed: export the dose again"
         )
     flip_x, flip_y = _flips(dataset, where)
     offsets, order = _offsets(dataset, where, flip_x * flip_y)
