@@ -2,18 +2,36 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from scipy.sparse import csr_array
 
+from rt_own_arrays import DOSES, GRID, INFLUENCE, KINDS, MASKS
 from textgrad_radiotherapy.case import Beam, Case
 from textgrad_radiotherapy.case_checks import check_case, same_grid
+from textgrad_radiotherapy.case_folder import WORDS
+from textgrad_radiotherapy.cases import load_case, save_case
 from textgrad_radiotherapy.errors import CaseError
 from textgrad_radiotherapy.geometry import Floats, Grid
+from textgrad_radiotherapy.imports.arrays import case_from_arrays
+
+
+def own_case() -> Case:
+    """A user's own case of one beam."""
+    return case_from_arrays(
+        name="mine",
+        influence=INFLUENCE,
+        grid=GRID,
+        masks=MASKS,
+        kinds=KINDS,
+        prescription_gy=DOSES,
+    )
 
 
 def broken(case: Case, **changes: Any) -> Case:
@@ -145,6 +163,51 @@ REFUSED: dict[str, tuple[Callable[[Case], Case], str]] = {
         "positions of the beamlets",
     ),
 }  # fmt: skip
+
+
+NO_NUMBERS = (float("nan"), float("inf"))
+WRONG: dict[str, tuple[object, ...]] = {
+    "gantry_deg": (*NO_NUMBERS, 400.0, -361.0),
+    "couch_deg": (*NO_NUMBERS, 400.0),
+    "isocentre_mm": ([float("nan"), 0.0, 0.0], [0.0, float("inf"), 0.0]),
+    "sad_mm": (*NO_NUMBERS, 0.0, -1.0),
+    "bixel_mm": (*NO_NUMBERS, 0.0, -1.0),
+}
+
+
+@pytest.mark.parametrize(
+    ("number", "wrong"),
+    [(name, value) for name, values in WRONG.items() for value in values],
+)
+def test_a_saved_beam_whose_numbers_describe_none_is_refused(
+    number: str, wrong: object, tmp_path: Path
+) -> None:
+    words = json.loads((save_case(own_case(), tmp_path / "mine") / WORDS).read_text("utf-8"))
+    words["beams"][0][number] = wrong
+    (tmp_path / "mine" / WORDS).write_text(json.dumps(words), "utf-8")
+    with pytest.raises(CaseError, match=f"'mine', beam 0: {number} is .* have to be finite"):
+        load_case(tmp_path / "mine")
+
+
+@pytest.mark.parametrize("wrong", [None, "x", True])
+@pytest.mark.parametrize("number", ["gantry_deg", "couch_deg", "sad_mm", "bixel_mm"])
+def test_a_beam_of_no_numbers_is_refused(number: str, wrong: Any) -> None:
+    case = own_case()
+    beam = replace(case.beams[0], **{number: wrong})
+    with pytest.raises(CaseError, match=f"beam 0: {number} is {wrong}: .* have to be finite"):
+        check_case(broken(case, beams=(beam,)))
+    two: Any = (0.0, 0.0)
+    flat = replace(case.beams[0], isocentre_mm=two)
+    with pytest.raises(CaseError, match="three coordinates"):
+        check_case(broken(case, beams=(flat,)))
+
+
+@pytest.mark.parametrize("wrong", [float("nan"), float("inf"), 2.5])
+def test_saved_fractions_that_are_no_number_are_refused(wrong: float, tmp_path: Path) -> None:
+    words = json.loads((save_case(own_case(), tmp_path / "mine") / WORDS).read_text("utf-8"))
+    (tmp_path / "mine" / WORDS).write_text(json.dumps(words | {"fractions": wrong}), "utf-8")
+    with pytest.raises(CaseError, match=f"'mine': fractions is {wrong}: a whole number"):
+        load_case(tmp_path / "mine")
 
 
 @pytest.mark.parametrize("what", REFUSED)

@@ -6,14 +6,16 @@ import csv
 import json
 import re
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pydicom
 import pytest
+from pydicom.dataset import Dataset
 
 from dicom_cases import edit
-from rt_commands import CASE, COARSE, Typed, data_of, protocol, refused, typed
+from rt_commands import CASE, COARSE, Done, Typed, data_of, protocol, refused, typed
 from textgrad_radiotherapy.cases import load_case
 from textgrad_radiotherapy.notice import NOTICE, SENTENCE
 
@@ -136,6 +138,18 @@ def test_only_the_physical_dose_of_a_plan_is_judged(
     shutil.copy(made / "dicom" / "RTDOSE.dcm", tmp_path / "dose.dcm")
     edit(tmp_path / "dose.dcm", lambda d: setattr(d, keyword, value))
     refused(run("radiotherapy", "evaluate", str(made / "plan"), "--dose", "dose.dcm"), *words)
+
+
+def test_a_dose_of_nothing_is_not_judged(made: Path, run: Typed, tmp_path: Path) -> None:
+    def judged(change: Callable[[Dataset], object]) -> Done:
+        shutil.copy(made / "dicom" / "RTDOSE.dcm", tmp_path / "dose.dcm")
+        edit(tmp_path / "dose.dcm", change)
+        return run("radiotherapy", "evaluate", str(made / "plan"), "--dose", "dose.dcm")
+
+    unscaled = judged(lambda d: setattr(d, "DoseGridScaling", "0"))
+    refused(unscaled, "dose.dcm is damaged", "DoseGridScaling", "is 0")
+    empty = judged(lambda d: setattr(d, "PixelData", bytes(len(d.PixelData))))
+    refused(empty, "dose.dcm is damaged", "0 Gy in all")
 
 
 def test_a_dose_of_another_frame_of_reference(made: Path, run: Typed, tmp_path: Path) -> None:

@@ -56,6 +56,12 @@ def test_plan_refuses_what_it_cannot_plan(tmp_path: Path, made: Path, run: Typed
     assert left == {"w.json", "p.json"}, "nothing half written"
 
 
+def test_the_folder_one_is_in_is_named_by_its_name(made: Path, run: Typed, tmp_path: Path) -> None:
+    out = ("--out", str(tmp_path / "out"))
+    done = run("radiotherapy", "plan", "--case", ".", *out, folder=made / "case")
+    refused(done, "case 'case' has no protocol of its own", "--protocol")
+
+
 def test_nothing_writes_over_what_is_there(made: Path, run: Typed, tmp_path: Path) -> None:
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "mine.txt").write_text("mine", "utf-8")
@@ -205,3 +211,22 @@ def test_cache_none_keeps_no_matrix_anywhere_and_the_help_tells_it_from_no_cache
         with pytest.raises(SystemExit):
             main([*command, "--help"])
         assert told in " ".join(capsys.readouterr().out.split())
+
+
+# where nothing can be written
+
+
+@pytest.mark.parametrize(
+    "command",
+    [("dvh", "plan"), ("export-dicom", "plan"), ("import-dicom", "dicom", *COARSE)],
+    ids=lambda command: command[0],
+)
+def test_a_place_that_cannot_be_written_is_named_as_it_was_asked_for(
+    command: tuple[str, ...], made: Path, run: Typed, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("mine", "utf-8")
+    for out in (tmp_path / "file" / "d" / "x", tmp_path / ("x" * 300)):
+        done = run("radiotherapy", *command, "--out", str(out), folder=made)
+        refused(done, f"--out {str(out)!r} cannot be written", "folder that exists")
+        assert ".part" not in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]

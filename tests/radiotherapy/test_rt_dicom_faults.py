@@ -86,6 +86,22 @@ REFUSED: dict[str, tuple[Callable[[Path], None], str]] = {
     ),
     "frame of dose": (_set("RTDOSE.dcm", "FrameOfReferenceUID", "1.2.9"), r"RT dose .* 1\.2\.9"),
     "frame of plan": (_set("RTPLAN.dcm", "FrameOfReferenceUID", "1.2.9"), r"RT plan .* 1\.2\.9"),
+    "slice of another patient": (
+        _set("CT.0005.dcm", "PatientID", "P2"),
+        r"CT\.0005\.dcm is of the patient with PatientID 'P2', CT\.0001\.dcm of 'ball'",
+    ),
+    "structures of another patient": (
+        _set("RTSTRUCT.dcm", "PatientID", "P2"),
+        r"the RT structure set is of the patient with PatientID 'P2', the CT of 'ball'",
+    ),
+    "plan of another patient": (
+        _set("RTPLAN.dcm", "PatientID", "P2"),
+        r"the RT plan is of .* 'P2', the CT of 'ball'",
+    ),
+    "dose of another patient": (
+        _set("RTDOSE.dcm", "PatientID", "P2"),
+        r"the RT dose is of .* 'P2', the CT of 'ball'",
+    ),
     "no structures": (lambda f: (f / "RTSTRUCT.dcm").unlink(), r"no RT structure set in"),
     "no CT": (_no_ct, r"no CT series in"),
     "sagittal contour": (
@@ -112,6 +128,14 @@ REFUSED: dict[str, tuple[Callable[[Path], None], str]] = {
         _plan(lambda d: setattr(d.BeamSequence[1].ControlPointSequence[1], "GantryAngle", "179")),
         r"beam gantry 72.5 couch 0 moves .* to gantry 179.*--plan none .* --gantry",
     ),
+    "gantry beyond a turn": (
+        _plan(lambda d: setattr(_first(d), "GantryAngle", "400")),
+        r"RTPLAN.dcm, beam gantry 0 couch 0: gantry_deg is 400.* from -360 to 360 degrees",
+    ),
+    "source in the isocentre": (
+        _plan(lambda d: setattr(d.BeamSequence[2], "SourceAxisDistance", "0")),
+        r"RTPLAN.dcm, beam gantry 216 couch 10: sad_mm is 0.* above 0 mm",
+    ),
     "protons": (_plan(lambda d: setattr(d.BeamSequence[0], "RadiationType", "PROTON")), r"PROTON"),
     "prone": (
         _plan(lambda d: setattr(d.PatientSetupSequence[0], "PatientPosition", "HFP")),
@@ -131,6 +155,14 @@ REFUSED: dict[str, tuple[Callable[[Path], None], str]] = {
     ),
     "setup beams only": (_plan(_for_setup), r"no treatment beam"),
     "relative dose": (_set("RTDOSE.dcm", "DoseUnits", "RELATIVE"), r"DoseUnits.*RELATIVE: GY"),
+    "scaled to nothing": (
+        _set("RTDOSE.dcm", "DoseGridScaling", "0"),
+        r"RTDOSE.dcm is damaged: .*DoseGridScaling.* is 0, .*above 0 is needed",
+    ),
+    "scaled below nothing": (
+        _set("RTDOSE.dcm", "DoseGridScaling", "-1e-8"),
+        r"DoseGridScaling.* is -1e-08",
+    ),
     "uneven dose": (
         lambda f: edit(f / "RTDOSE.dcm", lambda d: d.GridFrameOffsetVector.__setitem__(3, "9.5")),
         r"uneven planes .* 2.5 to 3.5",
@@ -144,6 +176,14 @@ def test_a_fault_is_refused_by_name(folder: Path, fault: str) -> None:
     damage(folder)
     with pytest.raises(CaseError, match=said):
         read_folder(folder)
+
+
+@pytest.mark.parametrize("file", ["CT.0001.dcm", "RTSTRUCT.dcm", "RTPLAN.dcm", "RTDOSE.dcm"])
+def test_files_that_name_no_patient_are_taken_for_the_same(folder: Path, file: str) -> None:
+    edit(folder / file, lambda d: setattr(d, "PatientID", ""))
+    assert read_folder(folder).patient.identifier == "ball"
+    edit(folder / "RTSTRUCT.dcm", lambda d: setattr(d, "PatientID", "ball "))
+    assert read_folder(folder).patient.identifier == "ball"
 
 
 def test_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:

@@ -52,6 +52,11 @@ def test_rows_in_any_order_find_their_voxels() -> None:
     assert dose(case, FLUENCE) == pytest.approx(INFLUENCE @ FLUENCE, rel=1e-5)
 
 
+def test_whole_numbers_of_any_type_name_voxels() -> None:
+    case = made(voxels=np.arange(GRID.voxels, dtype=np.float64))
+    assert dose(case, FLUENCE) == pytest.approx(INFLUENCE @ FLUENCE, rel=1e-5)
+
+
 def test_rows_of_some_voxels_are_enough() -> None:
     kept = np.flatnonzero(MASKS["Target"] | MASKS["Cord"])
     case = made(influence=INFLUENCE[kept], voxels=kept)
@@ -109,6 +114,24 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "too few rows": (
         {"influence": INFLUENCE[:-1]}, r"has 119 rows, the grid has 120 voxels \(6 x 5 x 4",
     ),
+    "voxels between voxels": (
+        {"voxels": np.arange(GRID.voxels) + 0.5},
+        r"`voxels` has 120 values that are no whole numbers, the first is 0.5 at index 0: give",
+    ),
+    "voxels that are no number": (
+        {"voxels": np.where(np.arange(GRID.voxels) == 7, np.nan, np.arange(GRID.voxels))},
+        r"`voxels` has 1 values .*the first is nan at index 7",
+    ),
+    "beams between beams": (
+        {"beam_of_beamlet": np.array([0, 0, 0, 0.5, 1, 1, 1])},
+        r"`beam_of_beamlet` has 1 values .*the first is 0.5 at index 3",
+    ),
+    "dose of another unit": (
+        {"influence": INFLUENCE * 1e30}, r"goes up to .*e\+\d+ Gy per unit weight, above 1e\+06",
+    ),
+    "dose beyond single precision": (
+        {"influence": entry(3, 3, 1e39)}, "1 values that are NaN or infinite, of .* single prec",
+    ),
     "voxels for other rows": ({"voxels": np.arange(5)}, r"`voxels` the shape \(5,\)"),
     "one voxel twice": ({"voxels": np.zeros(GRID.voxels, int)}, "each named once"),
     "mask of another grid": (
@@ -148,3 +171,26 @@ def test_arrays_that_do_not_fit_are_refused(what: str) -> None:
     changes, message = REFUSED[what]
     with pytest.raises(CaseError, match=message):
         made(**changes)
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"gantry_deg": np.array([np.nan])}, "beam 0: gantry_deg is nan.* have to be finite"),
+        ({"gantry_deg": np.array([-400.0])}, "beam 0: gantry_deg is -400.0.* from -360 to 360"),
+    ],
+)
+def test_a_file_whose_numbers_make_no_sense_is_refused(
+    changed: dict[str, Any], message: str, tmp_path: Path
+) -> None:
+    masks = {f"{KINDS[name]}:{name}": mask for name, mask in MASKS.items()}
+    given: dict[str, Any] = {
+        **masks,
+        "prescription_gy:Target": DOSES["Target"],
+        "origin_mm": np.array(GRID.origin_mm),
+        "spacing_mm": np.array(GRID.spacing_mm),
+        "influence": INFLUENCE,
+    }
+    np.savez(tmp_path / "my.npz", **{**given, **changed})
+    with pytest.raises(CaseError, match=message):
+        load_case(tmp_path / "my.npz")

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable
 from dataclasses import dataclass
+from numbers import Real
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +14,8 @@ from scipy.ndimage import binary_dilation
 from textgrad_radiotherapy.case import Beam
 from textgrad_radiotherapy.errors import CaseError
 from textgrad_radiotherapy.geometry import Floats
+
+MOST_DEG = 360.0  # beyond a full turn an angle is a slip of the pen
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -43,19 +48,50 @@ class Frame:
         return (from_source @ self.u) * scale, (from_source @ self.v) * scale, along
 
 
+def check_beam(beam: Beam, where: str = "a beam") -> None:
+    """Refuse a beam whose numbers describe none, wherever it comes from.
+
+    Args:
+        beam: The beam.
+        where: What to call it in the message.
+
+    Raises:
+        CaseError: If an angle, a coordinate or a length is no finite number, an angle is more
+            than a full turn, or a length is not above 0.
+    """
+    for name, angle in (("gantry_deg", beam.gantry_deg), ("couch_deg", beam.couch_deg)):
+        if not _finite((angle,)) or abs(angle) > MOST_DEG:
+            raise CaseError(
+                f"{where}: {name} is {angle}: angles have to be finite, from {-MOST_DEG:g} to "
+                f"{MOST_DEG:g} degrees"
+            )
+    if len(beam.isocentre_mm) != 3 or not _finite(beam.isocentre_mm):
+        raise CaseError(
+            f"{where}: isocentre_mm is {beam.isocentre_mm}: three coordinates x, y, z are needed, "
+            "and they have to be finite"
+        )
+    for name, length in (("sad_mm", beam.sad_mm), ("bixel_mm", beam.bixel_mm)):
+        if not _finite((length,)) or length <= 0:
+            raise CaseError(
+                f"{where}: {name} is {length}: lengths have to be finite and above 0 mm"
+            )
+
+
+def _finite(numbers: Iterable[object]) -> bool:
+    return all(
+        isinstance(n, Real) and not isinstance(n, bool) and math.isfinite(n) for n in numbers
+    )
+
+
 def frame_of(beam: Beam) -> Frame:
     """Axes of a beam by IEC 61217: gantry 0 from anterior, 90 from the patient's left.
 
     A positive couch angle turns the patient counter-clockwise as seen from above.
 
     Raises:
-        CaseError: If an angle or a length is not finite, or a length is not positive.
+        CaseError: As `check_beam`.
     """
-    numbers = (beam.gantry_deg, beam.couch_deg, *beam.isocentre_mm, beam.sad_mm, beam.bixel_mm)
-    if not all(np.isfinite(numbers)) or beam.sad_mm <= 0 or beam.bixel_mm <= 0:
-        raise CaseError(
-            f"{beam}: angles and isocentre have to be finite, sad_mm and bixel_mm positive"
-        )
+    check_beam(beam)
     gantry, couch = np.deg2rad(beam.gantry_deg), np.deg2rad(beam.couch_deg)
     sin_g, cos_g, sin_c, cos_c = np.sin(gantry), np.cos(gantry), np.sin(couch), np.cos(couch)
 

@@ -7,9 +7,13 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from textgrad_radiotherapy.beam_geometry import check_beam
 from textgrad_radiotherapy.case import Case, Influence, Structure
+from textgrad_radiotherapy.course_dose import whole_fractions
 from textgrad_radiotherapy.errors import CaseError
 from textgrad_radiotherapy.geometry import Grid
+
+MOST_GY_PER_WEIGHT = 1e6  # far above any unit of weight; sums over beamlets stay exact enough
 
 
 def check_case(case: Case) -> Case:
@@ -24,6 +28,8 @@ def check_case(case: Case) -> Case:
             raise CaseError(f"structure {structure.name!r} is listed as {name!r}: use one name")
         check_structure(structure, case.grid)
     check_prescription(case)
+    if case.fractions is not None:
+        whole_fractions(case.fractions, f"case {case.name!r}: fractions")
     _check_beams(case)
     check_influence(case.influence, case.grid)
     _check_reach(case)
@@ -102,7 +108,7 @@ def check_structure(structure: Structure, grid: Grid) -> None:
 
 
 def check_influence(influence: Influence, grid: Grid) -> None:
-    """Refuse a matrix that is not finite, has negative dose or does not fit its lists."""
+    """Refuse a matrix that is not finite, has negative or absurd dose, or does not fit."""
     rows, columns = influence.matrix.shape
     if rows != influence.voxels.size:
         raise CaseError(f"the influence has {rows} rows for {influence.voxels.size} voxels")
@@ -118,6 +124,11 @@ def check_influence(influence: Influence, grid: Grid) -> None:
     if influence.matrix.nnz and influence.matrix.data.min() < 0:
         raise CaseError(
             f"the influence goes down to {influence.matrix.data.min():g} Gy; dose is 0 or more"
+        )
+    if influence.matrix.nnz and influence.matrix.data.max() > MOST_GY_PER_WEIGHT:
+        raise CaseError(
+            f"the influence goes up to {influence.matrix.data.max():g} Gy per unit weight, above "
+            f"{MOST_GY_PER_WEIGHT:g}: check its unit, and scale it to Gy per course"
         )
 
 
@@ -146,6 +157,8 @@ def check_prescription(case: Case) -> None:
 def _check_beams(case: Case) -> None:
     if not case.beams:
         raise CaseError(f"case {case.name!r} has no beam")
+    for index, beam in enumerate(case.beams):
+        check_beam(beam, f"case {case.name!r}, beam {index}")
     owners = case.influence.beam_of_beamlet
     if owners.size and (owners.min() < 0 or owners.max() >= len(case.beams)):
         raise CaseError(
@@ -197,8 +210,8 @@ def _finite_influence(influence: Influence) -> None:
         matrix = influence.matrix
         row = int(np.searchsorted(matrix.indptr, wrong[0], side="right")) - 1
         raise CaseError(
-            f"the influence has {wrong.size} values that are NaN or infinite, of {matrix.nnz}, "
-            f"the first in row {row} (voxel {influence.voxels[row]}), column "
+            f"the influence has {wrong.size} values that are NaN or infinite, of {matrix.nnz} in "
+            f"single precision, the first in row {row} (voxel {influence.voxels[row]}), column "
             f"{matrix.indices[wrong[0]]} (beamlet), from 0: compute it again, or write 0 where a "
             "beamlet gives no dose"
         )

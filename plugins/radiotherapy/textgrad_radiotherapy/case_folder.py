@@ -15,6 +15,7 @@ from scipy.sparse import csr_array
 from textgrad_radiotherapy.case import Beam, Case, Influence, Structure
 from textgrad_radiotherapy.errors import CaseError
 from textgrad_radiotherapy.geometry import Grid
+from textgrad_radiotherapy.once import json_once
 
 WORDS, NUMBERS = "case.json", "arrays.npz"
 FORMAT = "textgrad-radiotherapy case 1"
@@ -79,7 +80,7 @@ def read_case(folder: Path) -> Case:
         CaseError: If its files are damaged or not of this format.
     """
     try:
-        words = json.loads((folder / WORDS).read_text(encoding="utf-8"))
+        words: Any = json_once((folder / WORDS).read_text(encoding="utf-8"))
         if words.get("format") != FORMAT:
             raise CaseError(
                 f"{folder / WORDS} says format {words.get('format')!r}, not {FORMAT!r}"

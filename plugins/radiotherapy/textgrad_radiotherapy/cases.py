@@ -29,6 +29,7 @@ from textgrad_radiotherapy.notice import FLUENCE_ONLY
 from textgrad_radiotherapy.phantoms.catalogue import DESCRIPTIONS, phantom_named
 from textgrad_radiotherapy.phantoms.phantom import Phantom
 from textgrad_radiotherapy.rows import structure_rows
+from textgrad_radiotherapy.steps import check_steps
 
 __all__ = [
     "build_case",
@@ -62,16 +63,17 @@ def load_case(
         name_or_path: One of `case_names`; or a folder written by `save_case`, a folder of DICOM
             files, a ``.mat`` file of matRad, or an ``.npz`` file of arrays
             (`imports.arrays_file`).
-        grid_mm: Voxel size where the influence is computed; a saved one has its own.
-        bixel_mm: Width of the beamlets, likewise.
+        grid_mm: Voxel size where the influence is computed, 0.5 to 20; a saved one has its own.
+        bixel_mm: Width of the beamlets, likewise, 1 to 50.
         cache: Folder of influence matrices (`cache_folder.default_folder`); None computes
             without keeping anything.
 
     Raises:
-        CaseError: If there is no such case, or it cannot be planned.
+        CaseError: If there is no such case, it cannot be planned, or a width is out of bounds.
     """
     from textgrad_radiotherapy.own_case import own_case  # its importers build cases, too
 
+    check_steps(grid_mm, bixel_mm)
     phantom = phantom_named(str(name_or_path))
     if phantom is not None:
         return _phantom_case(phantom, grid_mm, bixel_mm, cache)
@@ -223,8 +225,6 @@ def _direct(case: Case, kernel: Kernel) -> DirectDose:
 
 
 def _phantom_case(phantom: Phantom, grid_mm: float, bixel_mm: float, cache: Path | None) -> Case:
-    if not 1.0 <= bixel_mm <= 50.0:
-        raise CaseError(f"bixel_mm is {bixel_mm:g}, it has to be from 1 to 50 mm")
     grid = phantom.grid(grid_mm)
     structures, density = phantom.realise(grid)
     case = build_case(

@@ -35,6 +35,7 @@ from textgrad_radiotherapy.protocols import protocol_data
 from textgrad_radiotherapy.rows import inside_targets
 from textgrad_radiotherapy.session import Session
 from textgrad_radiotherapy.starting_terms import starting_terms
+from textgrad_radiotherapy.steps import check_steps
 from textgrad_radiotherapy.structure_names import matched
 from textgrad_radiotherapy.task import notes_before, share_judged, task_text
 from textgrad_radiotherapy.terms import Term
@@ -67,7 +68,8 @@ class Plans(Domain[Weights]):
         planner: Who proposes where no model does, see `planners.PLANNERS`.
 
     Raises:
-        CaseError: If there is no such case, or it lacks a target of the protocol.
+        CaseError: If there is no such case, it lacks a target of the protocol, or a width is out
+            of bounds (`steps.check_steps`).
         GoalError: If the protocol prescribes no dose, or the gap is out of bounds.
     """
 
@@ -104,6 +106,7 @@ class Plans(Domain[Weights]):
     def __post_init__(self) -> None:
         """Read the terms off protocol and structures; the case itself is loaded when needed."""
         check_gap(self.gap)
+        check_steps(self.grid_mm, self.bixel_mm)
         own = phantom_named(self.case) is None
         kept = case_digest(self.case) if own else ""
         anatomy = anatomy_of(self.case, self.grid_mm, self.bixel_mm, self.cache)

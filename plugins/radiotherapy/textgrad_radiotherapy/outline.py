@@ -75,8 +75,8 @@ def default_protocol(case: str) -> str:
     if found is None:
         check_own(Path(case))
         raise GoalError(
-            f"case {Path(case).name!r} has no protocol of its own: name one with --protocol "
-            "('textgrad radiotherapy protocols' lists them)"
+            f"case {Path(case).resolve().name!r} has no protocol of its own: name one with "
+            "--protocol ('textgrad radiotherapy protocols' lists them)"
         )
     return found
 

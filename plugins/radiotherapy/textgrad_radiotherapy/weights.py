@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 from textgrad_core.errors import Invalid
 from textgrad_core.jsondata import JSON
+from textgrad_radiotherapy.once import GivenTwice, json_once
 from textgrad_radiotherapy.terms import Term
 
 DOSES = "doses_gy"
@@ -60,9 +61,11 @@ def parse_weights(text: str, terms: Sequence[Term]) -> Weights:
         raise Invalid(f"the weights are {len(text)} characters long, {LONGEST} are allowed", hint)
     fence = _FENCE.match(text)
     try:
-        data = json.loads(fence["body"] if fence else text, object_pairs_hook=_once)
+        data = json_once(fence["body"] if fence else text)
     except RecursionError:
         raise Invalid("the weights are nested too deeply", hint) from None
+    except GivenTwice as twice:
+        raise Invalid(f"{_short(twice.name)} is given twice", "give every name once") from None
     except ValueError as error:
         raise Invalid(f"the weights are no JSON: {error}", hint) from None
     if not isinstance(data, dict):
@@ -152,15 +155,6 @@ def _number(data: JSON, what: str) -> float:
     if not math.isfinite(number) or number <= 0:
         raise Invalid(f"the {what} is {number:g}", "give a positive, finite number")
     return number
-
-
-def _once(pairs: list[tuple[str, JSON]]) -> dict[str, JSON]:
-    found: dict[str, JSON] = {}
-    for name, value in pairs:
-        if name in found:
-            raise Invalid(f"{_short(name)} is given twice", "give every name once")
-        found[name] = value
-    return found
 
 
 def _rounded(number: float) -> float:

@@ -10,6 +10,7 @@ from textgrad_core.cli.execute import say
 from textgrad_core.cli.exits import OK
 from textgrad_core.errors import UsageError
 from textgrad_core.report import write_atomically
+from textgrad_radiotherapy.commands.new_folder import writing
 from textgrad_radiotherapy.commands.opened import open_plan
 from textgrad_radiotherapy.commands.options import cache_of
 from textgrad_radiotherapy.dvh import dvh_csv, dvh_curves
@@ -27,6 +28,7 @@ def run(given: Namespace) -> int:
     if given.out is None:
         print(text, end="")
         return OK
-    write_atomically(Path(given.out), text)
+    with writing(Path(given.out)):
+        write_atomically(Path(given.out), text)
     say(f"Written to {given.out}, measured on {opened.judged.grid}. {NOTICE}", sys.stdout)
     return OK

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from textgrad_core.cli.execute import say
 from textgrad_core.cli.exits import OK
+from textgrad_radiotherapy.commands.new_folder import writing
 from textgrad_radiotherapy.commands.opened import open_plan
 from textgrad_radiotherapy.commands.options import cache_of
 from textgrad_radiotherapy.dicom import export_folder
@@ -20,7 +21,14 @@ def run(given: Namespace) -> int:
     opened = open_plan(Path(given.plan), cache_of(given))
     grid = opened.judged.grid
     dose_gy = opened.dose_on(opened.judged)
-    written = export_folder(opened.case, Path(given.out), dose_gy=dose_gy, dose_grid=grid)
+    with writing(Path(given.out)):
+        written = export_folder(
+            opened.case,
+            Path(given.out),
+            dose_gy=dose_gy,
+            dose_grid=grid,
+            protocol=opened.protocol,
+        )
     if given.json:
         files = [str(path) for path in written.files]
         notes = list(written.notes)

@@ -24,10 +24,16 @@ def given_dose(rtdose: str, case: Case) -> tuple[Floats, str]:
         Gy per course, flat over the case's grid; and a note, empty if there is none.
 
     Raises:
-        CaseError: If the dose cannot be read, is not the physical dose of a whole plan, is in
-            another frame of reference than the case, or ends within a target or an organ.
+        CaseError: If the dose cannot be read, is 0 everywhere, is not the physical dose of a
+            whole plan, is in another frame of reference than the case, or ends within a target
+            or an organ.
     """
     volume = read_dose(Path(rtdose))
+    if not volume.dose_gy.any():
+        raise CaseError(
+            f"{rtdose} is damaged: its dose is 0 Gy in all {volume.grid.voxels} voxels; export "
+            "the dose of the plan again"
+        )
     _check_kind(volume, rtdose)
     note = _frame_note(volume, case, rtdose)
     _check_reach(volume.grid, case, rtdose)

@@ -19,12 +19,14 @@ from textgrad_radiotherapy.course_dose import check_prescription
 from textgrad_radiotherapy.dicom import DicomParts, case_of, read_folder
 from textgrad_radiotherapy.errors import CaseError
 from textgrad_radiotherapy.notice import NOTICE
+from textgrad_radiotherapy.steps import check_steps
 
 
 def run(given: Namespace) -> int:
     """Read the files, compute the influence matrix, write the case."""
     out = Path(given.out)
     check_free(out)
+    check_steps(given.grid_mm, given.bixel_mm)
     prescription = _prescriptions(given.prescription)
     for angle in given.gantry or ():
         if not 0.0 <= angle < 360.0:
@@ -62,14 +64,20 @@ def run(given: Namespace) -> int:
 def _prescriptions(given: Sequence[str] | None) -> dict[str, float] | None:
     if given is None:
         return None
-    found = {}
+    found: dict[str, float] = {}
     for text in given:
-        name, _, dose = text.rpartition("=")
+        before, _, dose = text.rpartition("=")
+        name = before.strip()
+        if name in found:
+            raise UsageError(
+                f"--prescription {text!r}: {name!r} has {found[name]:g} Gy already; give one dose "
+                "per target"
+            )
         try:
-            found[name.strip()] = float(dose)
+            found[name] = float(dose)
         except ValueError:
             raise UsageError(f"--prescription {text!r}: write TARGET=GY, as PTV=70.2") from None
-        if not name.strip() or not math.isfinite(found[name.strip()]):
+        if not name or not math.isfinite(found[name]):
             raise UsageError(f"--prescription {text!r}: write TARGET=GY, as PTV=70.2")
     return found
 

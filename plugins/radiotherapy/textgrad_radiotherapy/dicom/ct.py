@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 
 from textgrad_radiotherapy.dicom.folder import load
-from textgrad_radiotherapy.dicom.patient import Patient
+from textgrad_radiotherapy.dicom.patient import Patient, same_patient
 from textgrad_radiotherapy.dicom.tags import number, numbers, required, text
 from textgrad_radiotherapy.errors import CaseError
 from textgrad_radiotherapy.geometry import Grid
@@ -66,13 +66,14 @@ def read_ct(files: Sequence[Path]) -> CtVolume:
 
     Raises:
         CaseError: If a slice is missing, doubled, shifted, tilted, not axial or different from
-            the others in size or frame of reference, or if an attribute is missing; the files
-            and values are named.
+            the others in size, frame of reference or patient, or if an attribute is missing; the
+            files and values are named.
     """
     slices = [_slice(path) for path in files]
     first = slices[0]
     for other in slices[1:]:
         _same(first, other)
+    identifier = same_patient((s.name, text(s.image, "PatientID")) for s in slices)
     flips = _flips(first)
     slices.sort(key=lambda s: s.place_mm[2])
     dz = _slice_spacing(slices)
@@ -96,9 +97,7 @@ def read_ct(files: Sequence[Path]) -> CtVolume:
         series_uid=text(first.image, "SeriesInstanceUID"),
         study_uid=text(first.image, "StudyInstanceUID"),
         patient_position=text(first.image, "PatientPosition"),
-        patient=Patient(
-            identifier=text(first.image, "PatientID"), name=text(first.image, "PatientName")
-        ),
+        patient=Patient(identifier=identifier, name=text(first.image, "PatientName")),
     )
 
 

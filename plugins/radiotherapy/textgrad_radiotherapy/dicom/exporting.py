@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import shutil
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -21,6 +21,8 @@ from textgrad_radiotherapy.dicom.write_plan import plan_uid, write_plan
 from textgrad_radiotherapy.dicom.write_structures import write_structures
 from textgrad_radiotherapy.errors import CaseError
 from textgrad_radiotherapy.geometry import Floats, Grid
+from textgrad_radiotherapy.goals import Protocol
+from textgrad_radiotherapy.structure_names import matched
 
 Part = Literal["ct", "structures", "plan", "dose"]
 
@@ -44,6 +46,7 @@ def export_folder(
     *,
     dose_gy: Floats | None = None,
     dose_grid: Grid | None = None,
+    protocol: Protocol | None = None,
     parts: Collection[Part] = get_args(Part),
     patient: Patient | None = None,
     study_uid: str | None = None,
@@ -59,6 +62,8 @@ def export_folder(
         folder: Where to; it must not exist, or be empty.
         dose_gy: Gy per course; without it no dose is written.
         dose_grid: Where the dose is, such as the grid a plan is judged on; None for the case's.
+        protocol: What the dose was planned by: its prescription and fractions are the RTPLAN's,
+            by the case's names. None for those of the case.
         parts: Which files to write.
         patient: Whose files they are. Without it the name of a phantom, and nothing for an
             imported case.
@@ -66,7 +71,8 @@ def export_folder(
         seed: Other seeds give other UIDs.
 
     Raises:
-        CaseError: If the folder is taken, a part is unknown, or the dose is not one of the grid.
+        CaseError: If the folder is taken, a part is unknown, the dose is not one of the grid, or
+            the case lacks a target of the protocol.
         OSError: If the folder cannot be written; nothing is left behind.
     """
     unknown = sorted(set(parts) - set(get_args(Part)))
@@ -74,6 +80,9 @@ def export_folder(
         raise CaseError(f"no part {unknown[0]!r} of an export; known: {', '.join(get_args(Part))}")
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise CaseError(f"{folder} is taken: name a folder that does not exist or is empty")
+    if protocol is not None:
+        planned = matched(protocol, case)
+        case = replace(case, prescription_gy=planned.prescription_gy, fractions=planned.fractions)
     identity = _identity(case, patient, study_uid, seed)
     folder.parent.mkdir(parents=True, exist_ok=True)
     draft = folder.parent / f".{folder.name[:80]}.{secrets.token_hex(8)}.part"

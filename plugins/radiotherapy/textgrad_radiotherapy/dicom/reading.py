@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from textgrad_radiotherapy.case import Beam, Structure, StructureKind
+from textgrad_radiotherapy.dicom.belonging import check_belonging
 from textgrad_radiotherapy.dicom.ct import CtVolume, read_ct
 from textgrad_radiotherapy.dicom.density import AIR, HU_TABLE, DensityTable, density_of
 from textgrad_radiotherapy.dicom.folder import Inventory, choose, scan
@@ -83,8 +84,8 @@ def read_folder(
         table: Hounsfield units and densities.
 
     Raises:
-        CaseError: If something needed is missing, several candidates could be meant, frames of
-            reference differ, or a file is not as it should be.
+        CaseError: If something needed is missing, several candidates could be meant, patients or
+            frames of reference differ, or a file is not as it should be.
     """
     inventory = scan(folder)
     volume = _ct(inventory, ct)
@@ -95,7 +96,7 @@ def read_folder(
     geometry = read_plan(chosen_plan.files[0], bixel_mm=bixel_mm) if chosen_plan else None
     chosen_dose = choose(inventory.dose, dose, "RT dose", "dose=")
     compared = read_dose(chosen_dose.files[0]) if chosen_dose else None
-    _same_frame(volume, regions, geometry, compared)
+    check_belonging(volume, regions, geometry, compared)
     notes = [*regions.notes, *(geometry.notes if geometry else ())]
     if inventory.ignored:
         notes.append(f"{inventory.ignored} other file(s) in the folder were ignored")
@@ -136,30 +137,6 @@ def _regions(
     if chosen is None:
         raise CaseError(f"no RT structure set in {inventory.folder}: export contours with the CT")
     return read_structures(chosen.files[0], kinds)
-
-
-def _same_frame(
-    volume: CtVolume,
-    regions: StructureSet,
-    plan: PlanGeometry | None,
-    dose: DoseVolume | None,
-) -> None:
-    own = volume.frame_of_reference_uid
-    others = [
-        (f"structure {r.name}", r.frame_of_reference_uid)
-        for r in regions.regions
-        if r.kind and r.contours
-    ]
-    if plan is not None and plan.frame_of_reference_uid:
-        others.append(("the RT plan", plan.frame_of_reference_uid))
-    if dose is not None:
-        others.append(("the RT dose", dose.frame_of_reference_uid))
-    for what, frame in others:
-        if frame != own:
-            raise CaseError(
-                f"{what} is in the frame of reference {frame}, the CT in {own}: they cannot be "
-                "laid over each other without a registration; export files of one planning CT"
-            )
 
 
 def _grid(volume: CtVolume, regions: StructureSet, grid_mm: float | None) -> Grid:

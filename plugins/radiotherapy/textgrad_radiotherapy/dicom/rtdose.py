@@ -30,6 +30,7 @@ class DoseVolume:
         frame_of_reference_uid: Coordinate system.
         plan_uid: SOPInstanceUID of its plan; empty if it is not stated.
         uid: Its SOPInstanceUID.
+        patient_id: Whose it is; empty if it is not stated.
     """
 
     grid: Grid
@@ -39,6 +40,7 @@ class DoseVolume:
     frame_of_reference_uid: str
     plan_uid: str
     uid: str
+    patient_id: str
 
     def on(self, grid: Grid) -> Floats:
         """Trilinear dose at the voxel centres of another grid, 0 beyond the own voxel centres.
@@ -66,14 +68,19 @@ def read_dose(path: Path) -> DoseVolume:
     """Read an RT dose file.
 
     Raises:
-        CaseError: If an attribute is missing, the dose is not in Gy, or the grid is tilted or
-            uneven; values are named.
+        CaseError: If an attribute is missing, the dose is not in Gy, its scaling is not above 0,
+            or the grid is tilted or uneven; values are named.
     """
     dataset, where = load(path), path.name
     units = str(required(dataset, "DoseUnits", where))
     if units != "GY":
         raise CaseError(f"{where} has {tag_name('DoseUnits')} {units}: GY is needed")
     scaling = number(dataset, "DoseGridScaling", where)
+    if scaling <= 0:
+        raise CaseError(
+            f"{where} is damaged: its {tag_name('DoseGridScaling')} is {scaling:g}, which makes "
+            "no dose of any pixel; above 0 is needed: export the dose again"
+        )
     flip_x, flip_y = _flips(dataset, where)
     offsets, order = _offsets(dataset, where, flip_x * flip_y)
     required(dataset, "PixelData", where)
@@ -106,6 +113,7 @@ def read_dose(path: Path) -> DoseVolume:
         frame_of_reference_uid=str(required(dataset, "FrameOfReferenceUID", where)),
         plan_uid=text(plans[0], "ReferencedSOPInstanceUID") if plans else "",
         uid=text(dataset, "SOPInstanceUID"),
+        patient_id=text(dataset, "PatientID"),
     )
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pydicom.dataset import Dataset
 
+from textgrad_radiotherapy.beam_geometry import check_beam
 from textgrad_radiotherapy.case import Beam
 from textgrad_radiotherapy.dicom.folder import load
 from textgrad_radiotherapy.dicom.tags import number, numbers, required, text
@@ -30,6 +31,7 @@ class PlanGeometry:
         fractions: Number of fractions; None if it is not stated.
         frame_of_reference_uid: Coordinate system; empty if it is not stated.
         notes: What was left out.
+        patient_id: Whose it is; empty if it is not stated.
     """
 
     uid: str
@@ -39,6 +41,7 @@ class PlanGeometry:
     fractions: int | None
     frame_of_reference_uid: str
     notes: tuple[str, ...]
+    patient_id: str
 
 
 def read_plan(path: Path, *, bixel_mm: float = 5.0) -> PlanGeometry:
@@ -50,8 +53,9 @@ def read_plan(path: Path, *, bixel_mm: float = 5.0) -> PlanGeometry:
 
     Raises:
         CaseError: If an attribute is missing, a beam is no photon beam, rotates, or the couch
-            is tilted, if the patient does not lie head first supine, or if the prescription
-            looks like that of one fraction.
+            is tilted, if an angle is more than a full turn or a distance not above 0, if the
+            patient does not lie head first supine, or if the prescription looks like that of
+            one fraction.
     """
     plan, where = load(path), path.name
     listed = list(required(plan, "BeamSequence", where))
@@ -76,6 +80,7 @@ def read_plan(path: Path, *, bixel_mm: float = 5.0) -> PlanGeometry:
         fractions=fractions,
         frame_of_reference_uid=text(plan, "FrameOfReferenceUID"),
         notes=tuple(notes),
+        patient_id=text(plan, "PatientID"),
     )
 
 
@@ -135,13 +140,15 @@ def _beam(beam: Dataset, where: str, bixel_mm: float) -> Beam:
             raise CaseError(f"{name} has {tilt} {_angle(start, tilt, name):g} degrees, not 0")
     x, y, z = numbers(start, "IsocenterPosition", name, 3)
     sad = text(beam, "SourceAxisDistance")
-    return Beam(
+    found = Beam(
         gantry_deg=gantry,
         couch_deg=couch,
         isocentre_mm=(x, y, z),
         sad_mm=number(beam, "SourceAxisDistance", name) if sad else SAD_MM,
         bixel_mm=bixel_mm,
     )
+    check_beam(found, name)
+    return found
 
 
 def _angle(point: Dataset, keyword: str, where: str, default: float = 0.0) -> float:

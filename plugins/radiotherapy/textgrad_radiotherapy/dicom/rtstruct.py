@@ -54,12 +54,14 @@ class StructureSet:
         label: Its name.
         regions: In the order of the file.
         notes: What was left out or guessed.
+        patient_id: Whose it is; empty if it is not stated.
     """
 
     uid: str
     label: str
     regions: tuple[Region, ...]
     notes: tuple[str, ...]
+    patient_id: str
 
 
 def read_structures(path: Path, kinds: Mapping[str, StructureKind] | None = None) -> StructureSet:
@@ -114,6 +116,7 @@ def read_structures(path: Path, kinds: Mapping[str, StructureKind] | None = None
         label=text(dataset, "StructureSetLabel"),
         regions=tuple(regions.values()),
         notes=tuple(notes),
+        patient_id=text(dataset, "PatientID"),
     )
 
 

@@ -19,6 +19,7 @@ Masks = Mapping[str, NDArray[Any]] | Sequence[tuple[str, NDArray[Any]]]
 COLOURS = (  # told apart with red-green blindness, too
     "#d62728", "#1f77b4", "#117733", "#e6b800", "#332288", "#e88fbf", "#882255", "#a6cf7e",
 )  # fmt: skip
+EXACT = 2**53  # below it a float holds every whole number
 OWN_MATRIX = "influence matrix of the user"
 EXTERNAL_NAMES = ("body", "external", "skin", "outline", "contour", "patient")
 
@@ -188,7 +189,9 @@ def _matrix(
         raise CaseError(
             f"the influence has {given.shape[0]} rows, `voxels` the shape {np.shape(voxels)}"
         )
-    matrix = csr_array(given, dtype=np.float32)
+    voxels = _whole("voxels", voxels)
+    with np.errstate(over="ignore"):  # what is too large becomes infinite, and is refused as that
+        matrix = csr_array(given, dtype=np.float32)
     matrix.eliminate_zeros()
     matrix.sort_indices()
     if matrix.nnz < np.iinfo(np.int32).max:
@@ -198,10 +201,25 @@ def _matrix(
     if np.any(np.diff(order) < 0):
         matrix = matrix[order]
     reached = np.diff(matrix.indptr) > 0
-    return matrix[np.flatnonzero(reached)], np.asarray(voxels, dtype=np.intp)[order][reached]
+    return matrix[np.flatnonzero(reached)], voxels[order][reached]
 
 
 def _owners(beam_of_beamlet: NDArray[np.intp] | None, columns: int) -> NDArray[np.intp]:
     if beam_of_beamlet is None:
         return np.zeros(columns, dtype=np.intp)
-    return np.asarray(beam_of_beamlet, dtype=np.intp)
+    return _whole("beam_of_beamlet", beam_of_beamlet)
+
+
+def _whole(name: str, numbers: NDArray[Any]) -> NDArray[np.intp]:
+    """Indices, refused where rounding would make them others."""
+    given = np.asarray(numbers)
+    if given.dtype.kind not in "fiu":
+        raise CaseError(f"`{name}` is of {given.dtype}: whole numbers from 0 are needed")
+    exact = (given == np.floor(given)) & (np.abs(given) < EXACT)  # NaN is neither
+    wrong = np.flatnonzero(~exact)
+    if wrong.size:
+        raise CaseError(
+            f"`{name}` has {wrong.size} values that are no whole numbers, the first is "
+            f"{given.ravel()[wrong[0]]:g} at index {wrong[0]}: give indices, counted from 0"
+        )
+    return given.astype(np.intp)

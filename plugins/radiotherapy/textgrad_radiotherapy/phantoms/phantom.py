@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from textgrad_radiotherapy.case import Structure, StructureKind
-from textgrad_radiotherapy.errors import CaseError
 from textgrad_radiotherapy.geometry import Grid
 from textgrad_radiotherapy.shapes import Solid, sample
+from textgrad_radiotherapy.steps import check_grid_mm
 
 POINTS_PER_AXIS = 4
 APPROXIMATE = "Geometry is approximate: shapes and sizes follow the published description."
@@ -68,8 +68,7 @@ class Phantom:
         Raises:
             CaseError: If the voxel size is outside 0.5 to 20 mm.
         """
-        if not 0.5 <= grid_mm <= 20.0:
-            raise CaseError(f"grid_mm is {grid_mm:g}, it has to be from 0.5 to 20 mm")
+        check_grid_mm(grid_mm)
         (x0, y0, _), (x1, y1, _) = self.parts[0].solid.bounds_mm()
         spans = [
             (int(np.floor(x0 / grid_mm)) - 1, int(np.ceil(x1 / grid_mm)) + 1),

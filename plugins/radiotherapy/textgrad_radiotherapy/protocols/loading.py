@@ -14,6 +14,7 @@ from textgrad_radiotherapy.course_dose import check_per_course, check_prescripti
 from textgrad_radiotherapy.errors import GoalError
 from textgrad_radiotherapy.goal_notation import parse_goal
 from textgrad_radiotherapy.goals import Goal, Protocol
+from textgrad_radiotherapy.once import GivenTwice, json_once
 
 FIELDS = ("name", "title", "source", "prescription_gy", "fractions", "normalise", "goals",
           "aliases", "assumptions")  # fmt: skip
@@ -130,7 +131,9 @@ def protocol_data(protocol: Protocol) -> dict[str, JSON]:
 
 def _decoded(text: str, suffix: str, where: str) -> JSON:
     try:
-        data: JSON = json.loads(text) if suffix == ".json" else tomllib.loads(text)
+        data: JSON = json_once(text) if suffix == ".json" else tomllib.loads(text)
+    except GivenTwice as twice:
+        raise GoalError(f"protocol {where}: {twice}") from twice
     except ValueError as error:
         raise GoalError(f"protocol {where} is no {suffix[1:].upper()}: {error}") from error
     return data
