@@ -136,6 +136,10 @@ REFUSED: dict[str, tuple[Callable[[Path], None], str]] = {
         _plan(lambda d: setattr(d.BeamSequence[2], "SourceAxisDistance", "0")),
         r"RTPLAN.dcm, beam gantry 216 couch 10: sad_mm is 0.* above 0 mm",
     ),
+    "no fraction": (
+        _plan(lambda d: setattr(d.FractionGroupSequence[0], "NumberOfFractionsPlanned", "0")),
+        r"RTPLAN.dcm: NumberOfFractionsPlanned",
+    ),
     "protons": (_plan(lambda d: setattr(d.BeamSequence[0], "RadiationType", "PROTON")), r"PROTON"),
     "prone": (
         _plan(lambda d: setattr(d.PatientSetupSequence[0], "PatientPosition", "HFP")),

@@ -9,6 +9,7 @@ from pydicom.dataset import Dataset
 
 from textgrad_radiotherapy.beam_geometry import check_beam
 from textgrad_radiotherapy.case import Beam
+from textgrad_radiotherapy.course_dose import whole_fractions
 from textgrad_radiotherapy.dicom.folder import load
 from textgrad_radiotherapy.dicom.tags import number, numbers, required, text
 from textgrad_radiotherapy.errors import CaseError
@@ -167,7 +168,9 @@ def _head_first_supine(position: str, where: str) -> None:
 def _fractions(plan: Dataset, where: str) -> int | None:
     groups = getattr(plan, "FractionGroupSequence", None) or ()
     planned = [
-        int(number(g, "NumberOfFractionsPlanned", where))
+        whole_fractions(
+            number(g, "NumberOfFractionsPlanned", where), f"{where}: NumberOfFractionsPlanned"
+        )
         for g in groups
         if text(g, "NumberOfFractionsPlanned")
     ]
