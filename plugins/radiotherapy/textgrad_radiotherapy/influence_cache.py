@@ -11,7 +11,6 @@ import hashlib
 import json
 import os
 import tempfile
-import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -27,9 +26,9 @@ from textgrad_radiotherapy.engine import Beamlets
 from textgrad_radiotherapy.errors import CaseError
 from textgrad_radiotherapy.geometry import Grid
 from textgrad_radiotherapy.kernel import Kernel
+from textgrad_radiotherapy.stored_arrays import DAMAGE, read_npz
 
 LARGEST_BYTES = 4 * 1024**3
-DAMAGE = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile)
 
 
 def digest_of(
@@ -115,21 +114,20 @@ def _write(path: Path, digest: str, influence: Influence) -> None:
 
 def _read(path: Path, digest: str, grid: Grid) -> Influence:
     """What is in a file; the archive's own checksums are verified as it is read."""
-    with path.open("rb") as stream, np.load(stream, allow_pickle=False) as kept:
-        if str(kept["digest"]) != digest:
-            raise CaseError("it holds another influence than its name says")
-        rows, columns = kept["shape"].tolist()
-        data, indptr = kept["data"], kept["indptr"]
-        indices = kept["indices"].astype(np.int32)
-        matrix = csr_array((data, indices, indptr), shape=(rows, columns))
-        matrix.check_format(full_check=True)
-        found = Influence(
-            matrix=matrix,
-            voxels=kept["voxels"],
-            beam_of_beamlet=kept["beam_of_beamlet"],
-            position_mm=kept["position_mm"],
-            engine=str(kept["engine"]),
-        )
+    kept = read_npz(path)
+    if str(kept["digest"]) != digest:
+        raise CaseError("it holds another influence than its name says")
+    rows, columns = kept["shape"].tolist()
+    indices = kept["indices"].astype(np.int32)
+    matrix = csr_array((kept["data"], indices, kept["indptr"]), shape=(rows, columns))
+    matrix.check_format(full_check=True)
+    found = Influence(
+        matrix=matrix,
+        voxels=kept["voxels"],
+        beam_of_beamlet=kept["beam_of_beamlet"],
+        position_mm=kept["position_mm"],
+        engine=str(kept["engine"]),
+    )
     check_influence(found, grid)
     return found
 

@@ -18,9 +18,11 @@ from textgrad_radiotherapy.geometry import Floats
 from textgrad_radiotherapy.goals import Protocol
 from textgrad_radiotherapy.notice import NOTICE
 from textgrad_radiotherapy.protocols import load_protocol, protocol_data
+from textgrad_radiotherapy.stored_arrays import read_npy
 
 SETTINGS, PROTOCOL, FLUENCE = "plan_of.json", "protocol.json", "fluence.npy"
 FORMAT = 1
+REAL = "fiu"  # kinds of numpy that are real numbers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,8 +108,14 @@ def kept_plan(folder: Path) -> tuple[PlanOf, Protocol, Floats]:
 
 def _fluence(path: Path) -> Floats:
     try:
-        return np.asarray(np.load(path, allow_pickle=False), dtype=np.float64)
-    except (ValueError, TypeError, EOFError) as error:  # numpy's words are about pickled objects
+        found = read_npy(path)
+    except ValueError as error:  # numpy's words are about pickled objects
         raise CaseError(
             f"{path} is damaged, it cannot be read as numbers: plan it again, or put back a copy"
         ) from error
+    if found.dtype.kind not in REAL:
+        raise CaseError(
+            f"{path} is damaged, its values are of the type {found.dtype}, not real numbers: plan "
+            "it again, or put back a copy"
+        )
+    return np.asarray(found, dtype=np.float64)
