@@ -40,6 +40,6 @@ class _Told(logging.Handler):
         live = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
         clear = "\r\x1b[2K" if live else ""  # a line of progress may stand there
         try:
-            print(f"{clear}textgrad: {record.levelname.lower()}: {message}", file=sys.stderr)
+            sys.stderr.write(f"{clear}textgrad: {record.levelname.lower()}: {message}\n")
         except OSError:
             self.handleError(record)

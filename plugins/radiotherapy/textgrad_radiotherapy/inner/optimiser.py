@@ -84,7 +84,7 @@ class InnerOptimiser:
         weights: Mapping[str, float] | None = None,
         *,
         doses_gy: Mapping[str, float] | None = None,
-        start: Floats | None = None,
+        start: Floats | Sequence[float] | None = None,
         gap: float = 1e-4,
     ) -> Solution:
         """The best fluence for these weights and dose levels.
@@ -96,18 +96,20 @@ class InnerOptimiser:
             gap: Relative duality gap to prove.
 
         Raises:
-            GoalError: If a name is unknown, a number is negative or not finite, or all weights
-                are 0.
+            GoalError: If a name is unknown, a number is none or out of bounds, weights are too
+                far apart, or all are 0.
             CaseError: If the start is no fluence.
             SolverFailed: If the arithmetic breaks down.
         """
         clock, steps = time.process_time(), self._state.steps
         checks.check_gap(gap)
-        checks.check_start(start, self.beamlets)
+        given = checks.start_of(start, self.beamlets)
         setting = self._setting(weights, doses_gy)
-        cold = start is None and self._last is None
-        if start is not None:
-            fluence = np.where(self._problem.dead, 0.0, start)
+        cold = given is None and self._last is None
+        if self._problem.only_means(setting.weights):
+            fluence = np.zeros(self.beamlets)  # no such term is smaller than without dose
+        elif given is not None:
+            fluence = np.where(self._problem.dead, 0.0, given)
         elif self._last is not None:
             fluence = self._last
         else:
@@ -164,11 +166,13 @@ class InnerOptimiser:
         terms = self.terms
         own_weights = np.array([term.weight for term in terms], dtype=np.float64)
         own_doses = np.array([term.dose_gy for term in terms], dtype=np.float64)
-        chosen = checks.numbers_of(terms, weights, "weight", own_weights)
+        chosen = checks.numbers_of(terms, weights, "weight", own_weights, most=checks.MOST_WEIGHT)
         checks.check_weights(terms, chosen)
         return Setting(
             weights=chosen,
-            doses_gy=checks.numbers_of(terms, doses_gy, "dose level", own_doses),
+            doses_gy=checks.numbers_of(
+                terms, doses_gy, "dose level", own_doses, most=checks.LARGEST_LEVEL_GY
+            ),
             kept=tuple(None for _ in terms),
             offset_gy=tuple(None for _ in terms),
         )
