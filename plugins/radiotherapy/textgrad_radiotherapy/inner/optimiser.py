@@ -186,8 +186,8 @@ class InnerOptimiser:
             fluence=outcome.fluence,
             objective=outcome.objective,
             lower_bound=outcome.lower_bound,
-            gap=outcome.gap,
-            certified=self._problem.convex(),
+            gap=outcome.gap if outcome.holds else np.inf,
+            certified=self._problem.convex() and outcome.holds,
             converged=converged,
             term_values=dict(zip(names, outcome.values.tolist(), strict=True)),
             violation_gy=outcome.misses_gy,
@@ -204,15 +204,18 @@ class InnerOptimiser:
 def message_of(outcome: Outcome, problem: Problem, gap: float) -> str:
     """What a reader has to know about an outcome, in a few sentences."""
     parts = [f"Relative gap {outcome.gap:.1e}, {gap:.1e} asked for."]
-    if not problem.convex():
+    if not outcome.holds:
+        missed = ", ".join(f"{n} by {e:.2f} Gy" for n, e in outcome.misses_gy.items() if e > 0)
+        parts = [
+            f"No gap is proven, {gap:.1e} asked for. Hard limits are missed: {missed}; they may "
+            "contradict each other: relax one, or make it a weighted term."
+        ]
+    elif not problem.convex():
         parts.append(
             "Local optimum: DVH terms are not convex, and the gap is that of the problem in "
             "which the same voxels stay to blame"
             + ("." if outcome.settled else "; they still changed at the end.")
         )
-    if not outcome.holds:
-        missed = ", ".join(f"{n} by {e:.2f} Gy" for n, e in outcome.misses_gy.items() if e > 0)
-        parts.append(f"Hard limits are missed: {missed}; they may contradict each other.")
     if problem.dead.any():
         parts.append(f"{int(problem.dead.sum())} beamlets reach no voxel of any term: kept at 0.")
     return " ".join(parts)
