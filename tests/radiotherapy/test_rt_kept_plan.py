@@ -47,9 +47,7 @@ def test_another_fluence_than_was_planned_is_refused(
     folder: Path, changed: Callable[[Any], Any]
 ) -> None:
     np.save(folder / "fluence.npy", changed(FLUENCE))
-    with pytest.raises(
-        CaseError, match=r"fluence\.npy is not the fluence .*plan it again"
-    ):
+    with pytest.raises(CaseError, match=r"fluence\.npy is not the fluence .*plan it again"):
         kept_plan(folder)
 
 

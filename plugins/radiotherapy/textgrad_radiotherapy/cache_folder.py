@@ -53,5 +53,5 @@ def cache_contents(folder: Path) -> tuple[int, int]:
     """
     if folder.is_file():
         raise NotADirectoryError("it is a file")
-    sizes = [path.stat().st_size for path in folder.glob("*.npz")]
+    sizes = [path.stat().st_size for path in folder.glob("[!.]*.npz")]  # drafts begin with a dot
     return len(sizes), sum(sizes)

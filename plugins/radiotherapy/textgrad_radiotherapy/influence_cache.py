@@ -11,7 +11,8 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -29,6 +30,8 @@ from textgrad_radiotherapy.kernel import Kernel
 from textgrad_radiotherapy.stored_arrays import DAMAGE, read_npz
 
 LARGEST_BYTES = 4 * 1024**3
+DRAFT = ".part-"  # how names of files begin that are being written
+DRAFT_SECONDS = 24 * 3600.0  # no write takes that long
 
 
 def digest_of(
@@ -91,7 +94,7 @@ def _write(path: Path, digest: str, influence: Influence) -> None:
     matrix = influence.matrix
     narrow = np.uint16 if matrix.shape[1] <= np.iinfo(np.uint16).max else np.int32
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, beside = tempfile.mkstemp(dir=path.parent, prefix=".part-", suffix=".npz")
+    handle, beside = tempfile.mkstemp(dir=path.parent, prefix=DRAFT, suffix=".npz")
     try:
         with os.fdopen(handle, "wb") as stream:
             np.savez(
@@ -141,10 +144,30 @@ def _touch(path: Path) -> None:
 
 
 def _prune(folder: Path, keep: Path) -> None:
-    """Remove what was not used for longest until the folder is below its size."""
-    files = sorted(folder.glob("*.npz"), key=lambda path: path.stat().st_mtime, reverse=True)
-    total = 0
-    for path in files:
-        total += path.stat().st_size
+    """Remove what was not used for longest until the folder is below its size.
+
+    Drafts are of processes that write now, but for those of a day ago, whose process was killed.
+    What another process removes at the same time is gone, and no fault.
+    """
+    now, total = time.time(), 0
+    found = _ages(folder.glob("*.npz"))
+    for path, (age, _) in found.items():
+        if path.name.startswith(DRAFT) and now - age > DRAFT_SECONDS:
+            path.unlink(missing_ok=True)
+    kept = {path: found[path] for path in found if not path.name.startswith(DRAFT)}
+    for path, (_, size) in sorted(kept.items(), key=lambda item: item[1][0], reverse=True):
+        total += size
         if total > LARGEST_BYTES and path != keep:
             path.unlink(missing_ok=True)
+
+
+def _ages(paths: Iterable[Path]) -> dict[Path, tuple[float, int]]:
+    """When each file was used last, and its bytes."""
+    found = {}
+    for path in paths:
+        try:
+            state = path.stat()
+        except FileNotFoundError:
+            continue
+        found[path] = state.st_mtime, state.st_size
+    return found
