@@ -18,6 +18,7 @@ from engines import Recorder
 from project import ROOT, source_files
 from textgrad_core.errors import UsageError
 from textgrad_core.journal_lines import read_entries
+from textgrad_core.logs import warnings_on_stderr
 from toy_domain import ToyDomain
 
 PAGE = ROOT / "docs" / "seeing-a-run.md"
@@ -169,6 +170,24 @@ def test_the_logging_of_the_page_shows_warnings() -> None:
         check=True,
     )
     assert (done.stdout, done.stderr) == ("", "WARNING:textgrad_core:torn\n")
+
+
+def test_the_command_shows_warnings_once_each_and_only_while_it_runs(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    before = list(tg.logger.handlers)
+    with warnings_on_stderr():
+        for _ in range(2):
+            tg.logger.warning("torn \x1b[31m %s", "line")
+        tg.logger.info("not for everybody")
+        tg.logger.error("a listener failed", exc_info=ValueError("a detail"))
+    assert tg.logger.handlers == before
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert told.err.splitlines() == [
+        "textgrad: warning: torn \\u001b[31m line",
+        "textgrad: error: a listener failed",
+    ]
 
 
 def test_there_is_one_logger() -> None:

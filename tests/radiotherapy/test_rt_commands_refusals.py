@@ -230,3 +230,44 @@ def test_a_place_that_cannot_be_written_is_named_as_it_was_asked_for(
         refused(done, f"--out {str(out)!r} cannot be written", "folder that exists")
         assert ".part" not in done.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+@pytest.mark.parametrize("cache", ["file", "file/inside"])
+@pytest.mark.parametrize("form", [(), ("--json",)])
+def test_a_named_cache_that_can_be_no_folder_is_refused_at_once(
+    tmp_path: Path, made: Path, cache: str, form: tuple[str, ...]
+) -> None:
+    (tmp_path / "file").write_text("mine", "utf-8")
+    short = ("--case", CASE, *COARSE, "--out", "out", "--cache", cache, *form)
+    for words in (
+        ("radiotherapy", "plan", *short),
+        ("run", "radiotherapy", *short),
+        ("radiotherapy", "evaluate", str(made / "plan"), "--cache", cache, *form),
+        ("radiotherapy", "import-dicom", str(made / "dicom"), *short[2:]),
+    ):
+        done = typed(*words, folder=tmp_path, cache=tmp_path / "suite")
+        refused(done, f"--cache {cache}: ", "name a folder that can be written, or 'none'")
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+    assert (tmp_path / "file").read_text("utf-8") == "mine"
+
+
+def test_doctor_says_that_a_cache_is_a_file(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("mine", "utf-8")
+    done = typed("radiotherapy", "doctor", "--cache", "file", folder=tmp_path, cache=tmp_path)
+    assert "file cannot be read: it is a file" in " ".join(done.stdout.split())
+
+
+def test_a_damaged_matrix_is_told_on_standard_error_once(tmp_path: Path) -> None:
+    def evaluated(*words: str) -> Done:
+        return typed("radiotherapy", "evaluate", "plan", "--cache", "kept", *words,
+                     folder=tmp_path, cache=tmp_path / "suite")  # fmt: skip
+
+    typed("radiotherapy", "plan", "--case", CASE, *COARSE, "--out", "plan", "--cache", "kept",
+          folder=tmp_path, cache=tmp_path / "suite")  # fmt: skip
+    (kept,) = (tmp_path / "kept").glob("*.npz")
+    kept.write_bytes(kept.read_bytes()[:2000])
+    told = evaluated("--json")
+    assert told.stderr.startswith(f"textgrad: warning: influence cache: kept/{kept.name} cannot")
+    assert told.stderr.count("computed again") == 1
+    assert data_of(told)  # and nothing but JSON on standard output
+    assert evaluated().stderr == ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -131,6 +132,21 @@ def test_the_folder_keeps_below_its_size(
     os.utime(tmp_path / f"{'bb' * 32}.npz", (1.0, 1.0))
     influence_cache.cached(tmp_path, "cc" * 32, prostate.grid, compute)
     assert sorted(p.name[:2] for p in tmp_path.iterdir()) == ["aa", "cc"]
+
+
+def test_a_file_that_another_process_writes_is_left_alone_for_a_day(
+    prostate: Case, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(influence_cache, "LARGEST_BYTES", 10)
+    now = time.time()
+    for name, age in ((".part-now.npz", 0.0), (".part-hours.npz", 20 * 3600.0),
+                      (".part-killed.npz", 25 * 3600.0), ("old.npz", 3600.0)):  # fmt: skip
+        (tmp_path / name).write_bytes(b"half of one")
+        os.utime(tmp_path / name, (now - age, now - age))
+    influence_cache.cached(tmp_path, "ab" * 32, prostate.grid, Counted(prostate.influence))
+    left = sorted(path.name for path in tmp_path.iterdir())
+    assert left == [".part-hours.npz", ".part-now.npz", f"{'ab' * 32}.npz"]
+    assert cache_folder.cache_contents(tmp_path)[0] == 1
 
 
 def test_loading_uses_the_folder_it_is_given(tmp_path: Path) -> None:

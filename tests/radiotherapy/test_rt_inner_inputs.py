@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
 
 from rt_problems import random_rows, rows_of
 from textgrad_radiotherapy.errors import CaseError, GoalError
-from textgrad_radiotherapy.inner import InnerOptimiser
+from textgrad_radiotherapy.inner import InnerOptimiser, checks
 from textgrad_radiotherapy.terms import StructureRows, Term
+from textgrad_radiotherapy.weights import LEAST, MOST
 
 PTV = Term(name="ptv", structure="PTV", kind="squared-deviation", dose_gy=60, weight=1000)
 OAR = Term(name="oar", structure="OAR", kind="squared-overdose", dose_gy=15, weight=100)
@@ -58,6 +59,16 @@ def test_bad_rows_are_refused(rows: dict[str, StructureRows], says: str) -> None
         ((replace(OAR, structure="Heart"),), "'Heart'; known: OAR, PTV"),
         ((replace(OAR, dose_gy=np.nan),), "dose level nan Gy"),
         ((replace(OAR, dose_gy=-1.0),), "dose level -1 Gy"),
+        ((replace(OAR, dose_gy=1e300),), r"dose level 1e\+300 Gy: 0 to 1e\+06 Gy per course"),
+        ((replace(OAR, dose_gy=cast(Any, "3")),), "dose level of term 'oar' is '3', not a number"),
+        ((replace(OAR, weight=cast(Any, None)),), "weight of term 'oar' is None, not a number"),
+        ((replace(OAR, a=cast(Any, "3")),), "exponent a of term 'oar' is '3'"),
+        ((replace(OAR, volume=cast(Any, "3")),), "volume of term 'oar' is '3'"),
+        (
+            (replace(OAR, kind=cast(Any, "nonsense")),),
+            "unknown kind 'nonsense'; known: squared",
+        ),
+        ((cast(Any, "oar"),), "'oar' is no term of the objective"),
         ((replace(OAR, weight=-2.0),), "weight -2"),
         ((replace(OAR, weight=np.inf),), "weight inf"),
         ((replace(OAR, kind="dvh-max", volume=35.0),), "volume 35.*0.35 for 35 %"),
@@ -81,6 +92,24 @@ def test_bad_terms_are_refused(terms: tuple[Term, ...], says: str) -> None:
         ({"weights": {"oar": 0.0, "ptv": 0.0}}, GoalError, "every weight is 0"),
         ({"doses_gy": {"oar": np.inf}}, GoalError, "dose level of term 'oar' is inf"),
         ({"doses_gy": {"lung": 1.0}}, GoalError, "unknown term 'lung'"),
+        ({"weights": {"oar": "3"}}, GoalError, "weight of term 'oar' is '3', not a number"),
+        ({"weights": {"oar": None}}, GoalError, "weight of term 'oar' is None, not a number"),
+        ({"weights": {"oar": 10**400}}, GoalError, r"weight of term 'oar' is inf: 0 to 1e\+15"),
+        ({"weights": {"oar": 1e300}}, GoalError, r"is 1e\+300: 0 to 1e\+15 is needed"),
+        ({"weights": {"oar": 1e-300}}, GoalError, "is 1e-300: 0, or 1e-15 to .*multiply all"),
+        ({"weights": {"oar": 1e-13}}, GoalError, "'ptv' is 1e.16 times that of 'oar'.*bring them"),
+        ({"weights": 3}, GoalError, "weights are 3: give them by the names ptv, oar"),
+        ({"doses_gy": {"oar": "3"}}, GoalError, "dose level of term 'oar' is '3', not a number"),
+        (
+            {"doses_gy": {"oar": 1e7}},
+            GoalError,
+            r"dose level of term 'oar' is 1e\+07: 0 to 1e\+06",
+        ),
+        ({"start": [1, 2, 3]}, CaseError, r"shape \(3,\), \(12,\) is needed"),
+        ({"start": [[1], [2, 3]]}, CaseError, "12 real numbers are needed"),
+        ({"start": ["a"] * 12}, CaseError, "12 real numbers are needed"),
+        ({"start": np.ones(12) * 1j}, CaseError, "12 real numbers are needed"),
+        ({"gap": "x"}, GoalError, "the gap is 'x', not a number"),
         ({"start": np.ones(3)}, CaseError, r"shape \(3,\), \(12,\) is needed"),
         ({"start": np.full(12, np.nan)}, CaseError, "finite fluences"),
         ({"start": np.full(12, -1.0)}, CaseError, "of 0 or above"),
@@ -149,3 +178,50 @@ def test_an_unfinished_solve_does_not_claim_to_be_converged() -> None:
     found = InnerOptimiser(random_rows(4), (PTV, OAR)).solve(gap=1e-3)
     assert found.converged == (found.gap <= 1e-3)
     assert found.lower_bound <= found.objective
+
+
+def test_a_start_may_be_a_list() -> None:
+    found = InnerOptimiser(random_rows(0), (PTV, OAR)).solve(start=[1.0] * 12)
+    assert found.converged
+
+
+def test_bounds_of_weights_leave_room_for_every_plan() -> None:
+    """Between the lightest and the heaviest term of a plan lie nine orders of magnitude."""
+    assert 100 * MOST / LEAST <= checks.MOST_RATIO
+    assert 1e6 * MOST <= checks.MOST_WEIGHT
+    assert checks.LEAST_WEIGHT <= 1e-6 * LEAST
+    rows = random_rows(0)
+    for light, heavy in ((LEAST, MOST), (1e-6 * LEAST, 1e-6 * MOST), (1e3 * LEAST, 1e3 * MOST)):
+        found = InnerOptimiser(rows, (PTV, OAR)).solve({"ptv": light, "oar": heavy})
+        assert found.converged, found.message
+
+
+MEAN = Term(name="mean", structure="OAR", kind="mean-dose")
+MEAN_OVER = Term(name="over", structure="OAR", kind="squared-mean-overdose", dose_gy=5.0)
+
+
+@pytest.mark.parametrize("memory_gb", [4.0, 1e-9])
+@pytest.mark.parametrize("start", [None, np.full(12, 50.0)])
+@pytest.mark.parametrize("terms", [(MEAN,), (MEAN_OVER,), (MEAN, MEAN_OVER)])
+def test_where_only_mean_doses_count_no_dose_is_best(
+    terms: tuple[Term, ...], start: Any, memory_gb: float
+) -> None:
+    optimiser = InnerOptimiser(random_rows(0), terms, memory_gb=memory_gb)
+    found = optimiser.solve(start=start)
+    assert found.converged
+    assert found.certified
+    assert found.objective == found.lower_bound == found.gap == 0.0
+    assert not found.fluence.any()
+    moves = optimiser.fluence_sensitivities(found, np.ones((1, 12)))
+    assert not moves.by_log_weight.any()
+
+
+@pytest.mark.parametrize("mean", [MEAN, MEAN_OVER])
+def test_a_target_may_be_switched_off_and_on(mean: Term) -> None:
+    rows = random_rows(0)
+    optimiser = InnerOptimiser(rows, (PTV, mean))
+    first = optimiser.solve(gap=1e-6)
+    assert not optimiser.solve({"ptv": 0.0}).fluence.any()
+    again = optimiser.solve(gap=1e-6)
+    assert again.converged
+    assert again.objective == pytest.approx(first.objective, rel=1e-5)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -9,8 +10,13 @@ import pytest
 from scipy.optimize import minimize
 
 from rt_problems import random_rows, rows_of
+from textgrad_radiotherapy.case import Case
+from textgrad_radiotherapy.feedback import feedback
 from textgrad_radiotherapy.inner import InnerOptimiser
+from textgrad_radiotherapy.plan import Planner
+from textgrad_radiotherapy.protocols import load_protocol
 from textgrad_radiotherapy.terms import StructureRows, Term
+from textgrad_radiotherapy.weights import start_weights
 
 PTV = Term(name="ptv", structure="PTV", kind="squared-deviation", dose_gy=60, weight=1000)
 CAP = Term(name="cap", structure="OAR", kind="squared-overdose", dose_gy=28, hard=True)
@@ -77,6 +83,10 @@ def test_limits_that_contradict_each_other_are_reported() -> None:
     assert not found.converged
     assert max(found.violation_gy.values()) > 1.0
     assert "Hard limits are missed" in found.message
+    assert "No gap is proven" in found.message
+    assert "Relative gap" not in found.message
+    assert not found.certified
+    assert found.gap == np.inf
 
 
 def test_limits_hold_after_a_change_of_weights() -> None:
@@ -118,3 +128,19 @@ def test_a_dvh_demand_gives_up_the_coldest_volume() -> None:
     assert found.converged, found.message
     expected = np.where(REACH > 0.75, 0.0, 900 * 58 / (900 + 500 * REACH**2))
     np.testing.assert_allclose(found.fluence, expected, rtol=1e-3, atol=0.05)
+
+
+def test_a_plan_whose_limits_contradict_says_that_nothing_is_proven(prostate: Case) -> None:
+    terms = (
+        Term(name="rectum", structure="Rectum", kind="mean-dose"),
+        Term(name="floor", structure="PTV", kind="squared-underdose", dose_gy=60, hard=True),
+        Term(name="cap", structure="PTV", kind="squared-overdose", dose_gy=40, hard=True),
+    )
+    planner = Planner(prostate, load_protocol("tg119-prostate"), terms=terms)
+    plan = planner.evaluate(start_weights(terms), levers=False)
+    data = json.loads(json.dumps(plan.to_json(), allow_nan=False))
+    assert data["solver"]["gap"] is None
+    assert not data["solver"]["certified"]
+    told = feedback(data)
+    assert "inner solver: no gap is proven, Newton steps" in told
+    assert "NOT converged" in told

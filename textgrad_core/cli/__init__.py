@@ -23,6 +23,7 @@ from textgrad_core.errors import (
     TextgradError,
     UsageError,
 )
+from textgrad_core.logs import warnings_on_stderr
 
 if TYPE_CHECKING:
     from textgrad_core.cli.job import Job
@@ -34,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit code."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     command = _Command(arguments)
-    with interruptible():
+    with interruptible(), warnings_on_stderr():
         try:
             return command.run()
         except KeyboardInterrupt as stop:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import zipfile
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -13,9 +12,11 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from textgrad_radiotherapy.case import Beam, Case, Influence, Structure
+from textgrad_radiotherapy.case_words import check_words
 from textgrad_radiotherapy.errors import CaseError
 from textgrad_radiotherapy.geometry import Grid
 from textgrad_radiotherapy.once import json_once
+from textgrad_radiotherapy.stored_arrays import DAMAGE, read_npz
 
 WORDS, NUMBERS = "case.json", "arrays.npz"
 FORMAT = "textgrad-radiotherapy case 1"
@@ -85,10 +86,9 @@ def read_case(folder: Path) -> Case:
             raise CaseError(
                 f"{folder / WORDS} says format {words.get('format')!r}, not {FORMAT!r}"
             )
-        with (folder / NUMBERS).open("rb") as stream:
-            numbers = np.load(stream, allow_pickle=False)
-            return _assembled(words, {key: numbers[key] for key in numbers.files})
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, zipfile.BadZipFile) as fault:
+        check_words(words, f"the case in {folder} cannot be read: {WORDS}")
+        return _assembled(words, read_npz(folder / NUMBERS))
+    except DAMAGE as fault:
         if isinstance(fault, CaseError):
             raise
         raise CaseError(

@@ -14,6 +14,7 @@ from textgrad_core.jsondata import JSON, digest
 from textgrad_core.outcome import Evaluated, Outcome, Rejected, Unmeasured
 from textgrad_core.report import write_atomically
 from textgrad_core.search.result import Result
+from textgrad_radiotherapy.cache_folder import check_cache
 from textgrad_radiotherapy.conclusion import conclusion
 from textgrad_radiotherapy.errors import CaseError, GoalError, SolverFailed
 from textgrad_radiotherapy.feasibility import find_infeasible
@@ -109,6 +110,8 @@ class Plans(Domain[Weights]):
         check_steps(self.grid_mm, self.bixel_mm)
         own = phantom_named(self.case) is None
         kept = case_digest(self.case) if own else ""
+        if own:
+            check_cache(self.cache)  # before its matrix is made; an embedded one is made later
         anatomy = anatomy_of(self.case, self.grid_mm, self.bixel_mm, self.cache)
         unused: tuple[str, ...] = ()
         if own:
@@ -195,7 +198,12 @@ class Plans(Domain[Weights]):
         return ""
 
     def fingerprint(self) -> Mapping[str, JSON]:
-        """Case, protocol, objective and the libraries that solve it."""
+        """Case, protocol, objective and the libraries that solve it.
+
+        Raises:
+            CaseError: If the case is gone, or the cache named for it can be no folder.
+        """
+        check_cache(self.cache)
         return {
             "case": case_digest(self.case),
             "protocol": digest(protocol_data(self.protocol)),

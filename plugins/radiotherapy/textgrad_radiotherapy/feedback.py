@@ -174,15 +174,15 @@ def _millimetres(number: float) -> str:
 def _status(plan: PlanData) -> list[str]:
     solver, rule = plan.raw["solver"], plan.raw["normalisation"]
     proof = "proven" if solver["certified"] else "for the voxels now to blame"
+    gap = "no gap is proven"
+    if solver["gap"] is not None:
+        gap = f"relative gap {solver['gap']:.1e} ({proof})"
     failed = (
         ""
         if solver["converged"]
         else (f"; NOT converged, which adds {UNPROVEN:g} % to the penalty: {solver['message']}")
     )
-    lines = [
-        f"inner solver: relative gap {solver['gap']:.1e} ({proof}), Newton steps "
-        f"{solver['newton_steps']}{failed}"
-    ]
+    lines = [f"inner solver: {gap}, Newton steps {solver['newton_steps']}{failed}"]
     if rule["rule"]:
         lines.append(f"normalised to {rule['rule']}: fluence x {rule['factor']:.4f}")
     lines.append(f"penalty {plan.penalty:.4g} % (0 when every goal is met{_reserve(plan)})")

@@ -11,8 +11,8 @@ import hashlib
 import json
 import os
 import tempfile
-import zipfile
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -27,9 +27,11 @@ from textgrad_radiotherapy.engine import Beamlets
 from textgrad_radiotherapy.errors import CaseError
 from textgrad_radiotherapy.geometry import Grid
 from textgrad_radiotherapy.kernel import Kernel
+from textgrad_radiotherapy.stored_arrays import DAMAGE, read_npz
 
 LARGEST_BYTES = 4 * 1024**3
-DAMAGE = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile)
+DRAFT = ".part-"  # how names of files begin that are being written
+DRAFT_SECONDS = 24 * 3600.0  # no write takes that long
 
 
 def digest_of(
@@ -92,7 +94,7 @@ def _write(path: Path, digest: str, influence: Influence) -> None:
     matrix = influence.matrix
     narrow = np.uint16 if matrix.shape[1] <= np.iinfo(np.uint16).max else np.int32
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, beside = tempfile.mkstemp(dir=path.parent, prefix=".part-", suffix=".npz")
+    handle, beside = tempfile.mkstemp(dir=path.parent, prefix=DRAFT, suffix=".npz")
     try:
         with os.fdopen(handle, "wb") as stream:
             np.savez(
@@ -115,21 +117,20 @@ def _write(path: Path, digest: str, influence: Influence) -> None:
 
 def _read(path: Path, digest: str, grid: Grid) -> Influence:
     """What is in a file; the archive's own checksums are verified as it is read."""
-    with path.open("rb") as stream, np.load(stream, allow_pickle=False) as kept:
-        if str(kept["digest"]) != digest:
-            raise CaseError("it holds another influence than its name says")
-        rows, columns = kept["shape"].tolist()
-        data, indptr = kept["data"], kept["indptr"]
-        indices = kept["indices"].astype(np.int32)
-        matrix = csr_array((data, indices, indptr), shape=(rows, columns))
-        matrix.check_format(full_check=True)
-        found = Influence(
-            matrix=matrix,
-            voxels=kept["voxels"],
-            beam_of_beamlet=kept["beam_of_beamlet"],
-            position_mm=kept["position_mm"],
-            engine=str(kept["engine"]),
-        )
+    kept = read_npz(path)
+    if str(kept["digest"]) != digest:
+        raise CaseError("it holds another influence than its name says")
+    rows, columns = kept["shape"].tolist()
+    indices = kept["indices"].astype(np.int32)
+    matrix = csr_array((kept["data"], indices, kept["indptr"]), shape=(rows, columns))
+    matrix.check_format(full_check=True)
+    found = Influence(
+        matrix=matrix,
+        voxels=kept["voxels"],
+        beam_of_beamlet=kept["beam_of_beamlet"],
+        position_mm=kept["position_mm"],
+        engine=str(kept["engine"]),
+    )
     check_influence(found, grid)
     return found
 
@@ -143,10 +144,30 @@ def _touch(path: Path) -> None:
 
 
 def _prune(folder: Path, keep: Path) -> None:
-    """Remove what was not used for longest until the folder is below its size."""
-    files = sorted(folder.glob("*.npz"), key=lambda path: path.stat().st_mtime, reverse=True)
-    total = 0
-    for path in files:
-        total += path.stat().st_size
+    """Remove what was not used for longest until the folder is below its size.
+
+    Drafts are of processes that write now, but for those of a day ago, whose process was killed.
+    What another process removes at the same time is gone, and no fault.
+    """
+    now, total = time.time(), 0
+    found = _ages(folder.glob("*.npz"))
+    for path, (age, _) in found.items():
+        if path.name.startswith(DRAFT) and now - age > DRAFT_SECONDS:
+            path.unlink(missing_ok=True)
+    kept = {path: found[path] for path in found if not path.name.startswith(DRAFT)}
+    for path, (_, size) in sorted(kept.items(), key=lambda item: item[1][0], reverse=True):
+        total += size
         if total > LARGEST_BYTES and path != keep:
             path.unlink(missing_ok=True)
+
+
+def _ages(paths: Iterable[Path]) -> dict[Path, tuple[float, int]]:
+    """When each file was used last, and its bytes."""
+    found = {}
+    for path in paths:
+        try:
+            state = path.stat()
+        except FileNotFoundError:
+            continue
+        found[path] = state.st_mtime, state.st_size
+    return found

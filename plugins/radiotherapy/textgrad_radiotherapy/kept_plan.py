@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import os
@@ -18,9 +19,12 @@ from textgrad_radiotherapy.geometry import Floats
 from textgrad_radiotherapy.goals import Protocol
 from textgrad_radiotherapy.notice import NOTICE
 from textgrad_radiotherapy.protocols import load_protocol, protocol_data
+from textgrad_radiotherapy.stored_arrays import read_npy
 
 SETTINGS, PROTOCOL, FLUENCE = "plan_of.json", "protocol.json", "fluence.npy"
+FLUENCE_DIGEST = "fluence_digest"
 FORMAT = 1
+REAL = "fiu"  # kinds of numpy that are real numbers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +72,12 @@ def keep_plan(
         part.replace(folder / FLUENCE)
     finally:
         part.unlink(missing_ok=True)
-    record = {"format": FORMAT, **asdict(plan_of), "notice": NOTICE}
+    record = {
+        "format": FORMAT,
+        **asdict(plan_of),
+        FLUENCE_DIGEST: fluence_digest(fluence),
+        "notice": NOTICE,
+    }
     write_atomically(folder / PROTOCOL, json_text(protocol_data(protocol)))
     write_atomically(folder / SETTINGS, json_text(record))
     return SETTINGS, PROTOCOL, FLUENCE
@@ -78,7 +87,8 @@ def kept_plan(folder: Path) -> tuple[PlanOf, Protocol, Floats]:
     """What `keep_plan` wrote.
 
     Raises:
-        CaseError: If the folder holds no plan, or a damaged one.
+        CaseError: If the folder holds no plan, a damaged one, or another fluence than was
+            planned (folders of versions that kept no digest are taken as they are).
     """
     try:
         record = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
@@ -93,7 +103,7 @@ def kept_plan(folder: Path) -> tuple[PlanOf, Protocol, Floats]:
             case_digest=str(record.get("case_digest", "")),
             engine=str(record.get("engine", "")),
         )
-        fluence = _fluence(folder / FLUENCE)
+        fluence = _fluence(folder / FLUENCE, str(record.get(FLUENCE_DIGEST, "")))
     except FileNotFoundError as error:
         raise CaseError(
             f"{folder} holds no plan ({error.filename} is missing): give the folder that "
@@ -104,10 +114,28 @@ def kept_plan(folder: Path) -> tuple[PlanOf, Protocol, Floats]:
     return plan_of, load_protocol(folder / PROTOCOL), fluence
 
 
-def _fluence(path: Path) -> Floats:
+def fluence_digest(fluence: Floats) -> str:
+    """Hexadecimal SHA-256 of the weights of all beamlets, whatever file they are in."""
+    return hashlib.sha256(np.ascontiguousarray(fluence, dtype="<f8").tobytes()).hexdigest()
+
+
+def _fluence(path: Path, digest: str) -> Floats:
+    """The fluence in a file; it has to have the digest, unless that is empty."""
+    remedy = "plan it again, or put back a copy"
     try:
-        return np.asarray(np.load(path, allow_pickle=False), dtype=np.float64)
-    except (ValueError, TypeError, EOFError) as error:  # numpy's words are about pickled objects
+        found = read_npy(path)
+    except ValueError as error:  # numpy's words are about pickled objects
+        raise CaseError(f"{path} is damaged, it cannot be read as numbers: {remedy}") from error
+    if found.dtype.kind not in REAL:
         raise CaseError(
-            f"{path} is damaged, it cannot be read as numbers: plan it again, or put back a copy"
-        ) from error
+            f"{path} is damaged, its values are of the type {found.dtype}, not real numbers: "
+            f"{remedy}"
+        )
+    if found.ndim != 1:
+        raise CaseError(f"{path} has shape {found.shape}; it has to be (beamlets,): {remedy}")
+    if digest and fluence_digest(found) != digest:
+        raise CaseError(
+            f"{path} is not the fluence that was planned: its {found.size} beamlets have the "
+            f"digest {fluence_digest(found)[:12]}, those of the plan {digest[:12]}: {remedy}"
+        )
+    return np.asarray(found, dtype=np.float64)

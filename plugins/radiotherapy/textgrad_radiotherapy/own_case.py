@@ -35,7 +35,7 @@ def own_case(path: Path, *, grid_mm: float, bixel_mm: float, cache: Path | None)
     """
     match _source(path):
         case "saved":
-            found = check_case(read_case(path))
+            found = _saved_case(path)
         case "dicom":
             found = _dicom_case(path, grid_mm, bixel_mm, cache)
         case "matrad":
@@ -120,6 +120,14 @@ def _source(path: Path) -> Source:
         f"there is no case {str(path)!r}: give a path that exists (a case folder, a folder of "
         f"DICOM files, a .mat or an .npz file), or one of {', '.join(DESCRIPTIONS)}"
     )
+
+
+def _saved_case(path: Path) -> Case:
+    found = read_case(path)
+    try:
+        return check_case(found)
+    except CaseError as error:
+        raise CaseError(f"case {path}: {error}") from error
 
 
 def _dicom_case(path: Path, grid_mm: float, bixel_mm: float, cache: Path | None) -> Case:

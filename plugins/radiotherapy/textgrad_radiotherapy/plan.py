@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
@@ -135,7 +136,7 @@ class Plan:
             "solver": {
                 "objective": solution.objective,
                 "lower_bound": solution.lower_bound,
-                "gap": solution.gap,
+                "gap": solution.gap if math.isfinite(solution.gap) else None,
                 "certified": solution.certified,
                 "converged": solution.converged,
                 "newton_steps": solution.newton_steps,

@@ -7,7 +7,7 @@ import textwrap
 from argparse import Namespace
 
 from textgrad_core.cli.exits import MISSING, OK
-from textgrad_radiotherapy.commands.options import cache_of
+from textgrad_radiotherapy.commands.options import named_cache
 from textgrad_radiotherapy.doctor import radiotherapy_checks
 
 WIDTH = 80
@@ -15,7 +15,7 @@ WIDTH = 80
 
 def run(given: Namespace) -> int:
     """Print what was found; the exit code says whether something needed is missing."""
-    checks = list(radiotherapy_checks(cache_of(given)))
+    checks = list(radiotherapy_checks(named_cache(given)))
     if given.json:
         record = [
             {"name": c.name, "ok": c.ok, "detail": c.detail, "remedy": c.remedy} for c in checks

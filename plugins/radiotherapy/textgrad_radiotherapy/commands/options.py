@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
 
-from textgrad_radiotherapy.cache_folder import KEEP_NONE
+from textgrad_radiotherapy.cache_folder import KEEP_NONE, check_cache
 
 CASE_HELP = (
     "an embedded case, a case folder, a folder of DICOM files, a matRad .mat file, or an .npz "
@@ -95,7 +95,18 @@ def doctor(parser: ArgumentParser) -> None:
 
 
 def cache_of(given: Namespace) -> str | None:
-    """The folder of influence matrices that the options name, as `cache_folder` takes it."""
+    """The folder of influence matrices that the options name, as `cache_folder` takes it.
+
+    Raises:
+        CaseError: If it can be none.
+    """
+    wanted = named_cache(given)
+    check_cache(wanted)
+    return wanted
+
+
+def named_cache(given: Namespace) -> str | None:
+    """The same, whether there can be such a folder or not."""
     wanted: str | None = KEEP_NONE if given.no_cache else given.cache
     return wanted
 

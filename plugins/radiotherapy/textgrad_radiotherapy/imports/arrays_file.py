@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, get_args
@@ -16,6 +15,7 @@ from textgrad_radiotherapy.course_dose import whole_fractions
 from textgrad_radiotherapy.errors import CaseError
 from textgrad_radiotherapy.geometry import Grid
 from textgrad_radiotherapy.imports.arrays import case_from_arrays
+from textgrad_radiotherapy.stored_arrays import Unreadable, read_npz
 
 SPARSE = ("data", "indices", "indptr", "shape", "format")
 NEEDED = ("origin_mm", "spacing_mm")
@@ -23,6 +23,7 @@ OPTIONAL = ("influence", *SPARSE, "voxels", "density", "fractions", "gantry_deg"
             "beam_of_beamlet", "position_mm")  # fmt: skip
 KINDS: tuple[StructureKind, ...] = get_args(StructureKind)
 PRESCRIPTION = "prescription_gy"
+NUMBERS = "biuf"  # kinds of numpy that are real numbers, or True and False
 
 
 def read_arrays_file(path: Path) -> Case:
@@ -55,7 +56,9 @@ def read_arrays_file(path: Path) -> Case:
     shape = shapes.pop()
     if len(shape) != 3:
         raise CaseError(f"{path}: the masks have shape {shape}; it has to be (nz, ny, nx)")
-    gantry = named.get("gantry_deg")
+    gantry = np.atleast_1d(named.get("gantry_deg", np.zeros(0)))
+    if gantry.ndim != 1:
+        raise CaseError(f"{path}: gantry_deg has shape {gantry.shape}; it has to be (beams,)")
     return case_from_arrays(
         name=path.stem,
         title=path.stem,
@@ -72,7 +75,7 @@ def read_arrays_file(path: Path) -> Case:
         voxels=named.get("voxels"),
         density=named.get("density"),
         fractions=_fractions(named, path),
-        beams=() if gantry is None else [Beam(gantry_deg=float(a)) for a in np.atleast_1d(gantry)],
+        beams=[Beam(gantry_deg=float(angle)) for angle in gantry],
         beam_of_beamlet=named.get("beam_of_beamlet"),
         position_mm=named.get("position_mm"),
     )
@@ -80,12 +83,18 @@ def read_arrays_file(path: Path) -> Case:
 
 def _read(path: Path) -> dict[str, NDArray[Any]]:
     try:
-        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as found:
-            return {key: found[key] for key in found.files}
-    except (OSError, ValueError, EOFError, AttributeError, zipfile.BadZipFile) as fault:
+        found = read_npz(path)
+    except (FileNotFoundError, Unreadable) as fault:
         raise CaseError(
             f"{path} cannot be read as .npz ({fault}): write it with numpy.savez, without objects"
         ) from fault
+    for key, array in found.items():
+        if array.dtype.kind not in NUMBERS and key != "format":
+            raise CaseError(
+                f"{path}: {key} has values of the type {array.dtype}; they have to be real "
+                "numbers, or True and False: convert them before saving, with array.astype(float)"
+            )
+    return found
 
 
 def _sorted(
@@ -128,6 +137,8 @@ def _influence(named: Mapping[str, NDArray[Any]], path: Path) -> Any:
             f"{path} lacks the influence: save it as 'influence', or if it is sparse as "
             f"{', '.join(SPARSE)} (missing: {', '.join(missing)})"
         )
+    if named["format"].size != 1:
+        raise CaseError(f"{path}: format has shape {named['format'].shape}; it has to be one text")
     kind = named["format"].item()
     text = kind.decode() if isinstance(kind, bytes) else str(kind)
     makers: dict[str, Any] = {"csr": csr_array, "csc": csc_array}
@@ -139,7 +150,7 @@ def _influence(named: Mapping[str, NDArray[Any]], path: Path) -> Any:
             shape=tuple(int(n) for n in named["shape"]),
         )
         matrix.check_format(full_check=True)
-    except (ValueError, TypeError) as fault:
+    except (ValueError, TypeError, OverflowError) as fault:
         raise CaseError(f"{path}: the sparse influence is damaged: {fault}") from fault
     return matrix
 

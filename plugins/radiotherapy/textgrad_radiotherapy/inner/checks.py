@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from numbers import Real
+from typing import Any, get_args
 
 import numpy as np
 from scipy.sparse import csr_array
@@ -10,10 +12,13 @@ from scipy.sparse import csr_array
 from textgrad_radiotherapy.errors import CaseError, GoalError
 from textgrad_radiotherapy.geometry import Floats
 from textgrad_radiotherapy.inner.functions import DVH_KINDS
-from textgrad_radiotherapy.terms import StructureRows, Term
+from textgrad_radiotherapy.terms import StructureRows, Term, TermKind
 
 SHARE_SUM_TOLERANCE = 1e-6
 LARGEST_EXPONENT = 100.0
+LARGEST_LEVEL_GY = 1e6  # single precision holds its square, and no course gives a thousandth
+LEAST_WEIGHT, MOST_WEIGHT = 1e-15, 1e15  # with penalties on top, within single precision
+MOST_RATIO = 1e12  # of two weights; a plan's differ by 1e9 at most (`weights.LEAST`, `MOST`)
 
 
 def check_rows(rows: Mapping[str, StructureRows]) -> int:
@@ -77,6 +82,14 @@ def check_terms(terms: Sequence[Term], rows: Mapping[str, StructureRows]) -> Non
     """
     if not terms:
         raise GoalError("no terms: give at least one")
+    for term in terms:
+        if not isinstance(term, Term):
+            raise GoalError(f"{term!r} is no term of the objective: give objects of `Term`")
+        if term.kind not in get_args(TermKind):
+            raise GoalError(
+                f"term {term.name!r} is of the unknown kind {term.kind!r}; known: "
+                f"{', '.join(get_args(TermKind))}"
+            )
     names = [term.name for term in terms]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
@@ -95,8 +108,14 @@ def check_terms(terms: Sequence[Term], rows: Mapping[str, StructureRows]) -> Non
 
 def _check_numbers(term: Term) -> None:
     label = f"term {term.name!r}"
-    if not np.isfinite(term.dose_gy) or term.dose_gy < 0:
-        raise GoalError(f"{label} has the dose level {term.dose_gy:g} Gy: 0 or above is needed")
+    for what, value in (("dose level", term.dose_gy), ("weight", term.weight),
+                        ("exponent a", term.a), ("volume", term.volume)):  # fmt: skip
+        _number(value, f"{what} of {label}")
+    if not 0 <= term.dose_gy <= LARGEST_LEVEL_GY:
+        raise GoalError(
+            f"{label} has the dose level {term.dose_gy:g} Gy: 0 to {LARGEST_LEVEL_GY:g} Gy per "
+            "course is needed"
+        )
     if not np.isfinite(term.weight) or term.weight < 0:
         raise GoalError(f"{label} has the weight {term.weight:g}: 0 or above is needed")
     if term.kind in DVH_KINDS and not 0.0 <= term.volume <= 1.0:
@@ -137,57 +156,97 @@ def _check_reached(term: Term, part: StructureRows) -> None:
 
 
 def numbers_of(
-    terms: Sequence[Term], given: Mapping[str, float] | None, what: str, own: Floats
+    terms: Sequence[Term],
+    given: Mapping[str, float] | None,
+    what: str,
+    own: Floats,
+    *,
+    most: float,
 ) -> Floats:
     """Values in the order of the terms: the given ones, else the terms' own.
 
     Raises:
-        GoalError: If a name is unknown or a value is negative or not finite.
+        GoalError: If a name is unknown or a value is no number, negative or above `most`.
     """
     values = own.copy()
     index = {term.name: k for k, term in enumerate(terms)}
+    if given is not None and not isinstance(given, Mapping):
+        raise GoalError(f"{what}s are {given!r}: give them by the names {', '.join(index)}")
     for name, value in (given or {}).items():
         if name not in index:
             raise GoalError(f"{what} for an unknown term {name!r}; known: {', '.join(index)}")
-        if not np.isfinite(value) or value < 0:
-            raise GoalError(f"{what} of term {name!r} is {value}: 0 or above is needed")
-        values[index[name]] = value
+        number = _number(value, f"{what} of term {name!r}")
+        if not 0 <= number <= most:
+            raise GoalError(f"{what} of term {name!r} is {number:g}: 0 to {most:g} is needed")
+        values[index[name]] = number
     return values
 
 
+def _number(value: Any, label: str) -> float:
+    if not isinstance(value, Real):
+        raise GoalError(f"{label} is {repr(value)[:60]}, not a number: give one")
+    try:
+        return float(value)
+    except OverflowError:  # a whole number above the largest float
+        return np.inf
+
+
 def check_weights(terms: Sequence[Term], weights: Floats) -> None:
-    """Refuse weights under which every fluence is as good as any other.
+    """Refuse weights under which every fluence is as good as any other, or arithmetic breaks.
 
     Raises:
-        GoalError: If no term that is not a hard limit has a positive weight.
+        GoalError: If no term that is not a hard limit has a positive weight, or one is out of
+            bounds or too far from another.
     """
-    wishes = [w for term, w in zip(terms, weights, strict=True) if not term.hard]
-    if not any(w > 0 for w in wishes):
+    wishes = {t.name: float(w) for t, w in zip(terms, weights, strict=True) if not t.hard and w}
+    if not wishes:
         raise GoalError(
             "every weight is 0: at least one term that is not a hard limit needs a positive one"
         )
+    for name, weight in wishes.items():
+        if not LEAST_WEIGHT <= weight <= MOST_WEIGHT:
+            raise GoalError(
+                f"weight of term {name!r} is {weight:g}: 0, or {LEAST_WEIGHT:g} to "
+                f"{MOST_WEIGHT:g} is needed; only ratios matter, so multiply all weights"
+            )
+    least, most = min(wishes, key=wishes.__getitem__), max(wishes, key=wishes.__getitem__)
+    if wishes[most] > MOST_RATIO * wishes[least]:
+        raise GoalError(
+            f"weight of term {most!r} is {wishes[most] / wishes[least]:.3g} times that of "
+            f"{least!r}, at most {MOST_RATIO:g} times can be told apart: bring them nearer, or "
+            "give the smaller one the weight 0"
+        )
 
 
-def check_start(start: Floats | None, beamlets: int) -> None:
-    """Refuse a start that is no fluence.
+def start_of(start: Any, beamlets: int) -> Floats | None:
+    """A start as an array; None if there is none.
 
     Raises:
-        CaseError: If its shape is not (beamlets,) or a value is negative or not finite.
+        CaseError: If it is not of numbers, its shape is not (beamlets,), or a value is negative
+            or not finite.
     """
     if start is None:
-        return
-    if start.shape != (beamlets,):
-        raise CaseError(f"the start has shape {start.shape}, ({beamlets},) is needed")
-    if not np.isfinite(start).all() or start.min() < 0:
+        return None
+    try:
+        found = np.asarray(start)
+    except ValueError:  # rows of different lengths
+        found = np.asarray(None)
+    if found.dtype.kind not in "fiu":
+        raise CaseError(f"the start is {str(start)[:60]}: {beamlets} real numbers are needed")
+    if found.shape != (beamlets,):
+        raise CaseError(f"the start has shape {found.shape}, ({beamlets},) is needed")
+    if not np.isfinite(found).all() or found.min() < 0:
         raise CaseError("the start needs finite fluences of 0 or above")
+    return found.astype(np.float64)
 
 
 def check_gap(gap: float) -> None:
     """Refuse a gap nobody can prove.
 
     Raises:
-        GoalError: If it is not from 1e-9 to below 1.
+        GoalError: If it is no number from 1e-9 to below 1.
     """
+    _number(gap, "the gap")
     if not 1e-9 <= gap < 1.0:
         raise GoalError(f"the gap {gap:g} is out of bounds: 1e-9 to below 1 is needed")
 

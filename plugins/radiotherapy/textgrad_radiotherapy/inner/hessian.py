@@ -120,6 +120,8 @@ class GramHessian:
         self, total: Singles, changes: dict[int, Floats], weights: Floats | None
     ) -> None:
         """Add rows with the change of their curvature, times the weights of their terms."""
+        if not changes:  # only mean doses count
+            return
         for sign in (1.0, -1.0):
             parts = []
             for k, change in changes.items():

@@ -84,7 +84,7 @@ class InnerOptimiser:
         weights: Mapping[str, float] | None = None,
         *,
         doses_gy: Mapping[str, float] | None = None,
-        start: Floats | None = None,
+        start: Floats | Sequence[float] | None = None,
         gap: float = 1e-4,
     ) -> Solution:
         """The best fluence for these weights and dose levels.
@@ -96,18 +96,20 @@ class InnerOptimiser:
             gap: Relative duality gap to prove.
 
         Raises:
-            GoalError: If a name is unknown, a number is negative or not finite, or all weights
-                are 0.
+            GoalError: If a name is unknown, a number is none or out of bounds, weights are too
+                far apart, or all are 0.
             CaseError: If the start is no fluence.
             SolverFailed: If the arithmetic breaks down.
         """
         clock, steps = time.process_time(), self._state.steps
         checks.check_gap(gap)
-        checks.check_start(start, self.beamlets)
+        given = checks.start_of(start, self.beamlets)
         setting = self._setting(weights, doses_gy)
-        cold = start is None and self._last is None
-        if start is not None:
-            fluence = np.where(self._problem.dead, 0.0, start)
+        cold = given is None and self._last is None
+        if self._problem.only_means(setting.weights):
+            fluence = np.zeros(self.beamlets)  # no such term is smaller than without dose
+        elif given is not None:
+            fluence = np.where(self._problem.dead, 0.0, given)
         elif self._last is not None:
             fluence = self._last
         else:
@@ -164,11 +166,13 @@ class InnerOptimiser:
         terms = self.terms
         own_weights = np.array([term.weight for term in terms], dtype=np.float64)
         own_doses = np.array([term.dose_gy for term in terms], dtype=np.float64)
-        chosen = checks.numbers_of(terms, weights, "weight", own_weights)
+        chosen = checks.numbers_of(terms, weights, "weight", own_weights, most=checks.MOST_WEIGHT)
         checks.check_weights(terms, chosen)
         return Setting(
             weights=chosen,
-            doses_gy=checks.numbers_of(terms, doses_gy, "dose level", own_doses),
+            doses_gy=checks.numbers_of(
+                terms, doses_gy, "dose level", own_doses, most=checks.LARGEST_LEVEL_GY
+            ),
             kept=tuple(None for _ in terms),
             offset_gy=tuple(None for _ in terms),
         )
@@ -182,8 +186,8 @@ class InnerOptimiser:
             fluence=outcome.fluence,
             objective=outcome.objective,
             lower_bound=outcome.lower_bound,
-            gap=outcome.gap,
-            certified=self._problem.convex(),
+            gap=outcome.gap if outcome.holds else np.inf,
+            certified=self._problem.convex() and outcome.holds,
             converged=converged,
             term_values=dict(zip(names, outcome.values.tolist(), strict=True)),
             violation_gy=outcome.misses_gy,
@@ -200,15 +204,18 @@ class InnerOptimiser:
 def message_of(outcome: Outcome, problem: Problem, gap: float) -> str:
     """What a reader has to know about an outcome, in a few sentences."""
     parts = [f"Relative gap {outcome.gap:.1e}, {gap:.1e} asked for."]
-    if not problem.convex():
+    if not outcome.holds:
+        missed = ", ".join(f"{n} by {e:.2f} Gy" for n, e in outcome.misses_gy.items() if e > 0)
+        parts = [
+            f"No gap is proven, {gap:.1e} asked for. Hard limits are missed: {missed}; they may "
+            "contradict each other: relax one, or make it a weighted term."
+        ]
+    elif not problem.convex():
         parts.append(
             "Local optimum: DVH terms are not convex, and the gap is that of the problem in "
             "which the same voxels stay to blame"
             + ("." if outcome.settled else "; they still changed at the end.")
         )
-    if not outcome.holds:
-        missed = ", ".join(f"{n} by {e:.2f} Gy" for n, e in outcome.misses_gy.items() if e > 0)
-        parts.append(f"Hard limits are missed: {missed}; they may contradict each other.")
     if problem.dead.any():
         parts.append(f"{int(problem.dead.sum())} beamlets reach no voxel of any term: kept at 0.")
     return " ".join(parts)

@@ -63,6 +63,18 @@ class Problem:
         """Indices of the terms that look at the mean dose of a structure."""
         return [k for k, term in enumerate(self.terms) if term.kind in MEAN_KINDS]
 
+    def only_means(self, weights: Floats) -> bool:
+        """Whether nothing but mean doses counts, so that no dose is the best dose.
+
+        Args:
+            weights: By term; those of hard limits do not matter, they count in any case.
+        """
+        return all(
+            term.kind in MEAN_KINDS
+            for term, weight in zip(self.terms, weights, strict=True)
+            if weight > 0 or term.hard
+        )
+
     def whole(self, structure: str) -> bool:
         """Whether every row of a structure can matter, or the structure is small."""
         kinds = {self.terms[k].kind for k in self.of_rows(structure)}

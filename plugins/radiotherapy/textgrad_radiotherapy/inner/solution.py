@@ -23,9 +23,11 @@ class Solution:
             any). With DVH terms it holds only while the same voxels are to blame: `certified`
             is False then.
         gap: ``(objective - lower_bound) / objective``; the denominator is not let below a
-            billionth of the objective of the plan without dose. Negative where hard limits are
-            missed, if only within their tolerance: the objective is then better than allowed.
-        certified: Whether `lower_bound` is proven for the problem itself.
+            billionth of the objective of the plan without dose. Slightly negative where hard
+            limits are missed within their tolerance: the objective is then better than allowed.
+            Infinite where they are missed by more: nothing is proven then.
+        certified: Whether `lower_bound` is proven for the problem itself, and the fluence is
+            within its hard limits.
         converged: Whether the gap is within what was asked for, every hard limit holds within
             its tolerance, and the voxels to blame for DVH terms no longer change.
         term_values: Value f of every term before its weight, Gy^2 (Gy for ``mean-dose``).

@@ -22,6 +22,7 @@ NEEDED = ("name", "title", "source", "prescription_gy", "goals")
 GOAL_FIELDS = ("goal", "priority", "source", "acceptable", "assumed")
 NORMALISE_FIELDS = ("structure", "volume_percent", "dose_gy")
 AT_PRESCRIPTION = ("CI", "CI_RTOG", "GI")
+LARGEST_NUMBER = 10**12  # of anything in a protocol: no dose, volume or count comes near it
 FOLDER = files("textgrad_radiotherapy.protocols")
 
 
@@ -136,6 +137,11 @@ def _decoded(text: str, suffix: str, where: str) -> JSON:
         raise GoalError(f"protocol {where}: {twice}") from twice
     except ValueError as error:
         raise GoalError(f"protocol {where} is no {suffix[1:].upper()}: {error}") from error
+    except RecursionError:
+        raise GoalError(
+            f"protocol {where} is nested too deeply: a protocol is an object of texts, numbers "
+            "and lists of goals"
+        ) from None
     return data
 
 
@@ -224,6 +230,8 @@ def _text(data: JSON, where: str) -> str:
 def _number(data: JSON, where: str) -> float:
     if isinstance(data, bool) or not isinstance(data, int | float):
         raise GoalError(f"{where} is {_kind(data)}, not a number")
+    if abs(data) > LARGEST_NUMBER:  # floats end at 10^308, whole numbers do not
+        raise GoalError(f"{where} is {_kind(data)}, more than the {LARGEST_NUMBER:g} allowed")
     return float(data)
 
 
@@ -232,8 +240,12 @@ def _count(data: JSON, where: str) -> int | None:
         return None
     if isinstance(data, bool) or not isinstance(data, int):
         raise GoalError(f"{where} is {_kind(data)}, not a whole number")
+    if abs(data) > LARGEST_NUMBER:
+        raise GoalError(f"{where} is {_kind(data)}, more than the {LARGEST_NUMBER:g} allowed")
     return data
 
 
 def _kind(data: JSON) -> str:
+    if isinstance(data, int) and abs(data) > LARGEST_NUMBER:
+        return f"a number of about {data.bit_length() * 0.30103:.0f} digits"
     return f"{json.dumps(data, default=str)[:60]}"
