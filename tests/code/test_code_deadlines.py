@@ -220,7 +220,7 @@ def test_late_programs_show_how_their_work_grows() -> None:
 
 
 def test_work_hidden_in_one_line_is_seen_in_the_time() -> None:
-    hidden = method("return sum(1 for a in x if -1 in x)")
+    hidden = method("return sum(1 for a in x if -1 in x * len(x))")  # n^3 in n steps
     asked = problem("f", "List[int]")
     asked = Problem(
         name="hidden-work",
