@@ -37,9 +37,13 @@ class _Told(logging.Handler):
         if message in self._seen:
             return
         self._seen.add(message)
-        live = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
-        clear = "\r\x1b[2K" if live else ""  # a line of progress may stand there
+        if sys.stderr is None:  # closed before the program began: there is nobody to tell
+            return
         try:
+            live = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+            clear = "\r\x1b[2K" if live else ""  # a line of progress may stand there
             sys.stderr.write(f"{clear}textgrad: {record.levelname.lower()}: {message}\n")
+        except ValueError:  # closed meanwhile, likewise
+            return
         except OSError:
             self.handleError(record)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import os
 import re
@@ -188,6 +189,17 @@ def test_the_command_shows_warnings_once_each_and_only_while_it_runs(
         "textgrad: warning: torn \\u001b[31m line",
         "textgrad: error: a listener failed",
     ]
+
+
+def test_a_warning_that_nobody_can_be_told_of_ends_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    closed = io.StringIO()
+    closed.close()
+    for stream in (None, closed):
+        monkeypatch.setattr(sys, "stderr", stream)
+        with warnings_on_stderr():
+            tg.logger.warning("torn")
 
 
 def test_there_is_one_logger() -> None:

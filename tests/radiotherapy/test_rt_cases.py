@@ -171,3 +171,18 @@ def test_a_damaged_folder_is_refused(prostate: Case, tmp_path: Path, damage: str
     change(folder)
     with pytest.raises(CaseError, match=message):
         load_case(folder)
+
+
+def test_a_case_is_saved_as_it_can_be_read_or_not_at_all(prostate: Case, tmp_path: Path) -> None:
+    for fractions in (39.0, np.float64(39), np.int64(39)):
+        whole: Any = fractions
+        folder = save_case(replace(prostate, fractions=whole), tmp_path / f"{fractions!r}")
+        assert load_case(folder).fractions == 39
+    words = json.loads((folder / "case.json").read_text("utf-8"))
+    (folder / "case.json").write_text(json.dumps({**words, "fractions": 39.0}), "utf-8")
+    assert load_case(folder).fractions == 39
+    name, structure = next(iter(prostate.structures.items()))
+    odd = {**prostate.structures, name: replace(structure, colour="red")}
+    with pytest.raises(CaseError, match=r"cannot be saved: .*colour is \"red\""):
+        save_case(replace(prostate, structures=odd), tmp_path / "red")
+    assert not (tmp_path / "red").exists()

@@ -251,6 +251,12 @@ def test_a_named_cache_that_can_be_no_folder_is_refused_at_once(
     assert (tmp_path / "file").read_text("utf-8") == "mine"
 
 
+def test_a_cache_in_the_home_of_nobody_is_refused(run: Typed) -> None:
+    done = run("radiotherapy", "plan", "--case", CASE, *COARSE, "--out", "p",
+               "--cache", "~no-such-user/x")  # fmt: skip
+    refused(done, "--cache ~no-such-user/x: there is no such user", "name a folder")
+
+
 def test_doctor_says_that_a_cache_is_a_file(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("mine", "utf-8")
     done = typed("radiotherapy", "doctor", "--cache", "file", folder=tmp_path, cache=tmp_path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pydicom
@@ -52,3 +53,20 @@ def test_targets_of_the_protocol_are_named_as_the_case_does(tmp_path: Path) -> N
     with pytest.raises(CaseError, match="prescribes to PTV_Center"):
         export_folder(case, tmp_path / "no", protocol=load_protocol("tg119-multitarget"))
     assert not (tmp_path / "no").exists()
+
+
+@pytest.mark.parametrize(("gy", "fractions"), [(None, 39), (30.0, None)])
+def test_fractions_of_the_case_hold_for_its_own_prescription_alone(
+    tmp_path: Path, gy: float | None, fractions: int | None
+) -> None:
+    case = replace(small_case(), fractions=39)
+    (target, prescribed), *_ = case.prescription_gy.items()
+    data: JSON = {
+        "name": "mine",
+        "title": "Mine",
+        "source": "a test",
+        "prescription_gy": {target: gy or prescribed},
+        "goals": [{"goal": f"{target} D95% >= 20 Gy"}],
+    }
+    export_folder(case, tmp_path / "out", protocol=protocol_from_data(data))
+    assert read_folder(tmp_path / "out").fractions == fractions

@@ -16,10 +16,20 @@ def default_folder() -> Path:
 
 
 def cache_folder(wanted: str | None) -> Path | None:
-    """The folder a user means: a path, None for the suite's own, ``none`` to keep nothing."""
+    """The folder a user means: a path, None for the suite's own, ``none`` to keep nothing.
+
+    Raises:
+        CaseError: If it is in the home of a user there is not.
+    """
     if wanted is None:
         return default_folder()
-    return None if wanted == KEEP_NONE else Path(wanted).expanduser()
+    try:
+        return None if wanted == KEEP_NONE else Path(wanted).expanduser()
+    except RuntimeError as error:
+        raise CaseError(
+            f"--cache {wanted}: there is no such user; name a folder that can be written, or "
+            f"{KEEP_NONE!r} to keep none"
+        ) from error
 
 
 def check_cache(wanted: str | None) -> None:

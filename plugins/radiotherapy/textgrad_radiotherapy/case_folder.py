@@ -13,6 +13,7 @@ from scipy.sparse import csr_array
 
 from textgrad_radiotherapy.case import Beam, Case, Influence, Structure
 from textgrad_radiotherapy.case_words import check_words
+from textgrad_radiotherapy.course_dose import whole_fractions
 from textgrad_radiotherapy.errors import CaseError
 from textgrad_radiotherapy.geometry import Grid
 from textgrad_radiotherapy.once import json_once
@@ -36,8 +37,10 @@ def save_case(case: Case, folder: Path) -> Path:
 
     Returns:
         The folder.
+
+    Raises:
+        CaseError: If `load_case` would refuse its words; nothing is written.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     words = {
         "format": FORMAT,
         "name": case.name,
@@ -48,12 +51,17 @@ def save_case(case: Case, folder: Path) -> Path:
         "grid": asdict(case.grid),
         "beams": [asdict(beam) for beam in case.beams],
         "prescription_gy": dict(case.prescription_gy),
-        "fractions": case.fractions,
+        "fractions": None
+        if case.fractions is None
+        else whole_fractions(case.fractions, f"case {case.name!r}: fractions"),
         "engine": case.influence.engine,
         "structures": [
             {"name": s.name, "kind": s.kind, "colour": s.colour} for s in case.structures.values()
         ],
     }
+    text = json.dumps(words, indent=1)
+    check_words(json.loads(text), f"case {case.name!r} cannot be saved: {WORDS}")
+    folder.mkdir(parents=True, exist_ok=True)
     matrix = case.influence.matrix
     arrays: dict[str, NDArray[Any]] = {
         "density": case.density,
@@ -70,7 +78,7 @@ def save_case(case: Case, folder: Path) -> Path:
         arrays[f"occupancy_{index}"] = structure.occupancy
     with (folder / NUMBERS).open("wb") as stream:
         np.savez(stream, allow_pickle=False, **arrays)
-    (folder / WORDS).write_text(json.dumps(words, indent=1), encoding="utf-8")
+    (folder / WORDS).write_text(text, encoding="utf-8")
     return folder
 
 
@@ -125,7 +133,7 @@ def _assembled(words: dict[str, Any], numbers: dict[str, NDArray[Any]]) -> Case:
             engine=words["engine"],
         ),
         prescription_gy=words["prescription_gy"],
-        fractions=words["fractions"],
+        fractions=None if words["fractions"] is None else int(words["fractions"]),
         title=words["title"],
         source=words["source"],
         notes=tuple(words["notes"]),

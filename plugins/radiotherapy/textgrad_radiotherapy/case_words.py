@@ -71,7 +71,7 @@ def _whole(value: Any, where: str) -> None:
 
 def _fractions(value: Any, where: str) -> None:
     if value is not None:
-        _whole(value, where)
+        _whole(int(value) if isinstance(value, float) and value.is_integer() else value, where)
 
 
 def _kind(value: Any, where: str) -> None:

@@ -82,7 +82,10 @@ def export_folder(
         raise CaseError(f"{folder} is taken: name a folder that does not exist or is empty")
     if protocol is not None:
         planned = matched(protocol, case)
-        case = replace(case, prescription_gy=planned.prescription_gy, fractions=planned.fractions)
+        fractions = planned.fractions
+        if fractions is None and planned.prescription_gy == case.prescription_gy:
+            fractions = case.fractions  # of the same course
+        case = replace(case, prescription_gy=planned.prescription_gy, fractions=fractions)
     identity = _identity(case, patient, study_uid, seed)
     folder.parent.mkdir(parents=True, exist_ok=True)
     draft = folder.parent / f".{folder.name[:80]}.{secrets.token_hex(8)}.part"

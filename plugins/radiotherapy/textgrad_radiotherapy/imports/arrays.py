@@ -215,6 +215,8 @@ def _whole(name: str, numbers: NDArray[Any]) -> NDArray[np.intp]:
     given = np.asarray(numbers)
     if given.dtype.kind not in "fiu":
         raise CaseError(f"`{name}` is of {given.dtype}: whole numbers from 0 are needed")
+    if given.dtype.kind == "f":
+        given = given.astype(np.float64)  # half precision cannot hold the bound
     exact = (given == np.floor(given)) & (np.abs(given) < EXACT)  # NaN is neither
     wrong = np.flatnonzero(~exact)
     if wrong.size:
