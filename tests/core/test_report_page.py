@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import base64
-import importlib
 import re
 from collections.abc import Mapping
 from dataclasses import replace
@@ -12,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from absent_modules import without_jinja2
 from result_samples import rejected, sample_result, scored, unmeasured
 from textgrad_core.domain import Reference
 from textgrad_core.errors import MissingExtra
@@ -352,14 +352,7 @@ def test_the_page_is_the_same_every_time_and_names_no_folder_of_the_machine() ->
 def test_without_jinja2_the_command_that_installs_it_is_named(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    real = importlib.import_module
-
-    def absent(name: str, package: str | None = None) -> object:
-        if name == "jinja2":
-            raise ModuleNotFoundError("No module named 'jinja2'")
-        return real(name, package)
-
-    monkeypatch.setattr(page_module, "import_module", absent)
+    without_jinja2(monkeypatch, page_module)
     with pytest.raises(MissingExtra, match=re.escape("pip install -e '.[report]'")):
         render_report(sample_result())
     with pytest.raises(MissingExtra, match=re.escape("pip install -e '.[report]'")):

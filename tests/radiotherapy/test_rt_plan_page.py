@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import html
-import importlib
 import json
 import re
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from absent_modules import without_jinja2
 from rt_commands import COARSE, Typed, data_of, protocol, typed
 from textgrad_core.report import page as core_page
 from textgrad_radiotherapy.comparison import comparison_lines
@@ -114,14 +114,7 @@ def test_names_of_a_case_stay_words(tmp_path: Path, run: Typed) -> None:
 def test_without_jinja2_there_is_no_page_and_a_note_says_how_to_get_it(
     tmp_path: Path, run: Typed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = importlib.import_module
-
-    def absent(name: str, package: str | None = None) -> object:
-        if name == "jinja2":
-            raise ModuleNotFoundError("No module named 'jinja2'")
-        return real(name, package)
-
-    monkeypatch.setattr(core_page, "import_module", absent)
+    without_jinja2(monkeypatch, core_page)
     done = run(*PLAN, "--out", "p")
     assert done.returncode in (0, 6), done.stderr
     said = " ".join(done.stdout.split())

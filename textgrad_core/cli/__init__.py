@@ -155,8 +155,12 @@ class _Command:
         job, domain = job_of(plugin, given, shlex.join(["textgrad", *self._arguments]))
         folder = Path(given.out) if given.out else job.default_folder()
         if given.fresh and folder.exists():
-            look_before(job, domain, job.model())
-            set_aside(folder)
+            try:
+                look_before(job, domain, job.model())
+                set_aside(folder)
+            except BaseException:
+                domain.close()
+                raise
         return self._execute(given, job, domain, folder, "live")
 
     def _from_folder(self, given: Namespace) -> int:
